@@ -1,0 +1,35 @@
+"""The package's warnings and errors."""
+
+from sklearn.exceptions import UndefinedMetricWarning
+
+
+class LearnabilityWarning(UserWarning):
+    """Base class of the package's warnings."""
+
+
+class ZeroProbabilityWarning(LearnabilityWarning):
+    """A model gave probability zero to a label that occurred; the probability was clipped."""
+
+
+class UndefinedInformationWarning(LearnabilityWarning, UndefinedMetricWarning):
+    """An information measure is undefined on the given rows and is reported as NaN."""
+
+
+class DuplicateRowsWarning(LearnabilityWarning):
+    """Identical rows stand on both sides of a split, so that held-out losses may be memorised."""
+
+
+class UnpredictedRowsWarning(LearnabilityWarning):
+    """Some rows were never in a test fold and are left out of the estimate."""
+
+
+class MissingClassWarning(LearnabilityWarning):
+    """A class of the data was absent from the rows a model was trained on."""
+
+
+class CandidateFailedWarning(LearnabilityWarning):
+    """A golden-model candidate could not be fitted and was left out."""
+
+
+class CalibrationWarning(LearnabilityWarning):
+    """A calibration map could not be fitted as asked."""
