@@ -52,30 +52,34 @@ def check_confidence(confidence: float) -> float:
     return confidence
 
 
-def mean_standard_error(
-    values: Floats, weight: Floats, groups: ArrayLike | None = None
-) -> tuple[float, float]:
-    r"""Return the weighted mean and its standard error, clustered by `groups` where given.
+def two_sided_quantile(confidence: float) -> float:
+    """Return the normal quantile of a two-sided interval."""
+    return float(norm.ppf(0.5 + check_confidence(confidence) / 2))
 
-    .. math:: \mathrm{se}^2 = \frac{G}{G-1}
-              \frac{\sum_g \left(\sum_{i \in g} w_i (v_i - \bar v)\right)^2}{(\sum_i w_i)^2}
+
+def covariance_of_means(
+    values: Floats, weight: Floats, groups: ArrayLike | None = None
+) -> tuple[Floats, Floats]:
+    r"""Return the weighted means of the columns and the covariance of these means.
+
+    .. math:: \mathrm{cov} = \frac{G}{G-1} \frac{\sum_g d_g d_g^T}{(\sum_i w_i)^2}, \qquad
+              d_g = \sum_{i \in g} w_i (v_i - \bar v)
 
     Weights say how much a row counts, not how often it was seen. Rows of one group may depend on
     each other in any way; without groups every row is its own. NaN for a single group.
     """
     total = weight.sum()
-    mean = float(weight @ values / total)
-    deviation = weight * (values - mean)
+    mean = weight @ values / total
+    deviation = weight[:, None] * (values - mean)
+    n_units = int((weight > 0).sum())
     if groups is not None:
         _, group_codes = np.unique(np.asarray(groups), return_inverse=True)
         n_units = len(np.unique(group_codes[weight > 0]))
-        deviation = np.bincount(group_codes, weights=deviation)
-    else:
-        n_units = int((weight > 0).sum())
+        deviation = np.column_stack([np.bincount(group_codes, weights=d) for d in deviation.T])
     if n_units < 2:
-        return mean, float("nan")
+        return mean, np.full((values.shape[1], values.shape[1]), np.nan)
     correction = n_units / (n_units - 1)
-    return mean, float(np.sqrt(correction * (deviation**2).sum()) / total)
+    return mean, correction * (deviation.T @ deviation) / total**2
 
 
 def mean_estimate(
@@ -88,8 +92,9 @@ def mean_estimate(
     """Weighted mean of per-row values with a normal interval, clustered by `groups`."""
     values = np.asarray(values, dtype=np.float64)
     weight = check_weights(sample_weight, len(values))
-    mean, error = mean_standard_error(values, weight, groups)
-    margin = float(norm.ppf(0.5 + check_confidence(confidence) / 2)) * error
+    means, covariance = covariance_of_means(values[:, None], weight, groups)
+    mean, error = float(means[0]), float(np.sqrt(covariance[0, 0]))
+    margin = two_sided_quantile(confidence) * error
     return Estimate(mean, error, mean - margin, mean + margin, confidence)
 
 
@@ -101,24 +106,38 @@ def ratio_estimate(
     groups: ArrayLike | None = None,
     confidence: float = 0.95,
 ) -> Estimate:
-    r"""Ratio of two weighted means over the same rows, with its delta-method interval.
+    r"""Ratio of two weighted means over the same rows, with its interval.
 
     .. math:: \hat r = \bar a / \bar b, \qquad
               \mathrm{se}(\hat r) = \mathrm{se}(\overline{a - \hat r b}) / |\bar b|
 
-    Both means are of the same rows, so what they share cancels. NaN where the denominator is 0.
+    The standard error is the delta method's. The interval is Fieller's: all r at which
+    :math:`\overline{a - r b}` is within its own margin of 0. Where the denominator is far from 0
+    it is the delta method's; where it is not, the delta method's covers too rarely. It is bounded
+    only where the denominator differs from 0 at the same level: its ends are NaN otherwise.
+
+    References
+    ----------
+    E. C. Fieller. Some problems in interval estimation. Journal of the Royal Statistical Society
+    B, 1954. https://doi.org/10.1111/j.2517-6161.1954.tb00159.x
     """
-    numerator = np.asarray(numerator, dtype=np.float64)
-    denominator = np.asarray(denominator, dtype=np.float64)
-    weight = check_weights(sample_weight, len(numerator))
-    bottom = float(np.average(denominator, weights=weight))
+    pair = np.column_stack([numerator, denominator]).astype(np.float64, copy=False)
+    weight = check_weights(sample_weight, len(pair))
+    quantile = two_sided_quantile(confidence)
+    (top, bottom), covariance = covariance_of_means(pair, weight, groups)
     if bottom == 0:
-        return Estimate(float("nan"), **UNDEFINED_ENDS, confidence=check_confidence(confidence))
-    ratio = float(np.average(numerator, weights=weight)) / bottom
-    _, error = mean_standard_error(numerator - ratio * denominator, weight, groups)
-    error /= abs(bottom)
-    margin = float(norm.ppf(0.5 + check_confidence(confidence) / 2)) * error
-    return Estimate(ratio, error, ratio - margin, ratio + margin, confidence)
+        return Estimate(float("nan"), **UNDEFINED_ENDS, confidence=confidence)
+    ratio = top / bottom
+    contrast = np.array([1.0, -ratio])
+    error = np.sqrt(max(contrast @ covariance @ contrast, 0.0)) / abs(bottom)
+    # the interval solves a r^2 - 2 b r + c <= 0
+    slack = quantile**2 * covariance
+    a, b, c = bottom**2 - slack[1, 1], top * bottom - slack[0, 1], top**2 - slack[0, 0]
+    lower = upper = float("nan")
+    if a > 0:
+        half_width = np.sqrt(max(b**2 - a * c, 0.0))
+        lower, upper = (b - half_width) / a, (b + half_width) / a
+    return Estimate(float(ratio), float(error), float(lower), float(upper), confidence)
 
 
 def bootstrap_ratio(
