@@ -1,0 +1,6 @@
+"""Pictures of results: arrays in, matplotlib axes out, nothing computed."""
+
+from sklearn_learnability.displays._efficiency import EfficiencyDisplay
+from sklearn_learnability.displays._learnability import LearnabilityDisplay
+
+__all__ = ["EfficiencyDisplay", "LearnabilityDisplay"]

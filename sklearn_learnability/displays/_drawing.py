@@ -1,0 +1,93 @@
+"""What the displays share: colours, axes for one row a model, columns of numbers beside them."""
+
+import math
+
+import numpy as np
+
+# Okabe and Ito's palette: told apart with any colour vision, and in grey.
+VERMILION = "#D55E00"
+BLUE = "#0072B2"
+SKY = "#56B4E9"
+ORANGE = "#E69F00"
+PALE = "#DDDDDD"
+MUTED = "#666666"
+INK = "#222222"
+
+COLUMN_WIDTH_POINTS = 62
+ROW_HEIGHT_INCHES = 0.5
+
+
+def import_pyplot():
+    """Return matplotlib.pyplot, or say how to install it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "Expected matplotlib to be installed, which displays draw with; got none. Install it "
+            "with: pip install 'sklearn-learnability[plot]'"
+        ) from error
+    return plt
+
+
+def row_axes(ax, names):
+    """Return axes with a row for each name, the first on top; new ones unless `ax` is given."""
+    if ax is None:
+        height = 1.6 + ROW_HEIGHT_INCHES * len(names)
+        _, ax = import_pyplot().subplots(figsize=(8, height), layout="constrained")
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="x", colors=MUTED)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.spines["bottom"].set_color(MUTED)
+    return ax
+
+
+def left_limit(values, longest):
+    """Return where the axis begins on the left: what lies further out is drawn as an arrow."""
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    lowest = min(values.min(initial=0.0), 0.0)
+    return max(1.08 * lowest, -longest) - 0.02 * longest
+
+
+def mark_off_scale(ax, y, value, color):
+    """Write a value that lies beyond the left edge there, with an arrow."""
+    ax.annotate(
+        f"◂ {format_number(value)}",
+        (0, y),
+        xycoords=ax.get_yaxis_transform(),
+        xytext=(2, 0),
+        textcoords="offset points",
+        color=color,
+        va="center",
+        fontsize=9,
+        zorder=5,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+    )
+
+
+def number_column(ax, position, header, values, color):
+    """Write a column of numbers to the right of the axes, under a header; NaN is "undefined"."""
+    x = 30 + position * COLUMN_WIDTH_POINTS
+    style = {"textcoords": "offset points", "ha": "center", "color": color}
+    ax.annotate(
+        header, (1, 1), xycoords="axes fraction", xytext=(x, 4), va="bottom", fontsize=9, **style
+    )
+    for y, value in enumerate(values):
+        defined = math.isfinite(value)
+        ax.annotate(
+            format_number(value) if defined else "undefined",
+            (1, y),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(x, 0),
+            va="center",
+            fontsize=10 if defined else 8.5,
+            fontstyle="normal" if defined else "italic",
+            **style,
+        )
+
+
+def format_number(value):
+    """Return a number with as many digits as a reader compares: two or three."""
+    return f"{value:.3f}".replace("-", "−") if abs(value) < 1 else f"{value:.2f}".replace("-", "−")

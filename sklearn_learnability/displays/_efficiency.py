@@ -1,0 +1,195 @@
+"""Efficiency of several models, raw and calibrated, beside a score of their decisions."""
+
+import math
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+
+from sklearn_learnability.displays._drawing import (
+    BLUE,
+    MUTED,
+    VERMILION,
+    left_limit,
+    mark_off_scale,
+    number_column,
+    row_axes,
+)
+
+
+class EfficiencyDisplay:
+    """Share of the learnable information each model extracts, raw and calibrated.
+
+    One row a model: an open circle for its efficiency as it is, a filled one after calibration,
+    each with its interval, and a grey diamond for a score of its decisions, such as F1. 0 is no
+    better than the class frequencies and 1 is the ceiling. An efficiency that is NaN is written
+    as "undefined"; one far below 0 is drawn as an arrow with its value.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the models, first on top.
+    efficiency : array-like of shape (n_models,)
+        Efficiency of the models as they are.
+    efficiency_lower, efficiency_upper : array-like of shape (n_models,)
+        Ends of its interval; NaN draws none.
+    calibrated_efficiency : array-like of shape (n_models,)
+        Efficiency after calibration.
+    calibrated_efficiency_lower, calibrated_efficiency_upper : array-like of shape (n_models,)
+        Ends of its interval; NaN draws none.
+    score : array-like of shape (n_models,)
+        Score of the models' decisions, on a scale that ends at 1.
+    score_name : str
+        Its name in the picture.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on.
+    figure_ : matplotlib Figure
+        The figure they belong to.
+
+    See Also
+    --------
+    LearnabilityDisplay : The same comparison in bits of label entropy.
+
+    Examples
+    --------
+    >>> from sklearn_learnability.displays import EfficiencyDisplay
+    >>> display = EfficiencyDisplay(
+    ...     ["small", "large"],
+    ...     efficiency=[0.62, 0.25],
+    ...     efficiency_lower=[0.57, 0.17],
+    ...     efficiency_upper=[0.67, 0.33],
+    ...     calibrated_efficiency=[0.70, 0.68],
+    ...     calibrated_efficiency_lower=[0.66, 0.63],
+    ...     calibrated_efficiency_upper=[0.74, 0.73],
+    ...     score=[0.70, 0.69],
+    ...     score_name="F1",
+    ... )
+    >>> display.plot().ax_.get_xlabel()
+    'efficiency: share of the learnable information'
+    """
+
+    def __init__(
+        self,
+        names,
+        *,
+        efficiency,
+        efficiency_lower,
+        efficiency_upper,
+        calibrated_efficiency,
+        calibrated_efficiency_lower,
+        calibrated_efficiency_upper,
+        score,
+        score_name,
+    ):
+        self.names = names
+        self.efficiency = efficiency
+        self.efficiency_lower = efficiency_lower
+        self.efficiency_upper = efficiency_upper
+        self.calibrated_efficiency = calibrated_efficiency
+        self.calibrated_efficiency_lower = calibrated_efficiency_lower
+        self.calibrated_efficiency_upper = calibrated_efficiency_upper
+        self.score = score
+        self.score_name = score_name
+
+    @classmethod
+    def from_comparison(cls, comparison, *, score="f1", ax=None):
+        """Draw the efficiencies of a comparison of models.
+
+        Parameters
+        ----------
+        comparison : ModelComparison
+            What :func:`~sklearn_learnability.metrics.compare_models` returns.
+        score : {"f1", "accuracy"}, default="f1"
+            The score shown beside efficiency.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        Returns
+        -------
+        EfficiencyDisplay
+            The display, drawn.
+        """
+        frame = comparison.to_frame()
+        score_names = {"f1": "F1", "accuracy": "accuracy"}
+        if score not in score_names:
+            raise ValueError(f"Got score={score!r}, but expected one of {sorted(score_names)}.")
+        return cls(
+            frame["model"].tolist(),
+            efficiency=frame["efficiency"].to_numpy(),
+            efficiency_lower=frame["efficiency_lower"].to_numpy(),
+            efficiency_upper=frame["efficiency_upper"].to_numpy(),
+            calibrated_efficiency=frame["calibrated_efficiency"].to_numpy(),
+            calibrated_efficiency_lower=frame["calibrated_efficiency_lower"].to_numpy(),
+            calibrated_efficiency_upper=frame["calibrated_efficiency_upper"].to_numpy(),
+            score=frame[score].to_numpy(),
+            score_name=score_names[score],
+        ).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw the rows.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        Returns
+        -------
+        EfficiencyDisplay
+            The display itself, with `ax_` and `figure_` set.
+        """
+        raw = [self.efficiency, self.efficiency_lower, self.efficiency_upper]
+        calibrated = [
+            self.calibrated_efficiency,
+            self.calibrated_efficiency_lower,
+            self.calibrated_efficiency_upper,
+        ]
+        check_consistent_length(self.names, *raw, *calibrated, self.score)
+        ax = row_axes(ax, self.names)
+        points = np.concatenate([raw[0], calibrated[0]]).astype(float)
+        right = points[np.isfinite(points)].max(initial=1.0)
+        ax.set_xlim(left_limit(points, 0.6), 1.05 * right)
+        for reference in (0, 1):
+            ax.axvline(reference, color=MUTED, linewidth=1, zorder=1)
+        draw_intervals(ax, raw, VERMILION, offset=-0.15, filled=False)
+        draw_intervals(ax, calibrated, BLUE, offset=0.15, filled=True)
+        rows = np.arange(len(self.names))
+        ax.scatter(self.score, rows, marker="D", s=30, color="#999999", zorder=2, linewidth=0)
+        ax.set_xlabel("efficiency: share of the learnable information")
+        across = ax.get_xaxis_transform()
+        notes = {"ha": "center", "va": "bottom", "fontsize": "small", "color": MUTED}
+        ax.text(0, 1.01, "class\nfrequencies", transform=across, **notes)
+        ax.text(1, 1.01, "ceiling", transform=across, **notes)
+        number_column(ax, 0, "○ raw", np.asarray(self.efficiency, dtype=float), VERMILION)
+        number_column(
+            ax, 1, "● calibrated", np.asarray(self.calibrated_efficiency, dtype=float), BLUE
+        )
+        number_column(ax, 2, f"◆ {self.score_name}", np.asarray(self.score, dtype=float), MUTED)
+        self.ax_ = ax
+        self.figure_ = ax.figure
+        return self
+
+
+def draw_intervals(ax, estimate, color, *, offset, filled):
+    """Draw one estimate a row with its interval; those beyond the left edge as an arrow."""
+    left, right = ax.get_xlim()
+    for row, (value, lower, upper) in enumerate(np.transpose(estimate).astype(float)):
+        y = row + offset
+        if not math.isfinite(value):
+            continue
+        if value < left:
+            mark_off_scale(ax, y, value, color)
+            continue
+        ax.plot([max(lower, left), min(upper, right)], [y, y], color=color, linewidth=2, zorder=3)
+        ax.plot(
+            value,
+            y,
+            marker="o",
+            markersize=7,
+            color=color,
+            markerfacecolor=color if filled else "white",
+            markeredgewidth=1.8,
+            zorder=4,
+        )

@@ -1,0 +1,245 @@
+"""The label entropy of a problem, split by who explains it."""
+
+import math
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+
+from sklearn_learnability.displays._drawing import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    PALE,
+    SKY,
+    VERMILION,
+    left_limit,
+    mark_off_scale,
+    number_column,
+    row_axes,
+)
+
+# What a bar can hold, in the order of the key.
+COLORS = {
+    "worse than the class frequencies": VERMILION,
+    "explained": BLUE,
+    "gained by calibration": SKY,
+    "explainable, but missed": ORANGE,
+    "not explained by the ceiling": PALE,
+}
+
+
+class LearnabilityDisplay:
+    """Label entropy of each row, split into what a model explains, misses and cannot know.
+
+    From left to right a bar holds what the model explains as it is, what calibration adds, what
+    the ceiling explains and the model does not, and what the ceiling does not explain: that last
+    part may be noise or structure nobody found. The ceiling stands with its interval. A model
+    that is worse than the class frequencies has a bar to the left of 0. The numbers stand beside
+    the bars; a calibrated one below the raw one stands there only.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the rows, models or data sets, first on top.
+    label_entropy : array-like of shape (n_rows,)
+        Label entropy H(Y).
+    information : array-like of shape (n_rows,)
+        What the model explains as it is, H(Y) - NLL; may be negative.
+    calibrated_information : array-like of shape (n_rows,)
+        The same after calibration.
+    ceiling : array-like of shape (n_rows,)
+        What the ceiling explains.
+    ceiling_lower, ceiling_upper : array-like of shape (n_rows,)
+        Ends of its interval; NaN draws none.
+    units : {"bits", "nats"}
+        Unit of all these.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on.
+    figure_ : matplotlib Figure
+        The figure they belong to.
+
+    See Also
+    --------
+    EfficiencyDisplay : The same comparison as shares of the ceiling, beside F1.
+
+    Examples
+    --------
+    >>> from sklearn_learnability.displays import LearnabilityDisplay
+    >>> display = LearnabilityDisplay(
+    ...     ["small", "large"],
+    ...     label_entropy=[1.0, 1.0],
+    ...     information=[0.16, -0.20],
+    ...     calibrated_information=[0.18, 0.17],
+    ...     ceiling=[0.25, 0.25],
+    ...     ceiling_lower=[0.22, 0.22],
+    ...     ceiling_upper=[0.28, 0.28],
+    ...     units="bits",
+    ... )
+    >>> display.plot().ax_.get_xlabel()
+    'information about the label (bits)'
+    """
+
+    def __init__(
+        self,
+        names,
+        *,
+        label_entropy,
+        information,
+        calibrated_information,
+        ceiling,
+        ceiling_lower,
+        ceiling_upper,
+        units,
+    ):
+        self.names = names
+        self.label_entropy = label_entropy
+        self.information = information
+        self.calibrated_information = calibrated_information
+        self.ceiling = ceiling
+        self.ceiling_lower = ceiling_lower
+        self.ceiling_upper = ceiling_upper
+        self.units = units
+
+    @classmethod
+    def from_comparison(cls, comparison, *, ax=None):
+        """Draw the label entropy of a comparison of models, one bar a model.
+
+        Parameters
+        ----------
+        comparison : ModelComparison
+            What :func:`~sklearn_learnability.metrics.compare_models` returns.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        Returns
+        -------
+        LearnabilityDisplay
+            The display, drawn.
+        """
+        frame = comparison.to_frame()
+        entropy = np.full(len(frame), comparison.label_entropy)
+        learnability = comparison.learnability
+        return cls(
+            frame["model"].tolist(),
+            label_entropy=entropy,
+            information=entropy * frame["information_score"].to_numpy(),
+            calibrated_information=entropy * frame["calibrated_information_score"].to_numpy(),
+            ceiling=entropy * learnability.value,
+            ceiling_lower=entropy * learnability.lower,
+            ceiling_upper=entropy * learnability.upper,
+            units=comparison.units,
+        ).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw the bars.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        Returns
+        -------
+        LearnabilityDisplay
+            The display itself, with `ax_` and `figure_` set.
+        """
+        columns = [
+            self.label_entropy,
+            self.information,
+            self.calibrated_information,
+            self.ceiling,
+            self.ceiling_lower,
+            self.ceiling_upper,
+        ]
+        check_consistent_length(self.names, *columns)
+        entropy, raw, calibrated, ceiling, lower, upper = np.asarray(columns, dtype=float)
+        ax = row_axes(ax, self.names)
+        longest = entropy.max()
+        ax.set_xlim(left_limit(raw, 0.4 * longest), 1.01 * longest)
+        seen = set()
+        for y in range(len(self.names)):
+            seen |= draw_bar(ax, y, entropy[y], raw[y], calibrated[y], ceiling[y])
+            draw_ceiling(ax, y, ceiling[y], lower[y], upper[y])
+        ax.axvline(0, color=INK, linewidth=1, zorder=3)
+        ax.set_xlabel(f"information about the label ({self.units})")
+        add_key(ax, seen)
+        number_column(ax, 0, "raw", raw, BLUE)
+        number_column(ax, 1, "calibrated", calibrated, BLUE)
+        number_column(ax, 2, "ceiling", ceiling, INK)
+        number_column(ax, 3, "H(Y)", entropy, MUTED)
+        self.ax_ = ax
+        self.figure_ = ax.figure
+        return self
+
+
+def split_bar(entropy, raw, calibrated, ceiling):
+    """Return the parts of a bar as (name, start, end), skipping what is not known."""
+    explained = max(raw, 0.0) if math.isfinite(raw) else 0.0
+    parts = [("explained", 0.0, explained)]
+    if raw < 0:
+        parts.append(("worse than the class frequencies", raw, 0.0))
+    best = explained
+    if calibrated > best:
+        parts.append(("gained by calibration", best, calibrated))
+        best = calibrated
+    if ceiling > best:
+        parts.append(("explainable, but missed", best, ceiling))
+        best = ceiling
+    parts.append(("not explained by the ceiling", best, entropy))
+    return [part for part in parts if part[2] > part[1]]
+
+
+def draw_bar(ax, y, entropy, raw, calibrated, ceiling):
+    """Draw the parts of one bar and return their names."""
+    left = ax.get_xlim()[0]
+    parts = split_bar(entropy, raw, calibrated, ceiling)
+    for name, start, end in parts:
+        start = max(start, left)
+        ax.barh(y, end - start, left=start, height=0.56, color=COLORS[name], edgecolor="white")
+    if raw < left:
+        mark_off_scale(ax, y, raw, VERMILION)
+    return {name for name, _, _ in parts}
+
+
+def draw_ceiling(ax, y, ceiling, lower, upper):
+    """Draw the ceiling as a line across the bar, with its interval."""
+    if not math.isfinite(ceiling):
+        return
+    ax.plot([ceiling, ceiling], [y - 0.36, y + 0.36], color=INK, linewidth=1.8, zorder=4)
+    if math.isfinite(lower) and math.isfinite(upper):
+        ax.plot(
+            [lower, upper],
+            [y, y],
+            color=INK,
+            linewidth=1.4,
+            marker="|",
+            markersize=7,
+            zorder=4,
+        )
+
+
+def add_key(ax, seen):
+    """Name the colours that occur, and the ceiling's mark, above the axes."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+    from matplotlib.transforms import ScaledTranslation
+
+    handles = [Patch(color=color, label=name) for name, color in COLORS.items() if name in seen]
+    handles.append(Line2D([], [], color=INK, marker="|", markersize=9, label="ceiling, interval"))
+    above_headers = ScaledTranslation(0, 18 / 72, ax.figure.dpi_scale_trans)
+    ax.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        bbox_transform=ax.transAxes + above_headers,
+        ncols=2,
+        frameon=False,
+        fontsize=9,
+        handlelength=1.2,
+        columnspacing=1.2,
+        borderaxespad=0.3,
+    )

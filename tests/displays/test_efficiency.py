@@ -1,0 +1,110 @@
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_learnability.displays import EfficiencyDisplay
+
+NAN = float("nan")
+
+
+def make_display(efficiency, calibrated=(0.70, 0.68), score=(0.70, 0.69)):
+    efficiency, calibrated = np.array(efficiency), np.array(calibrated)
+    return EfficiencyDisplay(
+        ["small", "large"],
+        efficiency=efficiency,
+        efficiency_lower=efficiency - 0.05,
+        efficiency_upper=efficiency + 0.05,
+        calibrated_efficiency=calibrated,
+        calibrated_efficiency_lower=calibrated - 0.04,
+        calibrated_efficiency_upper=calibrated + 0.04,
+        score=score,
+        score_name="F1",
+    )
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_plot_draws_points_intervals_and_numbers():
+    display = make_display([0.62, 0.25])
+    assert display.plot() is display
+    assert display.figure_ is display.ax_.figure
+    drawn = [tuple(np.atleast_1d(line.get_xdata())) for line in display.ax_.lines]
+    for point in (0.62, 0.25, 0.70, 0.68):
+        assert (point,) in drawn
+    assert any(np.allclose(ends, (0.57, 0.67)) for ends in drawn if len(ends) == 2)
+    assert any(np.allclose(ends, (0.64, 0.72)) for ends in drawn if len(ends) == 2)
+    assert {"0.620", "0.250", "0.700", "0.680", "0.690"} <= set(texts(display.ax_))
+    assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["small", "large"]
+
+
+def test_first_model_on_top():
+    ax = make_display([0.62, 0.25]).plot().ax_
+    bottom, top = ax.get_ylim()
+    assert bottom > top
+
+
+def test_given_axes_are_used(pyplot):
+    figure, ax = pyplot.subplots()
+    display = make_display([0.62, 0.25]).plot(ax)
+    assert display.ax_ is ax
+    assert display.figure_ is figure
+
+
+def test_undefined_is_written_not_dropped():
+    ax = make_display([0.62, NAN], calibrated=[NAN, NAN]).plot().ax_
+    assert texts(ax).count("undefined") == 3
+    assert np.isfinite(ax.get_xlim()).all()
+
+
+def test_far_below_zero_is_an_arrow_and_keeps_the_scale():
+    ax = make_display([0.62, -4.9]).plot().ax_
+    assert "◂ −4.90" in texts(ax)
+    assert ax.get_xlim()[0] > -1
+    assert "◂ −4.90" not in texts(make_display([0.62, -0.2]).plot().ax_)
+
+
+def test_far_above_one_stays_in_the_picture():
+    ax = make_display([0.62, 1.7]).plot().ax_
+    assert ax.get_xlim()[1] > 1.7
+
+
+def test_lengths_must_agree():
+    display = make_display([0.62, 0.25])
+    display.score = [0.5]
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        display.plot()
+
+
+def test_from_comparison_takes_the_columns():
+    columns = [
+        "efficiency",
+        "efficiency_lower",
+        "efficiency_upper",
+        "calibrated_efficiency",
+        "calibrated_efficiency_lower",
+        "calibrated_efficiency_upper",
+        "f1",
+        "accuracy",
+    ]
+    rng = np.random.RandomState(0)
+    frame = pd.DataFrame(rng.uniform(size=(3, len(columns))), columns=columns)
+    frame.insert(0, "model", ["a", "b", "c"])
+    comparison = SimpleNamespace(to_frame=lambda: frame)
+    display = EfficiencyDisplay.from_comparison(comparison, score="accuracy")
+    for column in columns[:6]:
+        np.testing.assert_array_equal(getattr(display, column), frame[column])
+    np.testing.assert_array_equal(display.score, frame["accuracy"])
+    assert "◆ accuracy" in texts(display.ax_)
+    with pytest.raises(ValueError, match="Got score='auc', but expected one of"):
+        EfficiencyDisplay.from_comparison(comparison, score="auc")
+
+
+def test_missing_matplotlib_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-learnability\[plot\]'"):
+        make_display([0.62, 0.25]).plot()

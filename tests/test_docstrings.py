@@ -1,0 +1,88 @@
+"""Docstrings: complete, in numpydoc's shape, and in agreement with the signatures."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import re
+
+import pytest
+from numpydoc.docscrape import ClassDoc, FunctionDoc
+from numpydoc.validate import validate
+
+import sklearn_learnability
+
+# RT02: the type alone in Returns; GL01, GL02: where the quotes stand; SA01: See Also; ES01: a
+# one-sentence summary is enough.
+IGNORED = {"RT02", "GL01", "GL02", "SA01", "ES01"}
+# Methods need no example of their own.
+IGNORED_IN_METHODS = IGNORED | {"EX01"}
+# A result shows itself in the example of the function that returns it; its fields are Attributes.
+IGNORED_IN_RESULTS = IGNORED | {"EX01", "PR01"}
+
+
+def public_objects():
+    modules = [sklearn_learnability]
+    for found in pkgutil.iter_modules(sklearn_learnability.__path__):
+        if found.ispkg and not found.name.startswith("_"):
+            modules.append(importlib.import_module(f"sklearn_learnability.{found.name}"))
+    for module in modules:
+        for name in module.__all__:
+            value = getattr(module, name)
+            if callable(value):
+                yield f"{module.__name__}.{name}", value
+
+
+OBJECTS = dict(public_objects())
+CLASSES = {path: value for path, value in OBJECTS.items() if inspect.isclass(value)}
+METHODS = {
+    f"{path}.{name}": getattr(cls, name)
+    for path, cls in CLASSES.items()
+    for name, member in inspect.getmembers_static(cls)
+    if not name.startswith("_")
+    and getattr(inspect.unwrap(getattr(cls, name)), "__module__", "").startswith(
+        "sklearn_learnability"
+    )
+    and (inspect.isfunction(member) or isinstance(member, classmethod | staticmethod))
+}
+
+
+def found_errors(path, ignored):
+    return [f"{code}: {text}" for code, text in validate(path)["errors"] if code not in ignored]
+
+
+@pytest.mark.parametrize("path", OBJECTS)
+def test_docstring_is_complete(path):
+    ignored = IGNORED_IN_RESULTS if dataclasses.is_dataclass(OBJECTS[path]) else IGNORED
+    assert found_errors(path, ignored) == []
+
+
+@pytest.mark.parametrize("path", METHODS)
+def test_method_docstring_is_complete(path):
+    assert found_errors(path, IGNORED_IN_METHODS) == []
+
+
+def documented_defaults(value):
+    """Return what the docstring says of each parameter's default, as written; None if nothing."""
+    doc = ClassDoc(value) if inspect.isclass(value) else FunctionDoc(value)
+    for parameter in doc["Parameters"] + doc["Other Parameters"]:
+        match = re.search(r"\bdefault=(.+)$", parameter.type)
+        said = match.group(1) if match else None
+        if said is None and re.search(r"\boptional\b", parameter.type):
+            said = "None"
+        for name in parameter.name.split(","):
+            yield name.strip().lstrip("*"), said
+
+
+@pytest.mark.parametrize("path", [*OBJECTS, *METHODS])
+def test_documented_default_is_the_default(path):
+    value = OBJECTS.get(path) or METHODS[path]
+    signature = inspect.signature(value).parameters
+    for name, said in documented_defaults(value):
+        default = signature[name].default
+        if default is inspect.Parameter.empty:
+            assert said is None, f"{name} has no default, but the docstring says {said}"
+        else:
+            assert said is not None, f"the docstring does not say that {name}={default!r}"
+            assert ast.literal_eval(said) == default, f"{name}={default!r}, documented as {said}"
