@@ -1,0 +1,259 @@
+"""Damped Newton for the convex losses of parametric calibration."""
+
+import warnings
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse.linalg import LinearOperator, cg
+
+from sklearn_learnability._validation import Floats
+from sklearn_learnability.exceptions import CalibrationWarning
+
+#: Rows handled at a time, so that the intermediate arrays of one block stay in the cache.
+BLOCK_SIZE = 50_000
+
+
+class Point(NamedTuple):
+    """Loss, gradient and Hessian (a matrix, or its product with a vector) at one place."""
+
+    loss: float
+    gradient: Floats
+    hessian: Floats | LinearOperator
+
+
+Objective = Callable[[Floats], Point]
+
+
+def damped_newton(
+    objective: Objective, start: Floats, *, tolerance: float = 1e-8, max_iter: int = 200
+) -> Floats:
+    r"""Minimise a strictly convex function by Newton steps, halved until the loss falls enough.
+
+    The iteration ends with a full step from a point whose Newton decrement
+    :math:`\tfrac12 g^\top H^{-1} g`, the predicted excess of the loss over its minimum, is below
+    `tolerance`; the excess after that step is of the order of the square of the decrement.
+    """
+    theta = start
+    point = objective(theta)
+    for _ in range(max_iter):
+        step = _newton_direction(point)
+        slope = float(point.gradient @ step)
+        if -slope / 2 <= tolerance:
+            return theta + step
+        size = 1.0
+        while True:
+            trial = objective(theta + size * step)
+            if trial.loss <= point.loss + 1e-4 * size * slope:
+                break
+            size /= 2
+            if size < 1e-12:  # the fall is lost in rounding: this is the minimum
+                return theta
+        theta, point = theta + size * step, trial
+    warnings.warn(
+        f"The calibration map did not converge in {max_iter} Newton steps: the loss may still "
+        f"fall by {-slope / 2:.1g} nats per row.",
+        CalibrationWarning,
+        stacklevel=5,
+    )
+    return theta
+
+
+def _newton_direction(point: Point) -> Floats:
+    """Return the solution of hessian @ step = -gradient."""
+    if isinstance(point.hessian, LinearOperator):
+        step, _ = cg(point.hessian, -point.gradient, rtol=1e-3, maxiter=200)
+        return step
+    return -cho_solve(cho_factor(point.hessian), point.gradient)
+
+
+class Ridge(NamedTuple):
+    """A quadratic pull towards a centre, one strength for every parameter."""
+
+    centre: Floats
+    strength: Floats
+
+    def loss(self, theta: Floats) -> float:
+        """Return half the weighted squared distance from the centre."""
+        return float(0.5 * (self.strength * (theta - self.centre) ** 2).sum())
+
+    def gradient(self, theta: Floats) -> Floats:
+        """Return the gradient of the loss."""
+        return self.strength * (theta - self.centre)
+
+
+def binary_objective(design: Floats, success: Floats, weight: Floats, ridge: Ridge) -> Objective:
+    """Return the logistic loss of ``theta @ design``.
+
+    `design` has shape (n_parameters, n_samples), `success` is 1 for the second class, `weight`
+    sums to one.
+    """
+    observed = design @ (weight * success)
+
+    def objective(theta: Floats) -> Point:
+        margin = theta @ design
+        small = np.exp(-np.abs(margin))  # never overflows
+        proba = np.where(margin >= 0, 1.0, small) / (1.0 + small)
+        loss = weight @ (np.log1p(small) + np.maximum(margin, 0.0)) - observed @ theta
+        gradient = design @ (weight * proba) - observed
+        hessian = (design * (weight * proba * (1.0 - proba))) @ design.T
+        hessian[np.diag_indices_from(hessian)] += ridge.strength
+        return Point(loss + ridge.loss(theta), gradient + ridge.gradient(theta), hessian)
+
+    return objective
+
+
+def _blocks(n_samples: int, n_classes: int) -> list[slice]:
+    """Return slices of rows that hold about BLOCK_SIZE probabilities each."""
+    rows = max(1, BLOCK_SIZE // n_classes)
+    return [slice(start, start + rows) for start in range(0, n_samples, rows)]
+
+
+def _softmax_in_place(logits: Floats) -> Floats:
+    """Turn logits into probabilities and return the logarithms of the normalising sums."""
+    top = logits.max(axis=1, keepdims=True)
+    logits -= top
+    np.exp(logits, out=logits)
+    total = logits.sum(axis=1, keepdims=True)
+    logits /= total
+    return (top + np.log(total))[:, 0]
+
+
+def _sum_by_class(values: Floats, codes: np.ndarray, n_classes: int) -> Floats:
+    return np.bincount(codes, weights=values, minlength=n_classes)
+
+
+def temperature_objective(
+    log_proba: Floats, codes: np.ndarray, weight: Floats, ridge: Ridge
+) -> Objective:
+    """Return the loss of ``softmax(scale * log_proba)`` as a function of (scale,)."""
+    observed = float(weight @ log_proba[np.arange(len(codes)), codes])
+    blocks = _blocks(*log_proba.shape)
+
+    def objective(theta: Floats) -> Point:
+        loss, gradient, curvature = 0.0, 0.0, 0.0
+        for block in blocks:
+            x, w = log_proba[block], weight[block]  # (B, K), (B,)
+            proba = theta[0] * x
+            loss += w @ _softmax_in_place(proba)
+            proba *= x
+            mean = proba.sum(axis=1)
+            gradient += w @ mean
+            curvature += w @ (np.einsum("ij,ij->i", proba, x) - mean**2)
+        return Point(
+            loss - theta[0] * observed + ridge.loss(theta),
+            np.array([gradient - observed]) + ridge.gradient(theta),
+            np.array([[curvature]]) + ridge.strength,
+        )
+
+    return objective
+
+
+def affine_objective(
+    log_proba: Floats, codes: np.ndarray, weight: Floats, ridge: Ridge
+) -> Objective:
+    """Return the loss of ``softmax(scale * log_proba + bias)`` in (scale, *bias)."""
+    n_classes = log_proba.shape[1]
+    true_log_proba = log_proba[np.arange(len(codes)), codes]
+    observed = np.r_[weight @ true_log_proba, _sum_by_class(weight, codes, n_classes)]
+    blocks = _blocks(*log_proba.shape)
+
+    def objective(theta: Floats) -> Point:
+        loss = 0.0
+        expected = np.zeros(n_classes + 1)
+        hessian = np.zeros((n_classes + 1, n_classes + 1))
+        for block in blocks:
+            x, w = log_proba[block], weight[block]  # (B, K), (B,)
+            proba = theta[0] * x
+            proba += theta[1:]
+            loss += w @ _softmax_in_place(proba)
+            tilted = proba * x
+            mean = tilted.sum(axis=1)
+            expected[0] += w @ mean
+            expected[1:] += w @ proba
+            hessian[0, 0] += w @ (np.einsum("ij,ij->i", tilted, x) - mean**2)
+            hessian[0, 1:] += w @ tilted - (w * mean) @ proba
+            hessian[1:, 1:] -= (proba * w[:, None]).T @ proba
+        hessian[1:, 0] = hessian[0, 1:]
+        hessian[np.diag_indices_from(hessian)] += np.r_[0.0, expected[1:]] + ridge.strength
+        return Point(
+            loss - observed @ theta + ridge.loss(theta),
+            expected - observed + ridge.gradient(theta),
+            hessian,
+        )
+
+    return objective
+
+
+def vector_objective(
+    log_proba: Floats, codes: np.ndarray, weight: Floats, ridge: Ridge
+) -> Objective:
+    """Return the loss of ``softmax(scale * log_proba + bias)`` in (*scale, *bias)."""
+    k = log_proba.shape[1]
+    true_log_proba = log_proba[np.arange(len(codes)), codes]
+    observed = np.r_[
+        _sum_by_class(weight * true_log_proba, codes, k), _sum_by_class(weight, codes, k)
+    ]
+    blocks = _blocks(*log_proba.shape)
+
+    def objective(theta: Floats) -> Point:
+        loss = 0.0
+        expected, second = np.zeros(2 * k), np.zeros(k)
+        hessian = np.zeros((2 * k, 2 * k))
+        for block in blocks:
+            x, w = log_proba[block], weight[block]  # (B, K), (B,)
+            proba = theta[:k] * x
+            proba += theta[k:]
+            loss += w @ _softmax_in_place(proba)
+            moments = np.hstack([proba * x, proba])  # (B, 2K)
+            expected += w @ moments
+            second += w @ (moments[:, :k] * x)
+            hessian -= (moments * w[:, None]).T @ moments
+        scale, bias = np.arange(k), np.arange(k, 2 * k)
+        hessian[scale, scale] += second
+        hessian[scale, bias] += expected[:k]
+        hessian[bias, scale] += expected[:k]
+        hessian[bias, bias] += expected[k:]
+        hessian[np.diag_indices_from(hessian)] += ridge.strength
+        return Point(
+            loss - observed @ theta + ridge.loss(theta),
+            expected - observed + ridge.gradient(theta),
+            hessian,
+        )
+
+    return objective
+
+
+def matrix_objective(
+    log_proba: Floats, codes: np.ndarray, weight: Floats, ridge: Ridge
+) -> Objective:
+    """Return the loss of ``softmax(log_proba @ W.T + bias)`` in the entries of (W, bias).
+
+    The parameters are the rows of the (K, K + 1) matrix [W, bias]. The Hessian, of K(K + 1) rows,
+    is given by its product with a vector.
+    """
+    n_samples, k = log_proba.shape
+    inputs = np.hstack([log_proba, np.ones((n_samples, 1))])  # (n, K + 1)
+    indicator = np.zeros((n_samples, k))
+    indicator[np.arange(n_samples), codes] = weight
+    observed = (indicator.T @ inputs).ravel()
+
+    def objective(theta: Floats) -> Point:
+        proba = inputs @ theta.reshape(k, k + 1).T
+        loss = weight @ _softmax_in_place(proba) - observed @ theta
+        expected = ((proba * weight[:, None]).T @ inputs).ravel()
+
+        def product(direction: Floats) -> Floats:
+            change = inputs @ direction.reshape(k, k + 1).T  # of the logits, (n, K)
+            change -= np.einsum("ij,ij->i", proba, change)[:, None]
+            change *= proba * weight[:, None]
+            return (change.T @ inputs).ravel() + ridge.strength * direction.ravel()
+
+        return Point(
+            loss + ridge.loss(theta),
+            expected - observed + ridge.gradient(theta),
+            LinearOperator((len(theta), len(theta)), matvec=product, dtype=np.float64),
+        )
+
+    return objective
