@@ -1,0 +1,239 @@
+"""What is known exactly about a generated data set: its posterior and its entropies."""
+
+import warnings
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import entr, xlogy
+from sklearn.utils import check_array, check_random_state
+
+from sklearn_learnability._validation import (
+    SMALLEST_PROBABILITY,
+    Floats,
+    Units,
+    check_probabilities,
+    nats_per_unit,
+)
+from sklearn_learnability.exceptions import ZeroProbabilityWarning
+
+RandomState = int | np.random.RandomState | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ClassificationTruth(ABC):
+    r"""Exact posterior and entropies of a generated classification problem.
+
+    .. math:: L = \frac{I(X; Y)}{H(Y)} = 1 - \frac{H(Y \mid X)}{H(Y)}
+
+    Base of every truth about class labels; the generators return its subclasses. Classes are the
+    integers 0, 1, ... in the order of the columns of :meth:`predict_proba`.
+
+    Attributes
+    ----------
+    class_frequencies : ndarray of shape (n_classes,)
+        Probability of each class over the distribution, not over the drawn rows.
+    conditional_entropy_nats : float
+        H(Y|X) in nats.
+    conditional_entropy_error_nats : float
+        Its standard error where it is integrated by randomised quasi-Monte Carlo, 0 where it is
+        known in closed form or by quadrature (then good to about 1e-9).
+    """
+
+    class_frequencies: Floats
+    conditional_entropy_nats: float
+    conditional_entropy_error_nats: float = 0.0
+
+    @abstractmethod
+    def sample_features(self, n_samples: int, rng: np.random.RandomState) -> Floats:
+        """Draw `n_samples` rows of features."""
+
+    @abstractmethod
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Return the exact posterior p(y | x), of shape (n_samples, n_classes)."""
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """Class labels in the order of the columns of the posterior."""
+        return np.arange(len(self.class_frequencies))
+
+    @property
+    def learnability(self) -> float:
+        """Share of the label entropy that the features explain, between 0 and 1."""
+        return max(0.0, 1.0 - self.conditional_entropy_nats / self._label_nats)
+
+    @property
+    def learnability_error(self) -> float:
+        """Standard error of the learnability; 0 where it is exact."""
+        return self.conditional_entropy_error_nats / self._label_nats
+
+    @property
+    def _label_nats(self) -> float:
+        return float(entr(self.class_frequencies).sum())
+
+    def label_entropy(self, units: Units = "bits") -> float:
+        """Return H(Y), the entropy of the class frequencies."""
+        return self._label_nats / nats_per_unit(units)
+
+    def conditional_entropy(self, units: Units = "bits") -> float:
+        """Return H(Y|X), the smallest log-loss any model can have."""
+        return self.conditional_entropy_nats / nats_per_unit(units)
+
+    def sample(
+        self, n_samples: int, random_state: RandomState = None
+    ) -> tuple[Floats, NDArray[np.int64]]:
+        """Draw fresh rows X and labels y of the same distribution."""
+        rng = check_random_state(random_state)
+        X = self.sample_features(check_count("n_samples", n_samples), rng)
+        return X, draw_labels(self.predict_proba(X), rng)
+
+    def kl_per_sample(
+        self,
+        model: Any,
+        X: ArrayLike,
+        *,
+        labels: ArrayLike | None = None,
+        units: Units = "bits",
+    ) -> Floats:
+        r"""Divergence of a model from the posterior, row by row.
+
+        .. math:: \mathrm{KL}_i = \sum_k p^*(k \mid x_i) \log \frac{p^*(k \mid x_i)}{q(k \mid x_i)}
+
+        Lower is better; 0 is the posterior itself. It needs no labels, so it has none of their
+        noise.
+
+        Parameters
+        ----------
+        model : estimator or array-like of shape (n_samples, n_classes)
+            A fitted classifier, or its probabilities on `X`.
+        X : array-like of shape (n_samples, n_features)
+            Rows at which to compare, best ones that the model was not fitted on.
+        labels : array-like of shape (n_classes,), optional
+            Classes in the order of the columns of an array; by default 0, 1, ... The classes of
+            an estimator are read from its ``classes_``.
+        units : {"bits", "nats"}, default="bits"
+            Base of the logarithm: 2 or e.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Divergences in `units`.
+
+        Raises
+        ------
+        ValueError
+            If the probabilities or their labels do not fit the truth.
+
+        Warns
+        -----
+        ZeroProbabilityWarning
+            If the model gives probability 0 to a class that can occur.
+        """
+        true = self.predict_proba(X)
+        given = clip_possible(align_probabilities(model, X, labels, self.classes), true)
+        divergence = (xlogy(true, true) - xlogy(true, given)).sum(axis=1)
+        return np.maximum(divergence, 0.0) / nats_per_unit(units)
+
+    def kl_divergence(
+        self,
+        model: Any,
+        X: ArrayLike,
+        *,
+        labels: ArrayLike | None = None,
+        units: Units = "bits",
+    ) -> float:
+        """Return the mean over the rows of :meth:`kl_per_sample`: the excess log-loss."""
+        return float(self.kl_per_sample(model, X, labels=labels, units=units).mean())
+
+    def gap(self, model: Any, X: ArrayLike, *, labels: ArrayLike | None = None) -> float:
+        """Return the mean divergence over H(Y): how far a model stays below the learnability."""
+        return self.kl_divergence(model, X, labels=labels, units="nats") / self._label_nats
+
+    def to_frame(self, units: Units = "bits") -> pd.DataFrame:
+        """Return entropies and learnability as a table of one row."""
+        return pd.DataFrame(
+            {
+                "label_entropy": [self.label_entropy(units)],
+                "conditional_entropy": [self.conditional_entropy(units)],
+                "learnability": [self.learnability],
+                "learnability_error": [self.learnability_error],
+            }
+        )
+
+
+def check_features(X: ArrayLike, n_features: int) -> Floats:
+    """Return rows as float64, refusing another number of columns."""
+    rows = check_array(X, dtype=np.float64)
+    if rows.shape[1] != n_features:
+        raise ValueError(f"Got X with {rows.shape[1]} columns, but expected {n_features}.")
+    return rows
+
+
+def check_count(name: str, value: int, smallest: int = 1, largest: int | None = None) -> int:
+    """Return an integer inside its range."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < smallest or (largest is not None and value > largest):
+        upper = "" if largest is None else f" and <= {largest}"
+        raise ValueError(f"Got {name}={value!r}, but expected an integer >= {smallest}{upper}.")
+    return int(value)
+
+
+def check_number(name: str, value: float, low: float, high: float) -> float:
+    """Return a finite number between `low` and `high`, both included."""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not low <= value <= high or not np.isfinite(value):
+        raise ValueError(f"Got {name}={value!r}, but expected a number in [{low:g}, {high:g}].")
+    return float(value)
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
+    """Return a name that is among the choices."""
+    if value not in choices:
+        raise ValueError(f"Got {name}={value!r}, but expected one of {', '.join(choices)}.")
+    return value
+
+
+def draw_labels(proba: Floats, rng: np.random.RandomState) -> NDArray[np.int64]:
+    """Draw one class per row from its probabilities."""
+    uniform = rng.random_sample(len(proba))
+    if proba.shape[1] == 2:
+        return (uniform < proba[:, 1]).astype(np.int64)
+    passed = uniform[:, None] >= np.cumsum(proba[:, :-1], axis=1)
+    return passed.sum(axis=1, dtype=np.int64)
+
+
+def align_probabilities(
+    model: Any, X: ArrayLike, labels: ArrayLike | None, classes: NDArray[np.int64]
+) -> Floats:
+    """Return the probabilities of a model or an array, columns in the order of `classes`."""
+    if hasattr(model, "predict_proba"):
+        raw, labels = model.predict_proba(X), getattr(model, "classes_", labels)
+    else:
+        raw = model
+    columns = classes if labels is None else np.asarray(labels)
+    proba = check_probabilities(raw, len(np.asarray(X)), len(columns))
+    unknown = ~np.isin(columns, classes)
+    if unknown.any() or len(np.unique(columns)) != len(columns):
+        raise ValueError(
+            f"Got labels {columns.tolist()}, but expected distinct ones of {classes.tolist()}."
+        )
+    aligned = np.zeros((len(proba), len(classes)))
+    aligned[:, np.searchsorted(classes, columns)] = proba
+    return aligned
+
+
+def clip_possible(given: Floats, true: Floats) -> Floats:
+    """Raise the smallest probabilities, with a warning where that hides a large divergence."""
+    possible = true > np.sqrt(SMALLEST_PROBABILITY)
+    hopeless = ((given < SMALLEST_PROBABILITY) & possible).any(axis=1)
+    if hopeless.any():
+        warnings.warn(
+            f"{hopeless.sum()} of {len(given)} rows give probability 0 to a class that can occur; "
+            f"it is raised to {SMALLEST_PROBABILITY:.1e}. The true divergence is infinite.",
+            ZeroProbabilityWarning,
+            stacklevel=3,
+        )
+    return np.maximum(given, SMALLEST_PROBABILITY)
