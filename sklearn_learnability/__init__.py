@@ -2,4 +2,6 @@
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["__version__"]
+from sklearn_learnability._golden_model_ceiling import GoldenModelCeiling
+
+__all__ = ["GoldenModelCeiling", "__version__"]

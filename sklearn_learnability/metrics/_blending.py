@@ -1,0 +1,118 @@
+"""Pool of calibrated predicted distributions: log-linear, with non-negative weights."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import log_softmax, logsumexp
+
+from sklearn_learnability._validation import Floats
+from sklearn_learnability.metrics._calibrators import CalibrationMap, fit_calibration_map
+
+
+#: A member whose evidence varies less than this over all rows says nothing about any of them.
+TELLING_SPREAD = 0.01
+
+
+@dataclass(frozen=True)
+class CalibratedPool:
+    r"""Calibrated members, pooled in the logarithm around the class frequencies.
+
+    .. math:: \log q(k) = \log \pi_k + \sum_m v_m (\log p_m(k) - \log \pi_k) - \log Z
+
+    Weights are non-negative. What they lack of 1 is the weight of the frequencies :math:`\pi`:
+    weights of 0 give the frequencies themselves, so that a pool of useless members costs nothing.
+    """
+
+    calibrations: tuple[CalibrationMap | None, ...]
+    weights: Floats
+    log_prior: Floats
+
+    def calibrate(self, log_probas: Floats) -> Floats:
+        """Return every member's calibrated log-probabilities, (M, n, K) in and out."""
+        pairs = zip(self.calibrations, log_probas, strict=True)
+        return np.stack([c.log_proba(member) if c else member for c, member in pairs])
+
+    def log_proba(self, calibrated: Floats) -> Floats:
+        """Return the pooled log-probabilities (n, K) of calibrated members (M, n, K)."""
+        pooled = np.tensordot(self.weights, calibrated, axes=1)
+        return log_softmax(pooled + (1 - self.weights.sum()) * self.log_prior, axis=1)
+
+
+def fit_calibrated_pool(
+    codes: NDArray[np.integer],
+    log_probas: Floats,
+    sample_weight: Floats,
+    *,
+    calibration: str | None,
+    blend: str,
+) -> CalibratedPool:
+    """Calibrate every member, then weigh them.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,)
+        Column of every row's label.
+    log_probas : ndarray of shape (M, n, K)
+        Log-probabilities of the members, on rows they were not fitted on.
+    sample_weight : ndarray of shape (n,)
+        Non-negative weights.
+    calibration : str or None
+        Method of calibration.
+    blend : {"log-linear", "best"}
+        Weights that minimise the loss, or all weight on the member with the lowest loss.
+    """
+    n_members, n_samples, n_classes = log_probas.shape
+    calibrations: tuple[CalibrationMap | None, ...] = (None,) * n_members
+    if calibration is not None:
+        calibrations = tuple(
+            fit_calibration_map(codes, member, sample_weight, calibration) for member in log_probas
+        )
+    share = sample_weight / sample_weight.sum()
+    # half a row a class keeps the logarithm finite where a class is absent
+    mass = np.bincount(codes, weights=share, minlength=n_classes) + 0.5 / n_samples
+    log_prior = np.log(mass / mass.sum())
+    unweighted = CalibratedPool(calibrations, np.zeros(n_members), log_prior)
+    calibrated = unweighted.calibrate(log_probas)
+    if blend == "best":
+        loss = -(calibrated[:, np.arange(n_samples), codes] @ share)
+        weights = (np.arange(n_members) == loss.argmin()).astype(np.float64)
+    else:
+        weights = _log_linear_weights(codes, calibrated - log_prior, share, log_prior)
+    return CalibratedPool(calibrations, weights, log_prior)
+
+
+def _log_linear_weights(
+    codes: NDArray[np.integer], evidence: Floats, share: Floats, log_prior: Floats
+) -> Floats:
+    """Return the non-negative weights of the evidence (M, n, K) with the lowest mean log-loss.
+
+    Convex, hence one minimum. A ridge worth one row pulls to the plain average and so decides
+    between members that say the same; a member without evidence gets the weight 0.
+    """
+    n_members, n_samples, _ = evidence.shape
+    rows = np.arange(n_samples)
+    true_evidence = evidence[:, rows, codes]  # (M, n)
+    average = 1 / n_members
+
+    def loss_and_gradient(weights: Floats) -> tuple[float, Floats]:
+        logits = np.tensordot(weights, evidence, axes=1) + log_prior
+        normaliser = logsumexp(logits, axis=1)
+        proba = np.exp(logits - normaliser[:, None])
+        loss = share @ (normaliser - logits[rows, codes])
+        expected = np.einsum("mnk,nk->mn", evidence, proba)
+        gradient = (expected - true_evidence) @ share
+        pull = weights - average
+        return loss + pull @ pull / (2 * n_samples), gradient + pull / n_samples
+
+    spread = np.ptp(evidence, axis=1).max(axis=1)
+    solution = minimize(
+        loss_and_gradient,
+        np.where(spread > TELLING_SPREAD, average, 0.0),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0, None if s > TELLING_SPREAD else 0) for s in spread],
+        options={"ftol": 1e-12, "gtol": 1e-8},
+    )
+    return np.asarray(solution.x, dtype=np.float64)

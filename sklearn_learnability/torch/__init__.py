@@ -1,0 +1,1 @@
+"""What needs torch; never imported by the tabular core at module level."""
