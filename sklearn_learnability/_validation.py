@@ -63,6 +63,13 @@ def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArra
     order given.
     """
     y = np.asarray(column_or_1d(y))
+    if len(y) == 0:
+        raise ValueError("Got no labels, but expected at least one row.")
+    missing = np.asarray(pd.isna(y))
+    if missing.any():
+        raise ValueError(
+            f"Input y_true contains NaN or None: got {missing.sum()} missing labels of {len(y)}."
+        )
     target_type = type_of_target(y, input_name="y_true")
     if target_type not in ("binary", "multiclass"):
         raise ValueError(
