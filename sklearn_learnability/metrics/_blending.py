@@ -10,7 +10,6 @@ from scipy.special import log_softmax, logsumexp
 from sklearn_learnability._validation import Floats
 from sklearn_learnability.metrics._calibrators import CalibrationMap, fit_calibration_map
 
-
 #: A member whose evidence varies less than this over all rows says nothing about any of them.
 TELLING_SPREAD = 0.01
 
