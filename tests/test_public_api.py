@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import pkgutil
 import re
 import subprocess
 import sys
@@ -15,11 +14,9 @@ import sklearn_learnability
 API_PAGES = Path(__file__).parents[1] / "docs" / "api"
 PUBLIC_MODULES = [
     "sklearn_learnability",
-    *(
-        f"sklearn_learnability.{module.name}"
-        for module in pkgutil.iter_modules(sklearn_learnability.__path__)
-        if module.ispkg and not module.name.startswith("_")
-    ),
+    "sklearn_learnability.metrics",
+    "sklearn_learnability.datasets",
+    "sklearn_learnability.displays",
 ]
 HEAVY_PACKAGES = ["torch", "skorch", "matplotlib", "catboost", "xgboost"]
 

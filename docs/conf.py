@@ -1,0 +1,68 @@
+"""Configuration of the documentation."""
+
+import os
+
+from sklearn_learnability import __version__
+
+# sphinx-gallery runs the examples in this process
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+project = "sklearn-learnability"
+author = "The sklearn-learnability developers"
+copyright = f"2026, {author}"
+version = release = __version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "myst_parser",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+nitpicky = True
+# pages of the guide may come later than its table of contents
+suppress_warnings = ["toc.empty_glob"]
+# what the docstrings name that no page of ours describes
+nitpick_ignore_regex = [
+    (r"py:(class|obj|func|mod|meth|exc|data)", r"(?!sklearn_learnability\.).*"),
+]
+templates_path = ["_templates"]
+default_role = "literal"
+
+autosummary_generate = True
+numpydoc_show_class_members = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "abort_on_example_error": True,
+    "within_subsection_order": "FileNameSortKey",
+    "remove_config_comments": True,
+    "show_memory": False,
+    "download_all_examples": False,
+    "doc_module": ("sklearn_learnability",),
+    "backreferences_dir": None,
+    "image_scrapers": ("matplotlib",),
+    "reset_modules": ("matplotlib",),
+    "default_thumb_file": None,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sklearn-learnability"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_show_sourcelink = False
+html_sidebars = {"index": [], "install": [], "quickstart": [], "changelog": [], "compare": []}
+html_theme_options = {
+    "show_toc_level": 1,
+    "navigation_with_keys": False,
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "header_links_before_dropdown": 6,
+}
