@@ -1,5 +1,10 @@
 """Information measures: arrays in, numbers or frozen results out."""
 
+from sklearn_learnability.metrics._calibration import (
+    Calibrator,
+    cross_fit_calibration,
+    fit_calibrator,
+)
 from sklearn_learnability.metrics._information import (
     information_score,
     label_entropy,
@@ -7,13 +12,24 @@ from sklearn_learnability.metrics._information import (
     negative_log_likelihood,
     pointwise_information,
 )
+from sklearn_learnability.metrics._nll_decomposition import (
+    NLLDecomposition,
+    calibrated_nll,
+    nll_decomposition,
+)
 from sklearn_learnability.metrics._resampling import Estimate
 
 __all__ = [
+    "Calibrator",
     "Estimate",
+    "NLLDecomposition",
+    "calibrated_nll",
+    "cross_fit_calibration",
+    "fit_calibrator",
     "information_score",
     "label_entropy",
     "log_loss_per_sample",
     "negative_log_likelihood",
+    "nll_decomposition",
     "pointwise_information",
 ]

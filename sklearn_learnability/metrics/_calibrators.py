@@ -27,9 +27,10 @@ CalibrationMethod = Literal["temperature", "affine", "vector", "matrix", "beta",
 PRIOR_SCALE = 10.0
 #: Prior standard deviation of the off-diagonal entries of "matrix" around 0.
 PRIOR_SCALE_OFF_DIAGONAL = 0.1
-#: Rows on which the warm start is fitted, and the fewest rows of a class it needs there.
-WARM_START_ROWS = 10_000
-WARM_START_ROWS_PER_CLASS = 10
+#: Rows on which the warm start is fitted, at least and for every class, and the fewest of a class.
+WARM_START_ROWS = 5_000
+WARM_START_ROWS_PER_CLASS = 250
+WARM_START_FEWEST_ROWS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,79 +143,70 @@ def _fit_isotonic(
 
 
 def _minimise(
-    objective_of: Callable[[slice], Objective], codes: np.ndarray, weight: Floats, start: Floats
+    family: Callable[[Floats, np.ndarray, Floats, Ridge], Objective],
+    inputs: Floats,
+    codes: np.ndarray,
+    weight: Floats,
+    ridge: Ridge,
 ) -> Floats:
-    """Minimise over all rows, from the optimum over evenly spaced rows where these are enough."""
-    stride = len(codes) // WARM_START_ROWS
+    """Minimise over all rows, from the optimum over evenly spaced rows where these are enough.
+
+    Rows are on the last axis of a two-class design and on the first axis otherwise.
+    """
+    start = ridge.centre
+    counts = np.bincount(codes[weight > 0])
+    stride = len(codes) // max(WARM_START_ROWS, WARM_START_ROWS_PER_CLASS * len(counts))
     if stride > 1:
-        part = slice(None, None, stride)
-        total = np.bincount(codes, weights=weight > 0)
-        counts = np.bincount(codes[part], weights=weight[part] > 0, minlength=len(total))
-        if counts[total > 0].min() >= WARM_START_ROWS_PER_CLASS:
-            start = damped_newton(objective_of(part), start, tolerance=1e-6)
-    return damped_newton(objective_of(slice(None)), start)
+        part_codes, part_weight = codes[::stride], weight[::stride]
+        part_counts = np.bincount(part_codes[part_weight > 0], minlength=len(counts))
+        if part_counts[counts > 0].min() >= WARM_START_FEWEST_ROWS:
+            by_row = family is binary_objective
+            part = np.ascontiguousarray(inputs[:, ::stride] if by_row else inputs[::stride])
+            part_weight = part_weight / part_weight.sum()
+            objective = family(part, part_codes, part_weight, ridge)
+            start = damped_newton(objective, start, tolerance=1e-3)
+    return damped_newton(family(inputs, codes, weight, ridge), start)
 
 
 def _fit_binary(
     codes: np.ndarray, log_proba: Floats, weight: Floats, n_rows: float, method: str
 ) -> LinearMap:
     """Fit a map of two classes, a logistic regression on one or two scores and a constant."""
-    constant = np.ones(len(codes))
     if method in ("temperature", "affine"):
-        design = np.stack([log_proba[:, 1] - log_proba[:, 0], constant])
-        free = np.array([True, method == "affine"])
+        scores = [log_proba[:, 1] - log_proba[:, 0]]
     else:  # "vector" and "matrix" are one family here; "beta" keeps its scales non-negative
-        design = np.stack([log_proba[:, 1], -log_proba[:, 0], constant])
-        free = np.array([True, True, True])
-    n_scales = len(design) - 1
-    centre = np.r_[np.ones(n_scales), 0.0]
-    success = (codes == 1).astype(np.float64)
+        scores = [log_proba[:, 1], -log_proba[:, 0]]
+    n_scales = len(scores)
+    if method != "temperature":
+        scores.append(np.ones(len(codes)))
+    design = np.stack(scores)
+    centre = (np.arange(len(scores)) < n_scales).astype(np.float64)
+    strength = np.full(len(scores), PRIOR_SCALE**-2 / n_rows)
 
-    def solve(free: np.ndarray) -> Floats:
-        ridge = Ridge(centre[free], np.full(free.sum(), PRIOR_SCALE**-2 / n_rows))
-        theta = np.zeros(len(design))
-        if not free.any():
-            return theta
-
-        def objective_of(rows: slice) -> Objective:
-            part = weight[rows] / weight[rows].sum()
-            return binary_objective(design[free][:, rows], success[rows], part, ridge)
-
-        theta[free] = _minimise(objective_of, codes, weight, centre[free])
+    def solve(free: list[int]) -> Floats:
+        """Return the best parameters where only some are free and the others 0."""
+        theta = np.zeros(len(scores))
+        if free:
+            ridge = Ridge(centre[free], strength[free])
+            theta[free] = _minimise(binary_objective, design[free], codes, weight, ridge)
         return theta
 
-    theta = solve(free)
-    if method not in ("vector", "matrix") and (theta[:n_scales] < 0).any():
-        theta = _solve_on_the_boundary(solve, free, n_scales, design, success, weight)
-    second, first = theta[0], theta[n_scales - 1]
-    half = theta[-1] / 2
-    scale = np.array(first) if n_scales == 1 else np.array([first, second])
+    everything = list(range(len(scores)))
+    theta = solve(everything)
+    if method not in ("vector", "matrix") and theta[:n_scales].min() < 0:
+        constants = everything[n_scales:]
+        corners = [solve(constants)]
+        if n_scales == 2:
+            corners += [solve([0, *constants]), solve([1, *constants])]
+        feasible = [corner for corner in corners if corner[:n_scales].min() >= 0]
+        theta = min(feasible, key=lambda corner: _logistic_loss(corner @ design, codes, weight))
+    half = theta[-1] / 2 if method != "temperature" else 0.0
+    scale = np.array(theta[0]) if n_scales == 1 else theta[[1, 0]]
     return LinearMap(scale, np.array([-half, half]))
 
 
-def _solve_on_the_boundary(
-    solve: Callable[[np.ndarray], Floats],
-    free: np.ndarray,
-    n_scales: int,
-    design: Floats,
-    success: Floats,
-    weight: Floats,
-) -> Floats:
-    """Return the best solution with at least one scale at 0 and none below."""
-    best, best_loss = np.zeros(len(design)), np.inf
-    for kept in range(n_scales + 1):  # each scale alone, then none
-        scales = np.zeros(len(design), dtype=bool)
-        scales[-1] = True
-        if kept < n_scales and n_scales > 1:
-            scales[kept] = True
-        theta = solve(free & scales)
-        if (theta[:n_scales] < 0).any():
-            continue
-        margin = theta @ design
-        loss = weight @ (np.logaddexp(0.0, margin) - success * margin)
-        if loss < best_loss:
-            best, best_loss = theta, loss
-    return best
+def _logistic_loss(margin: Floats, codes: np.ndarray, weight: Floats) -> float:
+    return float(weight @ (np.logaddexp(0.0, margin) - codes * margin))
 
 
 def _fit_multiclass(
@@ -237,11 +229,7 @@ def _fit_multiclass(
         }[method]
         ridge = Ridge(centre, np.full(len(centre), strength))
 
-    def objective_of(rows: slice, inputs: Floats = log_proba) -> Objective:
-        part = weight[rows] / weight[rows].sum()
-        return family(inputs[rows], codes[rows], part, ridge)
-
-    theta = _minimise(objective_of, codes, weight, ridge.centre)
+    theta = _minimise(family, log_proba, codes, weight, ridge)
     if method == "matrix":
         matrix = theta.reshape(k, k + 1)
         return LinearMap(matrix[:, :k], matrix[:, k])
@@ -249,6 +237,6 @@ def _fit_multiclass(
         return LinearMap(theta[:k], theta[k:])
     if theta[0] < 0:  # a map never turns the model's ranking round: the best one ignores it
         blind = np.zeros_like(log_proba)
-        theta = damped_newton(family(blind, codes, weight, ridge), ridge.centre)
+        theta = _minimise(family, blind, codes, weight, ridge)
         theta[0] = 0.0
     return LinearMap(np.array(theta[0]), np.r_[theta[1:], np.zeros(k + 1 - len(theta))])

@@ -1,0 +1,280 @@
+"""Calibration of predicted probabilities, and its cross-fitting."""
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.utils import check_consistent_length, check_random_state
+
+from sklearn_learnability._validation import (
+    Floats,
+    check_labels_and_probabilities,
+    check_probabilities,
+    check_weights,
+)
+from sklearn_learnability.exceptions import MissingClassWarning
+from sklearn_learnability.metrics._calibrators import (
+    CalibrationMap,
+    CalibrationMethod,
+    check_method,
+    fit_calibration_map,
+    log_of_probabilities,
+)
+
+RandomState = int | np.random.RandomState | None
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrator:
+    """A fitted calibration map of predicted probabilities.
+
+    Attributes
+    ----------
+    method : str
+        Family of the map.
+    classes : ndarray of shape (n_classes,)
+        Classes in the order of the columns.
+    mapping : LinearMap or IsotonicMap
+        The map of the log-probabilities; a linear one has `weight` and `bias`.
+    """
+
+    method: str
+    classes: NDArray[Any]
+    mapping: CalibrationMap
+
+    def predict_proba(self, y_proba: ArrayLike) -> Floats:
+        """Return calibrated probabilities of shape (n_samples, n_classes)."""
+        proba = check_probabilities(y_proba, len(np.asarray(y_proba)), len(self.classes))
+        return np.exp(self.mapping.log_proba(log_of_probabilities(proba)))
+
+
+def fit_calibrator(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    method: CalibrationMethod = "affine",
+    sample_weight: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+) -> Calibrator:
+    r"""Fit the map of a family that gives predicted probabilities the lowest log-loss.
+
+    The parametric families are linear in the logarithm of the probabilities q,
+
+    .. math:: \tilde q(k) \propto \exp\Big(\sum_j W_{kj} \log q(j) + b_k\Big),
+
+    and differ in what is free:
+
+    - "temperature": :math:`W = s I`, :math:`s \ge 0`, :math:`b = 0`;
+    - "affine": :math:`W = s I`, :math:`s \ge 0`, and b; Platt scaling of the logit for two classes;
+    - "vector": a diagonal W, and b;
+    - "matrix": W and b (Dirichlet calibration), with a ridge that keeps off-diagonal entries near 0
+      (standard deviation 0.1, one row worth of weight each); for two classes the same as "vector";
+    - "beta": two classes, "vector" with scales that are not negative.
+
+    "isotonic" is a monotone step function of the logit; for more than two classes, of every class's
+    probability, with the results normalised. Half a row of either class is put at the wrong end of
+    the scores, so that no probability is 0 or 1.
+
+    A weak pull to the identity (standard deviation 10 for scales and biases) keeps the map finite
+    where classes are separated or absent; elsewhere it is far below the noise of the fit. Where
+    :math:`s \ge 0` binds, the model ranks the classes the wrong way round, and the map ignores it.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Class labels of rows that the model was not fitted on.
+    y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
+        Predicted probabilities; a vector is the probability of the second class. Probabilities
+        below 2.2e-16 are raised to it.
+    method : {"affine", "temperature", "vector", "matrix", "beta", "isotonic"}, default="affine"
+        Family of maps.
+    sample_weight : array-like of shape (n_samples,), optional
+        Non-negative weights; a weight counts as that many equal rows.
+    labels : array-like of shape (n_classes,), optional
+        Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
+
+    Returns
+    -------
+    Calibrator
+        The fitted map. Its `predict_proba` must be judged on other rows than these: see
+        :func:`cross_fit_calibration`.
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown, or "beta" for more than two classes; and as for
+        :func:`log_loss_per_sample`.
+
+    References
+    ----------
+    J. Platt. Probabilistic outputs for support vector machines. Advances in Large Margin
+    Classifiers, 1999.
+
+    C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger. On calibration of modern neural networks. ICML,
+    2017. https://doi.org/10.48550/arXiv.1706.04599
+
+    M. Kull, T. Silva Filho and P. Flach. Beyond sigmoids: how to obtain well-calibrated
+    probabilities from binary classifiers with beta calibration. Electronic Journal of Statistics,
+    2017. https://doi.org/10.1214/17-EJS1338SI
+
+    M. Kull et al. Beyond temperature scaling: obtaining well-calibrated multiclass probabilities
+    with Dirichlet calibration. NeurIPS, 2019. https://doi.org/10.48550/arXiv.1910.12656
+
+    Examples
+    --------
+    An overconfident model is right in three of four rows, but says 99 in 100.
+
+    >>> from sklearn_learnability.metrics import fit_calibrator
+    >>> calibrator = fit_calibrator([1, 1, 1, 0] * 50, [0.99] * 200, method="temperature")
+    >>> calibrator.predict_proba([0.99, 0.01]).round(3)
+    array([[0.25, 0.75],
+           [0.75, 0.25]])
+    """
+    classes, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
+    weight = check_weights(sample_weight, len(codes))
+    mapping = fit_calibration_map(codes, log_of_probabilities(proba), weight, method)
+    return Calibrator(method, classes, mapping)
+
+
+def cross_fit_log_proba(
+    codes: NDArray[np.integer],
+    log_proba: Floats,
+    weight: Floats,
+    method: str,
+    pairs: Iterable[tuple[NDArray[np.integer], NDArray[np.integer]]],
+) -> Floats:
+    """Return calibrated log-probabilities, NaN in rows that no pair scores.
+
+    `pairs` holds (rows to fit on, rows to calibrate).
+    """
+    calibrated = np.full_like(log_proba, np.nan)
+    lacking = 0
+    for fit_rows, rows in pairs:
+        known = np.bincount(codes[fit_rows], weight[fit_rows], minlength=log_proba.shape[1]) > 0
+        lacking += int((~known[codes[rows]]).sum())
+        mapping = fit_calibration_map(
+            codes[fit_rows], log_proba[fit_rows], weight[fit_rows], method
+        )
+        calibrated[rows] = mapping.log_proba(log_proba[rows])
+    if lacking:
+        warnings.warn(
+            f"{lacking} of {len(codes)} rows are of a class that was absent from the rows their "
+            "calibration map was fitted on: they are charged as events never seen.",
+            MissingClassWarning,
+            stacklevel=4,
+        )
+    return calibrated
+
+
+def split_rows(
+    X: Any, codes: NDArray[np.integer], cv: Any, groups: ArrayLike | None, random_state: RandomState
+) -> list[tuple[NDArray[np.integer], NDArray[np.integer]]]:
+    """Return pairs (rows to fit on, rows to test).
+
+    A number of folds is stratified and shuffled, keeps groups whole, and does not mind classes
+    with fewer rows than folds.
+    """
+    if isinstance(cv, Integral) and not isinstance(cv, bool):
+        n_units = len(codes) if groups is None else len(np.unique(np.asarray(groups)))
+        if not 2 <= cv <= n_units:
+            raise ValueError(
+                f"Got cv={cv}, but expected between 2 and {n_units} folds, the number of "
+                f"{'rows' if groups is None else 'groups'}."
+            )
+        if groups is None:
+            shuffled = check_random_state(random_state).permutation(len(codes))
+            fold_of = np.empty(len(codes), dtype=np.intp)
+            fold_of[np.lexsort((shuffled, codes))] = np.arange(len(codes)) % cv
+            return [(np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)) for k in range(cv)]
+        cv = StratifiedGroupKFold(int(cv), shuffle=True, random_state=random_state)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")
+        splits = check_cv(cv, codes, classifier=True).split(X, codes, groups)
+        pairs = [(np.asarray(fit_rows), np.asarray(rows)) for fit_rows, rows in splits]
+    return [(fit_rows, rows) for fit_rows, rows in pairs if len(rows)]
+
+
+def cross_fit_calibration(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    method: CalibrationMethod = "affine",
+    cv: Any = 5,
+    sample_weight: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    random_state: RandomState = None,
+) -> Floats:
+    r"""Calibrate every row by a map that was fitted on other rows.
+
+    .. math:: \tilde q_i = m_{-\kappa(i)}(q_i)
+
+    with :math:`\kappa(i)` the fold of row i and :math:`m_{-\kappa}` the map fitted on the rows of
+    the other folds. The rows can then be scored without the gain that a map draws from the labels
+    it has seen. The lower the loss of the result, the better.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Class labels of rows that the model was not fitted on.
+    y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
+        Predicted probabilities; a vector is the probability of the second class.
+    method : {"affine", "temperature", "vector", "matrix", "beta", "isotonic"}, default="affine"
+        Family of maps; see :func:`fit_calibrator`.
+    cv : int, cross-validation splitter or iterable, default=5
+        A number of folds, shuffled and stratified by class; or anything that splits the rows into
+        test parts that cover each row once.
+    sample_weight : array-like of shape (n_samples,), optional
+        Non-negative weights of the rows in the fits.
+    groups : array-like of shape (n_samples,), optional
+        Rows of one group stay in one fold.
+    labels : array-like of shape (n_classes,), optional
+        Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
+    random_state : int, RandomState instance or None, optional
+        Shuffles the rows into folds.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        Calibrated probabilities, aligned with the rows.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`fit_calibrator`, and if `cv` does not partition the rows.
+
+    Warns
+    -----
+    MissingClassWarning
+        If a row's class was absent from the rows its map was fitted on.
+
+    References
+    ----------
+    C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger. On calibration of modern neural networks. ICML,
+    2017. https://doi.org/10.48550/arXiv.1706.04599
+
+    Examples
+    --------
+    >>> from sklearn_learnability.metrics import cross_fit_calibration
+    >>> y_true, y_proba = [1, 1, 1, 0] * 50, [0.99] * 200
+    >>> cross_fit_calibration(y_true, y_proba, random_state=0)[:2].round(2)
+    array([[0.25, 0.75],
+           [0.25, 0.75]])
+    """
+    _, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
+    check_method(method, proba.shape[1])
+    check_consistent_length(codes, groups)
+    weight = check_weights(sample_weight, len(codes))
+    pairs = split_rows(np.zeros((len(codes), 1)), codes, cv, groups, random_state)
+    times = np.bincount(np.concatenate([rows for _, rows in pairs]), minlength=len(codes))
+    if (times != 1).any():
+        raise ValueError(
+            f"Got a cv that tests {(times == 0).sum()} rows never and {(times > 1).sum()} more "
+            "than once, but expected a partition of the rows."
+        )
+    return np.exp(cross_fit_log_proba(codes, log_of_probabilities(proba), weight, method, pairs))
