@@ -53,9 +53,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         that no fold predicts are left out of the estimate. Where every fold is predicted from
         earlier rows only (TimeSeriesSplit), calibration and weights come from earlier folds too and
         the first fold serves calibration alone.
-    calibration : {"affine", "temperature", "vector", "matrix", "beta", "isotonic"} or None, \
-            default="affine"
-        Calibration map of every candidate.
+    calibration : str or None, default="affine"
+        Calibration map of every candidate: "affine", "temperature", "vector", "matrix", "beta",
+        "isotonic", or None.
     blend : {"log-linear", "best"}, default="log-linear"
         Pool the candidates, or take the one with the lowest calibrated loss on the other rows.
     units : {"bits", "nats"}, default="bits"
