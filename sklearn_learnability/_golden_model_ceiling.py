@@ -98,7 +98,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         Class labels.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where all are strings.
 
     Raises
