@@ -21,8 +21,6 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 nitpicky = True
-# pages of the guide may come later than its table of contents
-suppress_warnings = ["toc.empty_glob"]
 # what the docstrings name that no page of ours describes
 nitpick_ignore_regex = [
     (r"py:(class|obj|func|mod|meth|exc|data)", r"(?!sklearn_learnability\.).*"),
@@ -31,6 +29,10 @@ templates_path = ["_templates"]
 default_role = "literal"
 
 autosummary_generate = True
+# a function and a class of one name need two file names where case does not count
+autosummary_filename_map = {
+    "sklearn_learnability.metrics.efficiency": "sklearn_learnability.metrics.efficiency-function"
+}
 numpydoc_show_class_members = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
@@ -66,3 +68,13 @@ html_theme_options = {
     "footer_end": [],
     "header_links_before_dropdown": 6,
 }
+
+
+def skip_generated_methods(app, what, name, obj, skip, options):
+    """Leave out scikit-learn's generated set_*_request methods: its pages describe them."""
+    return skip or "RequestMethod" in getattr(obj, "__qualname__", "")
+
+
+def setup(app):
+    """Connect the handlers."""
+    app.connect("autodoc-skip-member", skip_generated_methods)
