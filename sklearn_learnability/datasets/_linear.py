@@ -12,15 +12,13 @@ from sklearn_learnability.datasets._score_truth import (
     ScoreLaw,
     ScoreTruth,
     check_channel,
-    truth_of_learnability,
-    truth_of_strength,
+    draw_from_score,
 )
 from sklearn_learnability.datasets._truth import (
     RandomState,
     check_choice,
     check_count,
     check_number,
-    draw_labels,
 )
 
 Level = Literal["low", "medium", "high"]
@@ -210,20 +208,17 @@ def make_learnability_classification(
     >>> X.shape, round(truth.learnability, 6), round(truth.conditional_entropy(), 6)
     ((500, 20), 0.3, 0.7)
     """
-    check_count("n_samples", n_samples)
     check_count("n_features", n_features)
     rng = check_random_state(random_state)
-    law = check_linear_law(n_features, n_structured, structure, n_active, signal_location, rng)
-    channel = check_channel(link, label_noise)
-    if positive_rate is None:
-        positive_rate = float(channel.positive(np.array([-np.inf, np.inf])).mean())
-    check_number("positive_rate", positive_rate, 0.0, 1.0)
-    if learnability is not None:
-        truth = truth_of_learnability(learnability, law, channel, positive_rate)
-    else:
-        truth = truth_of_strength(check_strength(signal_strength), law, channel, positive_rate)
-    X = law.sample_features(n_samples, rng)
-    y = draw_labels(truth.predict_proba(X), rng)
+    X, y, truth = draw_from_score(
+        check_linear_law(n_features, n_structured, structure, n_active, signal_location, rng),
+        n_samples,
+        rng,
+        signal_strength=check_strength(signal_strength),
+        learnability=learnability,
+        channel=check_channel(link, label_noise),
+        positive_rate=positive_rate,
+    )
     return (X, y, truth) if return_truth else (X, y)
 
 
@@ -248,9 +243,14 @@ def check_linear_law(
     if n_structured is None:
         n_structured = n_features // 2
     check_count("n_structured", n_structured, 0, n_features)
-    if isinstance(n_active, str):
-        levels = {"low": 1, "medium": max(1, n_features // 2), "high": n_features}
-        n_active = levels[check_choice("n_active", n_active, tuple(levels))]
-    check_count("n_active", n_active, 1, n_features)
+    n_active = check_n_active(n_active, n_features)
     active = choose_active(n_features, n_structured, n_active, signal_location, rng)
     return LinearLaw(n_features, n_structured, structure, active)
+
+
+def check_n_active(n_active: int | str, n_features: int) -> int:
+    """Return the number of active features of a name or of a number."""
+    if isinstance(n_active, str):
+        levels = {"low": 1, "medium": max(1, n_features // 2), "high": n_features}
+        return levels[check_choice("n_active", n_active, tuple(levels))]
+    return check_count("n_active", n_active, 1, n_features)

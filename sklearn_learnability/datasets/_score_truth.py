@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import entr, expit, ndtr
 
@@ -19,6 +19,7 @@ from sklearn_learnability._validation import Floats
 from sklearn_learnability.datasets._truth import (
     ClassificationTruth,
     check_choice,
+    check_count,
     check_features,
     check_number,
 )
@@ -242,3 +243,25 @@ def solve_strength(
     return float(
         brentq(lambda beta: learnability_at(beta) - learnability, lower, upper, xtol=1e-12)
     )
+
+
+def draw_from_score(
+    law: ScoreLaw,
+    n_samples: int,
+    rng: np.random.RandomState,
+    *,
+    signal_strength: float,
+    learnability: float | None,
+    channel: LabelChannel,
+    positive_rate: float | None,
+) -> tuple[Floats, NDArray[np.int64], ScoreTruth]:
+    """Draw rows and labels of a score of the given strength, or of the wanted learnability."""
+    check_count("n_samples", n_samples)
+    if positive_rate is None:
+        positive_rate = float(channel.positive(np.array([-np.inf, np.inf])).mean())
+    check_number("positive_rate", positive_rate, 0.0, 1.0)
+    if learnability is None:
+        truth = truth_of_strength(signal_strength, law, channel, positive_rate)
+    else:
+        truth = truth_of_learnability(learnability, law, channel, positive_rate)
+    return *truth.sample(n_samples, rng), truth

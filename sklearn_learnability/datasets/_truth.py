@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,7 @@ class ClassificationTruth(ABC):
     conditional_entropy_error_nats: float = 0.0
 
     @abstractmethod
-    def sample_features(self, n_samples: int, rng: np.random.RandomState) -> Floats:
+    def sample_features(self, n_samples: int, rng: np.random.RandomState) -> NDArray[Any]:
         """Draw `n_samples` rows of features."""
 
     @abstractmethod
@@ -84,7 +85,7 @@ class ClassificationTruth(ABC):
 
     def sample(
         self, n_samples: int, random_state: RandomState = None
-    ) -> tuple[Floats, NDArray[np.int64]]:
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Draw fresh rows X and labels y of the same distribution."""
         rng = check_random_state(random_state)
         X = self.sample_features(check_count("n_samples", n_samples), rng)
@@ -194,6 +195,19 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ValueError(f"Got {name}={value!r}, but expected one of {', '.join(choices)}.")
     return value
+
+
+def check_class_frequencies(frequencies: Sequence[float] | None, n_classes: int) -> Floats:
+    """Return probabilities of the classes, equal ones by default."""
+    if frequencies is None:
+        return np.full(n_classes, 1 / n_classes)
+    given = np.asarray(frequencies, dtype=np.float64)
+    if given.shape != (n_classes,) or not (given > 0).all() or abs(given.sum() - 1) > 1e-9:
+        raise ValueError(
+            f"Got class_frequencies={frequencies!r}, but expected {n_classes} positive numbers "
+            "that sum to 1."
+        )
+    return given
 
 
 def draw_labels(proba: Floats, rng: np.random.RandomState) -> NDArray[np.int64]:
