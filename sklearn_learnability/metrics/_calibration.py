@@ -179,19 +179,22 @@ def split_rows(
     A number of folds is stratified and shuffled, keeps groups whole, and does not mind classes
     with fewer rows than folds.
     """
-    if isinstance(cv, Integral) and not isinstance(cv, bool):
+    if isinstance(cv, Integral):
+        n_folds = int(cv)
         n_units = len(codes) if groups is None else len(np.unique(np.asarray(groups)))
-        if not 2 <= cv <= n_units:
+        if not 2 <= n_folds <= n_units:
             raise ValueError(
-                f"Got cv={cv}, but expected between 2 and {n_units} folds, the number of "
+                f"Got cv={n_folds}, but expected between 2 and {n_units} folds, the number of "
                 f"{'rows' if groups is None else 'groups'}."
             )
         if groups is None:
             shuffled = check_random_state(random_state).permutation(len(codes))
             fold_of = np.empty(len(codes), dtype=np.intp)
-            fold_of[np.lexsort((shuffled, codes))] = np.arange(len(codes)) % cv
-            return [(np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)) for k in range(cv)]
-        cv = StratifiedGroupKFold(int(cv), shuffle=True, random_state=random_state)
+            fold_of[np.lexsort((shuffled, codes))] = np.arange(len(codes)) % n_folds
+            return [
+                (np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)) for k in range(n_folds)
+            ]
+        cv = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_state)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
         splits = check_cv(cv, codes, classifier=True).split(X, codes, groups)

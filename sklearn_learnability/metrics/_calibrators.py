@@ -161,7 +161,7 @@ def _minimise(
         part_counts = np.bincount(part_codes[part_weight > 0], minlength=len(counts))
         if part_counts[counts > 0].min() >= WARM_START_FEWEST_ROWS:
             by_row = family is binary_objective
-            part = np.ascontiguousarray(inputs[:, ::stride] if by_row else inputs[::stride])
+            part = inputs[:, ::stride].copy() if by_row else inputs[::stride]
             part_weight = part_weight / part_weight.sum()
             objective = family(part, part_codes, part_weight, ridge)
             start = damped_newton(objective, start, tolerance=1e-3)

@@ -11,8 +11,8 @@ from scipy.sparse.linalg import LinearOperator, cg
 from sklearn_learnability._validation import Floats
 from sklearn_learnability.exceptions import CalibrationWarning
 
-#: Rows handled at a time, so that the intermediate arrays of one block stay in the cache.
-BLOCK_SIZE = 50_000
+#: Numbers handled at a time, so that the intermediate arrays of one block stay in the cache.
+BLOCK_SIZE = 100_000
 
 
 class Point(NamedTuple):
@@ -27,21 +27,21 @@ Objective = Callable[[Floats], Point]
 
 
 def damped_newton(
-    objective: Objective, start: Floats, *, tolerance: float = 1e-5, max_iter: int = 200
+    objective: Objective, start: Floats, *, tolerance: float = 1e-8, max_iter: int = 200
 ) -> Floats:
     r"""Minimise a strictly convex function by Newton steps, halved until the loss falls enough.
 
-    The iteration ends with a full step from a point whose Newton decrement
-    :math:`\tfrac12 g^\top H^{-1} g`, the predicted excess of the loss over its minimum, is below
-    `tolerance`; the excess after that step is of the order of the square of the decrement, below
-    1e-8 nats for the default.
+    Half the product of gradient and step, :math:`\tfrac12 g^\top H^{-1} g`, predicts the excess
+    of the loss over its minimum. The last step starts where that excess, times the share of it
+    that the step before left, is below `tolerance` (in nats per row).
     """
-    theta = start
-    point = objective(theta)
+    theta, point, before = start, objective(start), 0.0
     for _ in range(max_iter):
-        step = _newton_direction(point)
+        step = _newton_step(point)
         slope = float(point.gradient @ step)
-        if -slope / 2 <= tolerance:
+        excess = -slope / 2
+        share_left = min(1.0, excess / before) if before else 1.0
+        if excess * share_left <= tolerance:
             return theta + step
         size = 1.0
         while True:
@@ -51,17 +51,17 @@ def damped_newton(
             size /= 2
             if size < 1e-12:  # the fall is lost in rounding: this is the minimum
                 return theta
-        theta, point = theta + size * step, trial
+        theta, point, before = theta + size * step, trial, excess
     warnings.warn(
         f"The calibration map did not converge in {max_iter} Newton steps: the loss may still "
-        f"fall by {-slope / 2:.1g} nats per row.",
+        f"fall by {excess:.1g} nats per row.",
         CalibrationWarning,
         stacklevel=5,
     )
     return theta
 
 
-def _newton_direction(point: Point) -> Floats:
+def _newton_step(point: Point) -> Floats:
     """Return the solution of hessian @ step = -gradient."""
     if isinstance(point.hessian, LinearOperator):
         step, _ = cg(point.hessian, -point.gradient, rtol=1e-3, maxiter=200)
@@ -119,13 +119,16 @@ def binary_objective(design: Floats, codes: np.ndarray, weight: Floats, ridge: R
     return objective
 
 
-def _exponentials(logits: Floats) -> tuple[Floats, Floats]:
-    """Turn logits (B, K) in place into unnormalised probabilities; return sums and log-sums."""
-    top = logits.max(axis=1)
-    logits -= top[:, None]
-    np.exp(logits, out=logits)
-    total = logits.sum(axis=1)
-    return total, top + np.log(total)
+def _exponentials(logits: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return unnormalised probabilities (B, K) of logits, their row sums, and the log-sums."""
+    top = logits.max()
+    share = np.exp(logits - top)
+    total = share @ np.ones(share.shape[1])
+    if total.min() < 1e-200:  # the rows are too far apart for one common shift
+        top = logits.max(axis=1)
+        share = np.exp(logits - top[:, None])
+        total = share.sum(axis=1)
+    return share, total, top + np.log(total)
 
 
 def _sum_by_class(values: Floats, codes: np.ndarray, n_classes: int) -> Floats:
@@ -137,16 +140,16 @@ def temperature_objective(
 ) -> Objective:
     """Return the loss of ``softmax(scale * log_proba)`` as a function of (scale,)."""
     observed = float(weight @ log_proba[np.arange(len(codes)), codes])
+    ones = np.ones(log_proba.shape[1])
     blocks = _blocks(*log_proba.shape)
 
     def objective(theta: Floats) -> Point:
         loss, gradient, curvature = 0.0, 0.0, 0.0
         for block in blocks:
             x, w = log_proba[block], weight[block]  # (B, K), (B,)
-            share = theta[0] * x
-            total, log_total = _exponentials(share)
+            share, total, log_total = _exponentials(theta[0] * x)
             share *= x
-            mean = share.sum(axis=1) / total
+            mean = (share @ ones) / total
             second = np.einsum("ij,ij->i", share, x) / total
             loss += float(w @ log_total)
             gradient += float(w @ mean)
@@ -167,6 +170,7 @@ def affine_objective(
     n_classes = log_proba.shape[1]
     true_log_proba = log_proba[np.arange(len(codes)), codes]
     observed = np.r_[weight @ true_log_proba, _sum_by_class(weight, codes, n_classes)]
+    ones = np.ones(n_classes)
     blocks = _blocks(*log_proba.shape)
 
     def objective(theta: Floats) -> Point:
@@ -175,16 +179,16 @@ def affine_objective(
         hessian = np.zeros((n_classes + 1, n_classes + 1))
         for block in blocks:
             x, w = log_proba[block], weight[block]  # (B, K), (B,)
-            share = theta[0] * x
-            share += theta[1:]
-            total, log_total = _exponentials(share)
+            logits = theta[0] * x
+            logits += theta[1:]
+            share, total, log_total = _exponentials(logits)
             tilted = share * x
-            mean = tilted.sum(axis=1) / total
-            second = np.einsum("ij,ij->i", tilted, x) / total
+            mean = (tilted @ ones) / total
             scaled = w / total
             loss += float(w @ log_total)
             expected[0] += w @ mean
             expected[1:] += scaled @ share
+            second = np.einsum("ij,ij->i", tilted, x) / total
             hessian[0, 0] += w @ (second - mean**2)
             hessian[0, 1:] += scaled @ tilted - (scaled * mean) @ share
             share *= np.sqrt(w)[:, None] / total[:, None]
@@ -217,9 +221,9 @@ def vector_objective(
         hessian = np.zeros((2 * k, 2 * k))
         for block in blocks:
             x, w = log_proba[block], weight[block]  # (B, K), (B,)
-            share = theta[:k] * x
-            share += theta[k:]
-            total, log_total = _exponentials(share)
+            logits = theta[:k] * x
+            logits += theta[k:]
+            share, total, log_total = _exponentials(logits)
             moments = np.hstack([share * x, share])  # (B, 2K)
             scaled = w / total
             loss += float(w @ log_total)
@@ -257,8 +261,7 @@ def matrix_objective(
     observed = (indicator.T @ inputs).ravel()
 
     def objective(theta: Floats) -> Point:
-        proba = inputs @ theta.reshape(k, k + 1).T
-        total, log_total = _exponentials(proba)
+        proba, total, log_total = _exponentials(inputs @ theta.reshape(k, k + 1).T)
         proba /= total[:, None]
         loss = float(weight @ log_total - observed @ theta)
         expected = ((proba * weight[:, None]).T @ inputs).ravel()

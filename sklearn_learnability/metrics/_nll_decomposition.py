@@ -84,7 +84,7 @@ def decompose_nll(
     surprisal = surprisal_of_frequencies(codes, weight, proba.shape[1])[codes] / nats
     if weight @ surprisal == 0:
         warn_single_class("The information score")
-    options = {"sample_weight": weight, "groups": groups}
+    options: dict[str, Any] = {"sample_weight": weight, "groups": groups}
     return NLLDecomposition(
         label_entropy=mean_estimate(surprisal, **options),
         nll=mean_estimate(loss, **options),
