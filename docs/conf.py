@@ -16,6 +16,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",
     "myst_parser",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
@@ -34,6 +35,7 @@ autosummary_filename_map = {
     "sklearn_learnability.metrics.efficiency": "sklearn_learnability.metrics.efficiency-function"
 }
 numpydoc_show_class_members = False
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 
@@ -67,6 +69,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
     "header_links_before_dropdown": 6,
+    "navbar_persistent": ["search-button"],
 }
 
 

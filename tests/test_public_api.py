@@ -44,7 +44,7 @@ def test_all_is_exactly_the_public_names(module_name):
 def test_public_names_are_documented(module_name):
     """The API reference lists each name under the module users import it from."""
     pages = "\n".join(page.read_text() for page in sorted(API_PAGES.glob("*.rst")))
-    listed = set(re.findall(r"^ {4,}(sklearn_learnability\.[\w.]+)$", pages, flags=re.MULTILINE))
+    listed = set(re.findall(r"^ {4,}~?(sklearn_learnability\.[\w.]+)$", pages, flags=re.MULTILINE))
     of_module = {name for name in listed if name.rpartition(".")[0] == module_name}
     module = importlib.import_module(module_name)
     assert of_module == {f"{module_name}.{name}" for name in defined_here(module)}
