@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.util import find_spec
+from inspect import signature
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import (
     OneHotEncoder,
@@ -91,11 +93,18 @@ def numeric_table(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
     parts = [
         ("numeric", make_pipeline(fill, StandardScaler()), list(numeric)),
         ("few", encode_few, list(few)),
-        ("many", make_pipeline(TargetEncoder(random_state=0), StandardScaler()), list(many)),
+        ("many", make_pipeline(seeded_target_encoder(), StandardScaler()), list(many)),
     ]
     return make_pipeline(
         ColumnTransformer([part for part in parts if part[2]]), VarianceThreshold()
     )
+
+
+def seeded_target_encoder() -> TargetEncoder:
+    """Return a target encoder with a seed, which scikit-learn takes in two ways."""
+    if signature(TargetEncoder).parameters["random_state"].default is None:
+        return TargetEncoder(random_state=0)
+    return TargetEncoder(cv=StratifiedKFold(5, shuffle=True, random_state=0))
 
 
 def spline_logistic(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
@@ -140,7 +149,9 @@ def catboost(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
         learning_rate=0.08,
         depth=5,
         l2_leaf_reg=5,
-        cat_features=list(range(first, first + len(few) + len(many))) or None,
+        max_ctr_complexity=1,
+        one_hot_max_size=MOST_ONE_HOT_CATEGORIES,
+        cat_features=tuple(range(first, first + len(few) + len(many))) or None,
         thread_count=1,
         allow_writing_files=False,
         verbose=False,

@@ -258,7 +258,8 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Class labels.
         """
-        return self.classes_[self.predict_log_proba(X).argmax(axis=1)]
+        columns = self.predict_log_proba(X).argmax(axis=1)
+        return self.classes_[columns]
 
     def score(self, X, y, sample_weight=None):
         """Return the information score 1 - NLL/H(Y) on new data; higher is better.

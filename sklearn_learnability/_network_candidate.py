@@ -89,4 +89,5 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         """Return the most probable class of every row."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        columns = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[columns]

@@ -52,7 +52,7 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> Floats:
             f"Got a negative sample_weight ({weight.min():g}), but expected weights >= 0."
         )
     if weight.sum() == 0:
-        raise ValueError("Got sample_weight that sums to 0, but expected a positive total.")
+        raise ValueError("Got sample_weight of zero in every row, but expected a positive total.")
     return weight
 
 

@@ -5,6 +5,12 @@ from sklearn_learnability.metrics._calibration import (
     cross_fit_calibration,
     fit_calibrator,
 )
+from sklearn_learnability.metrics._comparison import (
+    ModelAssessment,
+    ModelComparison,
+    compare_models,
+)
+from sklearn_learnability.metrics._efficiency import Efficiency, efficiency, efficiency_score
 from sklearn_learnability.metrics._information import (
     information_score,
     label_entropy,
@@ -21,10 +27,16 @@ from sklearn_learnability.metrics._resampling import Estimate
 
 __all__ = [
     "Calibrator",
+    "Efficiency",
     "Estimate",
+    "ModelAssessment",
+    "ModelComparison",
     "NLLDecomposition",
     "calibrated_nll",
+    "compare_models",
     "cross_fit_calibration",
+    "efficiency",
+    "efficiency_score",
     "fit_calibrator",
     "information_score",
     "label_entropy",

@@ -372,7 +372,7 @@ class TestRefuses:
         ([1, -1, 2], r"negative sample_weight \(-1\)"),
         ([1, np.nan, 2], "NaN or infinity in sample_weight"),
         ([1, np.inf, 2], "NaN or infinity in sample_weight"),
-        ([0, 0, 0], "sums to 0"),
+        ([0, 0, 0], "zero in every row"),
         ([1, 2], r"shape \(2,\), but expected \(3,\)"),
         ([[1], [1], [1]], r"shape \(3, 1\), but expected \(3,\)"),
     ],

@@ -1,0 +1,244 @@
+"""Several models against one ceiling: what each extracts, raw and calibrated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.metrics import accuracy_score, f1_score
+
+from sklearn_learnability._validation import (
+    Floats,
+    Units,
+    check_labels_and_probabilities,
+    check_weights,
+)
+from sklearn_learnability.metrics._calibration import cross_fit_calibration
+from sklearn_learnability.metrics._efficiency import (
+    Efficiency,
+    check_learnability,
+    check_reference,
+    efficiency_of_losses,
+    warn_undefined_efficiency,
+)
+from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
+from sklearn_learnability.metrics._resampling import Estimate
+
+
+@dataclass(frozen=True)
+class ModelAssessment:
+    """What one model extracts, raw and after cross-fitted calibration.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model.
+    nll, calibrated_nll : float
+        Mean loss of the probabilities as given, and after calibration.
+    efficiency, calibrated_efficiency : Efficiency
+        The share of the ceiling, raw and calibrated, with intervals.
+    accuracy, f1 : float
+        Accuracy, and F1 of the second class (of all classes, averaged, for more than two).
+    """
+
+    model: str
+    nll: float
+    calibrated_nll: float
+    efficiency: Efficiency
+    calibrated_efficiency: Efficiency
+    accuracy: float
+    f1: float
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the assessment as a table of one row."""
+        row: dict[str, object] = {
+            "model": self.model,
+            "nll": self.nll,
+            "calibrated_nll": self.calibrated_nll,
+            "calibration_loss": self.nll - self.calibrated_nll,
+            "information_score": self.efficiency.information_score.value,
+            "calibrated_information_score": self.calibrated_efficiency.information_score.value,
+        }
+        for prefix in ("efficiency", "calibrated_efficiency"):
+            part: Efficiency = getattr(self, prefix)
+            row |= {
+                prefix: part.value,
+                f"{prefix}_lower": part.lower,
+                f"{prefix}_upper": part.upper,
+            }
+        return pd.DataFrame([row | {"accuracy": self.accuracy, "f1": self.f1}])
+
+
+@dataclass(frozen=True)
+class ModelComparison:
+    """Models assessed on the same rows against the same ceiling.
+
+    Attributes
+    ----------
+    label_entropy : float
+        H(Y) of the rows.
+    learnability : Estimate
+        The ceiling on these rows.
+    models : tuple of ModelAssessment
+        The models, in the order given.
+    units : str
+        Unit of entropies and losses.
+    n_samples : int
+        Number of rows.
+    """
+
+    label_entropy: float
+    learnability: Estimate
+    models: tuple[ModelAssessment, ...]
+    units: str
+    n_samples: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a model."""
+        return pd.concat([model.to_frame() for model in self.models], ignore_index=True)
+
+
+def compare_models(
+    y_true: ArrayLike,
+    y_probas: Mapping[str, ArrayLike],
+    *,
+    learnability: float | None = None,
+    reference_nll: ArrayLike | None = None,
+    calibration: str = "affine",
+    sample_weight: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    units: Units = "bits",
+    confidence: float = 0.95,
+    random_state: int | np.random.RandomState | None = 0,
+) -> ModelComparison:
+    r"""Compare models by the share of the learnable information they extract.
+
+    .. math:: \mathrm{NLL}_F = \underbrace{\mathrm{NLL}_G}_{\text{not explained by the ceiling}}
+              + \underbrace{(\mathrm{NLL}_F - \mathrm{NLL}_F^{cal})}_{\text{calibration loss}}
+              + \underbrace{(\mathrm{NLL}_F^{cal} - \mathrm{NLL}_G)}_{\text{lost information}}
+
+    Efficiency: higher is better, 1 is all that the ceiling finds. Calibration is cross-fitted
+    within the given rows, so that it repairs only what can be repaired.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Class labels of rows that no model was fitted on.
+    y_probas : mapping of str to array-like of shape (n_samples, n_classes) or (n_samples,)
+        Predicted probabilities by name of the model.
+    learnability : float, optional
+        The ceiling as a number, taken as exact. Give this or `reference_nll`.
+    reference_nll : array-like of shape (n_samples,), optional
+        The ceiling's held-out losses of the same rows, in `units`.
+    calibration : str, default="affine"
+        Method of calibration.
+    sample_weight : array-like of shape (n_samples,), optional
+        Non-negative weights.
+    groups : array-like of shape (n_samples,), optional
+        Rows of one group may depend on each other: intervals are clustered by group and
+        calibration keeps groups together.
+    labels : array-like of shape (n_classes,), optional
+        Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
+    units : {"bits", "nats"}, default="bits"
+        Unit of entropies and losses.
+    confidence : float, default=0.95
+        Level of the intervals.
+    random_state : int, RandomState instance or None, default=0
+        Shuffles the rows into the folds of the calibration, the same for every model.
+
+    Returns
+    -------
+    ModelComparison
+        With `to_frame()`, one row a model.
+
+    Raises
+    ------
+    ValueError
+        If not exactly one ceiling is given, or for the reasons of :func:`log_loss_per_sample`.
+
+    Warns
+    -----
+    UndefinedInformationWarning
+        If the efficiencies are NaN because the learnability's interval reaches 0.
+
+    References
+    ----------
+    S. Roy. Measuring Learning Efficiency via a Practical Information-Theoretic Approximation,
+    2026.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn_learnability.datasets import make_learnability_classification
+    >>> from sklearn_learnability.metrics import compare_models
+    >>> X, y = make_learnability_classification(4000, learnability=0.3, random_state=0)
+    >>> probas = {
+    ...     model.__class__.__name__: model.fit(X[:2000], y[:2000]).predict_proba(X[2000:])
+    ...     for model in (LogisticRegression(), GaussianNB())
+    ... }
+    >>> compared = compare_models(y[2000:], probas, learnability=0.3)
+    >>> compared.to_frame()[["model", "efficiency", "calibrated_efficiency"]].shape
+    (2, 3)
+    """
+    if (learnability is None) == (reference_nll is None):
+        raise ValueError("Expected exactly one of learnability= and reference_nll=.")
+    if not y_probas:
+        raise ValueError("Got no models, but expected at least one in y_probas.")
+    if learnability is not None:
+        check_learnability(learnability)
+    weight = check_weights(sample_weight, len(np.asarray(y_true)))
+    surprisal = prior_surprisal(y_true, sample_weight=weight, units=units)
+    reference = None if reference_nll is None else check_reference(reference_nll, len(weight))
+
+    def assess_losses(loss: Floats) -> Efficiency:
+        return efficiency_of_losses(
+            surprisal,
+            loss,
+            learnability=learnability,
+            reference_nll=reference,
+            sample_weight=weight,
+            groups=groups,
+            confidence=confidence,
+        )
+
+    def assess(name: str, y_proba: ArrayLike) -> ModelAssessment:
+        classes, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
+        options = {"labels": classes, "units": units}
+        loss = log_loss_per_sample(y_true, proba, **options)
+        calibrated = cross_fit_calibration(
+            y_true,
+            proba,
+            method=calibration,
+            sample_weight=weight,
+            groups=groups,
+            labels=classes,
+            random_state=random_state,
+        )
+        calibrated_loss = log_loss_per_sample(y_true, calibrated, **options)
+        predicted = proba.argmax(axis=1)
+        average = "binary" if len(classes) == 2 else "macro"
+        return ModelAssessment(
+            model=name,
+            nll=float(np.average(loss, weights=weight)),
+            calibrated_nll=float(np.average(calibrated_loss, weights=weight)),
+            efficiency=assess_losses(loss),
+            calibrated_efficiency=assess_losses(calibrated_loss),
+            accuracy=float(accuracy_score(codes, predicted, sample_weight=weight)),
+            f1=float(
+                f1_score(codes, predicted, average=average, sample_weight=weight, zero_division=0.0)
+            ),
+        )
+
+    models = tuple(assess(name, y_proba) for name, y_proba in y_probas.items())
+    if models[0].efficiency.reason:
+        warn_undefined_efficiency(models[0].efficiency.reason)
+    return ModelComparison(
+        label_entropy=float(np.average(surprisal, weights=weight)),
+        learnability=models[0].efficiency.learnability,
+        models=models,
+        units=units,
+        n_samples=len(weight),
+    )

@@ -1,0 +1,99 @@
+"""The one-standard-error rule for choosing a capacity."""
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_learnability import EfficiencyScorer, select_capacity
+from sklearn_learnability.datasets import make_learnability_classification
+
+
+def results(scores, params, metric="score"):
+    scores = np.asarray(scores, dtype=float)
+    table = {f"split{i}_test_{metric}": column for i, column in enumerate(scores.T)}
+    return table | {
+        f"mean_test_{metric}": scores.mean(axis=1),
+        f"std_test_{metric}": scores.std(axis=1),
+        "params": params,
+    }
+
+
+WIDTHS = [{"width": w} for w in (64, 16, 128, 32)]
+# the best (128) has mean .90 and standard error .0577: .86 is within it, .80 is not
+SCORES = [[0.85, 0.88, 0.85], [0.80, 0.80, 0.80], [0.80, 0.90, 1.00], [0.86, 0.86, 0.86]]
+
+
+def test_smallest_within_one_standard_error_of_the_best():
+    assert select_capacity("width")(results(SCORES, WIDTHS)) == 3
+
+
+def test_a_sharp_best_is_taken_itself():
+    sharp = [[0.85] * 3, [0.80] * 3, [0.899, 0.900, 0.901], [0.86] * 3]
+    assert select_capacity("width")(results(sharp, WIDTHS)) == 2
+
+
+def test_failed_candidates_are_passed_over():
+    with_failure = [*SCORES[:3], [np.nan, 0.9, 0.9]]
+    assert select_capacity("width")(results(with_failure, WIDTHS)) == 0
+
+
+def test_equal_capacities_go_to_the_better_score():
+    params = [{"width": 8, "alpha": a} for a in (1, 2, 3)]
+    scores = [[0.84, 0.85, 0.86], [0.85, 0.86, 0.87], [0.80, 0.81, 0.82]]
+    assert select_capacity("width")(results(scores, params)) == 1
+
+
+def test_layer_widths_are_summed_and_a_function_may_say_otherwise():
+    params = [{"layers": (64, 64)}, {"layers": (100,)}]
+    table = results([[0.9, 0.9, 0.9], [0.9, 0.9, 0.9]], params)
+    assert select_capacity("layers")(table) == 1
+    assert select_capacity(lambda p: len(p["layers"]))(table) == 1
+    assert select_capacity(lambda p: -sum(p["layers"]))(table) == 0
+
+
+def test_the_metric_is_named_where_there_are_several():
+    table = results(SCORES, WIDTHS, "efficiency")
+    assert select_capacity("width", metric="efficiency")(table) == 3
+    with pytest.raises(KeyError, match="efficiency"):
+        select_capacity("width")(table)
+
+
+def test_unknown_capacity_is_named():
+    with pytest.raises(KeyError, match="depth"):
+        select_capacity("depth")(results(SCORES, WIDTHS))
+
+
+def test_all_nan_and_single_split_are_errors():
+    with pytest.raises(ValueError, match="NaN"):
+        select_capacity("width")(results(np.full((4, 3), np.nan), WIDTHS))
+    with pytest.raises(ValueError, match="at least 2"):
+        select_capacity("width")(results([[0.9]] * 4, WIDTHS))
+
+
+def test_refit_of_a_search():
+    X, y = make_learnability_classification(600, n_features=4, learnability=0.3, random_state=0)
+    search = GridSearchCV(
+        DecisionTreeClassifier(min_samples_leaf=40, random_state=0),
+        {"max_leaf_nodes": [2, 3, 4, 6, 8]},
+        scoring=EfficiencyScorer(0.3),
+        refit=select_capacity("max_leaf_nodes"),
+    ).fit(X, y)
+    best = search.cv_results_["mean_test_score"].max()
+    chosen = search.cv_results_["mean_test_score"][search.best_index_]
+    assert chosen <= best
+    assert search.best_estimator_.get_n_leaves() <= search.best_params_["max_leaf_nodes"]
+
+
+def test_processes_can_run_the_rule():
+    X, y = make_learnability_classification(200, n_features=4, learnability=0.3, random_state=0)
+    search = GridSearchCV(
+        MLPClassifier(max_iter=20, early_stopping=True, random_state=0),
+        {"hidden_layer_sizes": [(4,), (8, 8)]},
+        scoring=EfficiencyScorer(0.3, calibration="temperature"),
+        refit=select_capacity("hidden_layer_sizes"),
+        cv=2,
+        n_jobs=2,
+    )
+    assert search.fit(X, y).best_index_ in (0, 1)
