@@ -60,7 +60,9 @@ html_title = "sklearn-learnability"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_show_sourcelink = False
-html_sidebars = {"index": [], "install": [], "quickstart": [], "changelog": [], "compare": []}
+html_sidebars = {
+    page: [] for page in ("index", "install", "quickstart", "compare", "changelog", "contributing")
+}
 html_theme_options = {
     "show_toc_level": 1,
     "navigation_with_keys": False,

@@ -89,5 +89,5 @@ def number_column(ax, position, header, values, color):
 
 
 def format_number(value):
-    """Return a number with as many digits as a reader compares: two or three."""
-    return f"{value:.3f}".replace("-", "−") if abs(value) < 1 else f"{value:.2f}".replace("-", "−")
+    """Return a number with three decimals, as columns need them; large ones with one."""
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

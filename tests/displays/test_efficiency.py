@@ -63,9 +63,9 @@ def test_undefined_is_written_not_dropped():
 
 def test_far_below_zero_is_an_arrow_and_keeps_the_scale():
     ax = make_display([0.62, -4.9]).plot().ax_
-    assert "◂ −4.90" in texts(ax)
+    assert "◂ -4.900" in texts(ax)
     assert ax.get_xlim()[0] > -1
-    assert "◂ −4.90" not in texts(make_display([0.62, -0.2]).plot().ax_)
+    assert "◂ -4.900" not in texts(make_display([0.62, -0.2]).plot().ax_)
 
 
 def test_far_above_one_stays_in_the_picture():

@@ -69,7 +69,7 @@ def test_model_better_than_the_ceiling_leaves_nothing_missed():
 
 def test_far_below_zero_is_an_arrow():
     display = make_display(-5.0, 0.15)
-    assert "◂ −5.00" in [text.get_text() for text in display.ax_.texts]
+    assert "◂ -5.000" in [text.get_text() for text in display.ax_.texts]
     assert display.ax_.get_xlim()[0] > -0.78
 
 
