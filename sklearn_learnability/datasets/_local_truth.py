@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.polynomial import Chebyshev
 from numpy.typing import ArrayLike
 
 from sklearn_learnability._validation import Floats, Units, nats_per_unit
 from sklearn_learnability.datasets._score_truth import ScoreLaw, ScoreTruth, expectation
 from sklearn_learnability.datasets._truth import check_features
+
+#: Degree of the polynomial through the entropy as a function of the scale of the score.
+INTERPOLATION_DEGREE = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +103,7 @@ class LocalScoreTruth(ScoreTruth):
             ``conditional_entropy`` and ``learnability``.
         """
         at = self.law.places if places is None else np.asarray(places, dtype=np.float64)
-        scales, position = np.unique(self.law.local_scale(at), return_inverse=True)
-        nats = np.array([self._conditional_nats(float(scale)) for scale in scales])[position]
+        nats = self._conditional_nats(self.law.local_scale(at))
         label = self.label_entropy("nats")
         return pd.DataFrame(
             {
@@ -116,9 +119,27 @@ class LocalScoreTruth(ScoreTruth):
         rows = check_features(X, self.law.n_features)
         return self.local(rows[:, 0])["learnability"].to_numpy()
 
-    def _conditional_nats(self, scale: float) -> float:
-        law = GaussianScoreLaw(scale)
-        return expectation(self.channel.entropy, law, self.signal_strength, self.intercept)
+    def _conditional_nats(self, scales: Floats) -> Floats:
+        """Return H(Y|X) for each scale of the score; interpolated where there are many of them."""
+        distinct, position = np.unique(scales, return_inverse=True)
+        if len(distinct) <= INTERPOLATION_DEGREE:
+            return self._entropy_of_scales(distinct)[position]
+        curve = Chebyshev.interpolate(
+            self._entropy_of_scales, INTERPOLATION_DEGREE, domain=[distinct[0], distinct[-1]]
+        )
+        return curve(distinct)[position]
+
+    def _entropy_of_scales(self, scales: Floats) -> Floats:
+        entropies = [
+            expectation(
+                self.channel.entropy,
+                GaussianScoreLaw(float(scale)),
+                self.signal_strength,
+                self.intercept,
+            )
+            for scale in scales
+        ]
+        return np.array(entropies)
 
 
 def with_local_truth(truth: ScoreTruth) -> LocalScoreTruth:

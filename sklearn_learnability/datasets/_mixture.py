@@ -69,7 +69,7 @@ def truth_at(
     cluster: NDArray[np.int64],
 ) -> MixtureTruth:
     """Return the truth of a strength, integrated over points that each belong to one cluster."""
-    n_classes, n_clusters, n_features = centres.shape
+    n_clusters, n_features = centres.shape[1:]
     plain = MixtureTruth(
         class_frequencies=class_frequencies,
         conditional_entropy_nats=np.nan,

@@ -220,17 +220,14 @@ def solve_intercept(
 
 
 def solve_strength(
-    learnability: float,
-    learnability_at: Callable[[float], float],
-    largest: float,
-    smallest: float = 0.0,
+    learnability: float, learnability_at: Callable[[float], float], largest: float
 ) -> float:
     """Return the strength at which an increasing learnability takes the wanted value."""
     check_number("learnability", learnability, 0.0, 1.0)
-    low = learnability_at(smallest)
+    low = learnability_at(0.0)
     if abs(learnability - low) <= 1e-12:
-        return smallest
-    lower, upper = smallest, smallest + (largest - smallest) / 1024
+        return 0.0
+    lower, upper = 0.0, largest / 1024
     reached = learnability_at(upper)
     while low < learnability and reached < learnability and upper < largest:
         lower, upper = upper, min(2 * upper, largest)
