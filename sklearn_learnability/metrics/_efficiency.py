@@ -74,16 +74,16 @@ def efficiency_of_losses(
     else:
         ceiling = ratio_estimate(surprisal - reference_nll, surprisal, **options)
         ratio = ratio_estimate(surprisal - loss, surprisal - reference_nll, **options)
-    reason = undefined_reason(ceiling)
+    reason = undefined_reason(score, ceiling)
     if reason:
         nan = float("nan")
         ratio = Estimate(nan, nan, nan, nan, confidence)
     return Efficiency(**asdict(ratio), information_score=score, learnability=ceiling, reason=reason)
 
 
-def undefined_reason(learnability: Estimate) -> str:
-    """Return why an efficiency relative to this learnability is undefined, or nothing."""
-    if np.isnan(learnability.value):
+def undefined_reason(score: Estimate, learnability: Estimate) -> str:
+    """Return why an efficiency is undefined, or nothing."""
+    if np.isnan(score.value):
         return "one class holds all the weight, so that H(Y) = 0"
     # of a single row or group nothing is known about the spread, and nothing is claimed
     if not learnability.lower > 0:
