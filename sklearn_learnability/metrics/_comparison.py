@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from sklearn_learnability._validation import (
     check_weights,
 )
 from sklearn_learnability.metrics._calibration import cross_fit_calibration
+from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._efficiency import (
     Efficiency,
     check_learnability,
@@ -105,7 +107,7 @@ def compare_models(
     *,
     learnability: float | None = None,
     reference_nll: ArrayLike | None = None,
-    calibration: str = "affine",
+    calibration: CalibrationMethod = "affine",
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     labels: ArrayLike | None = None,
@@ -206,8 +208,8 @@ def compare_models(
 
     def assess(name: str, y_proba: ArrayLike) -> ModelAssessment:
         classes, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
-        options = {"labels": classes, "units": units}
-        loss = log_loss_per_sample(y_true, proba, **options)
+        losses = partial(log_loss_per_sample, y_true, labels=classes, units=units)
+        loss = losses(proba)
         calibrated = cross_fit_calibration(
             y_true,
             proba,
@@ -217,7 +219,7 @@ def compare_models(
             labels=classes,
             random_state=random_state,
         )
-        calibrated_loss = log_loss_per_sample(y_true, calibrated, **options)
+        calibrated_loss = losses(calibrated)
         predicted = proba.argmax(axis=1)
         average = "binary" if len(classes) == 2 else "macro"
         return ModelAssessment(
