@@ -8,7 +8,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.utils import column_or_1d, get_tags, indexable
+from sklearn.utils import assert_all_finite, column_or_1d, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
@@ -112,16 +112,16 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     Examples
     --------
-    Naive Bayes ranks well and is far too sure.
+    Naive Bayes counts what correlated features say again and again, and is far too sure.
 
     >>> from sklearn.datasets import load_breast_cancer
     >>> from sklearn.naive_bayes import GaussianNB
     >>> from sklearn_learnability import CalibratedNLL
     >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> model = CalibratedNLL(GaussianNB(), random_state=0).fit(X, y)
+    >>> model = CalibratedNLL(GaussianNB(), random_state=0).fit(X[:, :10], y)
     >>> print(f"{model.nll_:.2f} = {model.calibrated_nll_:.2f} "
     ...       f"+ {model.calibration_loss_:.2f} bits")
-    0.65 = 0.24 + 0.41 bits
+    0.64 = 0.30 + 0.34 bits
     """
 
     def __init__(
@@ -162,13 +162,14 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         CalibratedNLL
             The fitted estimator.
         """
-        check_classification_targets(y)
         X, y = indexable(X, column_or_1d(y, warn=True))
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
         nats_per_unit(self.units)
         self._check_estimator()
-        params, groups = self._route(sample_weight, fit_params)
         weight = check_weights(sample_weight, len(y))
-        self.classes_, codes = self._encode(y)
+        params, groups = self._route(None if sample_weight is None else weight, fit_params)
+        self.classes_, codes = self._encode(y, weight)
         check_method(self.method, len(self.classes_))
         scored = self._predict_out_of_fold(X, y, codes, weight, params, groups)
         self.decomposition_ = decompose_nll(
@@ -216,6 +217,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Class labels.
         """
+        check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def score(self, X, y, sample_weight=None):
@@ -304,16 +306,18 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             params |= weights
         return params, groups
 
-    def _encode(self, y):
+    def _encode(self, y, weight):
         classes, _ = encode_labels(y)
         if self._is_frozen:
             classes = np.union1d(classes, self.estimator.classes_)
-        if len(classes) < 2:
+        classes, codes = encode_labels(y, classes)
+        weighty = classes[np.unique(codes[weight > 0])]
+        if len(weighty) < 2:
             raise ValueError(
-                f"Got y with one class ({classes[0]!r}), but expected at least 2 classes: with one "
-                "there is nothing to learn."
+                f"Got y with one class that has weight ({weighty[0]!r}), but expected at least 2 "
+                "classes: with one there is nothing to learn."
             )
-        return encode_labels(y, classes)
+        return classes, codes
 
     def _predict_out_of_fold(self, X, y, codes, weight, params, groups):
         """Set the out-of-fold probabilities and the calibrator; return the rows to score."""
@@ -388,5 +392,7 @@ def _aligned_proba(estimator, X, classes):
     proba = np.asarray(estimator.predict_proba(X))
     proba = check_probabilities(proba, len(proba), len(estimator.classes_))
     aligned = np.zeros((len(proba), len(classes)))
-    aligned[:, np.searchsorted(classes, estimator.classes_)] = proba
+    aligned[:, np.searchsorted(classes, estimator.classes_)] = proba / proba.sum(
+        axis=1, keepdims=True
+    )
     return aligned
