@@ -156,7 +156,7 @@ def cross_fit_log_proba(
     lacking = 0
     for fit_rows, rows in pairs:
         known = np.bincount(codes[fit_rows], weight[fit_rows], minlength=log_proba.shape[1]) > 0
-        lacking += int((~known[codes[rows]]).sum())
+        lacking += int((~known[codes[rows]] & (weight[rows] > 0)).sum())
         mapping = fit_calibration_map(
             codes[fit_rows], log_proba[fit_rows], weight[fit_rows], method
         )
