@@ -1,6 +1,6 @@
 """The families from which a golden model is built."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from inspect import signature
 
@@ -47,39 +47,49 @@ def column_kinds(table: np.ndarray | pd.DataFrame) -> tuple[Columns, Columns, Co
     return numeric, few, [name for name in categorical if name not in few]
 
 
-def default_candidates(
-    numeric: Columns, few: Columns, many: Columns
-) -> list[tuple[str, BaseEstimator]]:
-    """Return the default family for the given columns, as (name, estimator) pairs.
-
-    It spans what is cheap and cannot be far off (class frequencies, logistic regression), smooth
-    additive and pairwise structure (splines with products), axis-aligned structure (boosted trees)
-    and, where torch is installed, smooth high-dimensional structure (a bagged network). CatBoost,
-    XGBoost and the network join when they are installed.
+def named_candidate(name: str, columns: tuple[Columns, Columns, Columns]) -> BaseEstimator:
+    """Return a member of the default family for the given columns, unfitted.
 
     Parameters
     ----------
-    numeric : sequence of column names or positions
-        Numeric columns; they may have missing values.
-    few, many : sequence of column names or positions
-        Categorical columns with few and with many categories.
+    name : str
+        A key of `FAMILY`.
+    columns : tuple of three sequences of column names or positions
+        The numeric columns, which may have missing values, and the categorical columns with few
+        and with many categories.
     """
-    columns = (numeric, few, many)
-    candidates: list[tuple[str, BaseEstimator]] = [
-        ("prior", DummyClassifier(strategy="prior")),
-        ("logistic", make_pipeline(numeric_table(*columns), LogisticRegression(max_iter=1000))),
-        ("splines", spline_logistic(*columns)),
-        ("hist_gradient_boosting", hist_gradient_boosting(*columns)),
-    ]
-    if find_spec("catboost"):
-        candidates.append(("catboost", catboost(*columns)))
-    if find_spec("xgboost"):
-        candidates.append(("xgboost", xgboost(*columns)))
-    if find_spec("torch") and find_spec("skorch"):
-        from sklearn_learnability._network_candidate import NetworkClassifier
+    if name not in FAMILY:
+        raise ValueError(f"Got the candidate {name!r}, but expected one of {list(FAMILY)}.")
+    build, needs = FAMILY[name]
+    missing = [module for module in needs if not find_spec(module)]
+    if missing:
+        raise ImportError(
+            f"The candidate {name!r} needs {' and '.join(missing)}. Install the extra "
+            f"'{'torch' if name == 'network' else 'cpu'}' of sklearn-learnability."
+        )
+    return build(*columns)
 
-        candidates.append(("network", make_pipeline(numeric_table(*columns), NetworkClassifier())))
-    return candidates
+
+def installed_candidates() -> list[str]:
+    """Return the names of the default family whose packages are installed."""
+    return [name for name, (_, needs) in FAMILY.items() if all(map(find_spec, needs))]
+
+
+def prior(numeric: Columns, few: Columns, many: Columns) -> DummyClassifier:
+    """Return the class frequencies."""
+    return DummyClassifier(strategy="prior")
+
+
+def logistic(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
+    """Return logistic regression on the numeric table."""
+    return make_pipeline(numeric_table(numeric, few, many), LogisticRegression(max_iter=1000))
+
+
+def network(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
+    """Return a bag of small neural networks on the numeric table."""
+    from sklearn_learnability._network_candidate import NetworkClassifier
+
+    return make_pipeline(numeric_table(numeric, few, many), NetworkClassifier())
 
 
 def numeric_table(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
@@ -196,3 +206,18 @@ def ordinal_table(numeric: Columns, few: Columns, many: Columns) -> ColumnTransf
         ("categories", encode, [*few, *many]),
     ]
     return ColumnTransformer([part for part in parts if part[2]], verbose_feature_names_out=False)
+
+
+#: The default family: how a candidate is built, and the packages it needs. It spans what is cheap
+#: and cannot be far off (class frequencies, logistic regression), smooth additive and pairwise
+#: structure (splines with products), structure along the axes (boosted trees) and smooth structure
+#: in many dimensions (the network).
+FAMILY: dict[str, tuple[Callable[..., BaseEstimator], tuple[str, ...]]] = {
+    "prior": (prior, ()),
+    "logistic": (logistic, ()),
+    "splines": (spline_logistic, ()),
+    "hist_gradient_boosting": (hist_gradient_boosting, ()),
+    "catboost": (catboost, ("catboost",)),
+    "xgboost": (xgboost, ("xgboost",)),
+    "network": (network, ("torch", "skorch")),
+}

@@ -14,7 +14,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, check_memory
 from threadpoolctl import threadpool_limits
 
-from sklearn_learnability._golden_candidates import column_kinds, default_candidates
+from sklearn_learnability._golden_candidates import (
+    column_kinds,
+    installed_candidates,
+    named_candidate,
+)
 from sklearn_learnability._out_of_fold import Folds, fit_candidate, warn_of_duplicates
 from sklearn_learnability._validation import (
     check_table,
@@ -43,11 +47,14 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    candidates : "default" or list of (str, classifier), default="default"
-        The family. By default class frequencies, logistic regression, logistic regression on
-        splines and products, HistGradientBoosting and, where installed, CatBoost, XGBoost and a
-        bagged network; data frames with categories, strings and gaps are encoded inside. Own
-        candidates receive X as it was given. A candidate that raises an error is left out.
+    candidates : "default" or list of str and (str, classifier), default="default"
+        The family. By default all that is installed of ``"prior"`` (class frequencies),
+        ``"logistic"``, ``"splines"`` (logistic regression on splines and products),
+        ``"hist_gradient_boosting"``, ``"catboost"``, ``"xgboost"`` and ``"network"`` (a bag of
+        neural networks, needs torch). A list may name some of these and hold own classifiers in
+        pairs with their names. Where one of these is in the family, data frames with categories,
+        strings and gaps reach the candidates with numbers as float64 and all else as strings;
+        otherwise X is passed as it is. A candidate that raises an error is left out.
     cv : int, splitter or iterable, default=5
         Folds. An int means stratified folds, and stratified groups where `groups` are given. Rows
         that no fold predicts are left out of the estimate. Where every fold is predicted from
@@ -285,25 +292,25 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self):
         """Missing values are taken by the default family."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self._is_default
+        tags.input_tags.allow_nan = self._has_named_candidates
         return tags
 
     @property
-    def _is_default(self):
-        return isinstance(self.candidates, str)
+    def _has_named_candidates(self):
+        return any(isinstance(member, str) for member in self.candidates)
 
     def _check_options(self):
         nats_per_unit(self.units)
-        if self._is_default and self.candidates != "default":
+        if isinstance(self.candidates, str) and self.candidates != "default":
             raise ValueError(
                 f"Got candidates={self.candidates!r}, but expected 'default' or a list of "
-                "(name, classifier)."
+                "names and pairs (name, classifier)."
             )
         if self.blend not in ("log-linear", "best"):
             raise ValueError(f"Got blend={self.blend!r}, but expected 'log-linear' or 'best'.")
 
     def _check_table(self, X, *, reset):
-        return check_table(self, X, reset=reset, clean=self._is_default)
+        return check_table(self, X, reset=reset, clean=self._has_named_candidates)
 
     def _make_folds(self, table, codes, groups):
         cv = self.cv
@@ -322,15 +329,22 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         return folds
 
     def _family(self, table):
-        if self._is_default:
-            return default_candidates(*column_kinds(table))
-        for name, estimator in self.candidates:
+        """Return the candidates as pairs of name and unfitted classifier."""
+        members = self.candidates
+        if isinstance(members, str):
+            members = installed_candidates()
+        columns = column_kinds(table) if self._has_named_candidates else None
+        family = [
+            (member, named_candidate(member, columns)) if isinstance(member, str) else member
+            for member in members
+        ]
+        for name, estimator in family:
             if not (is_classifier(estimator) and hasattr(estimator, "predict_proba")):
                 raise TypeError(
                     f"Got the candidate {name!r} ({type(estimator).__name__}), but expected a "
                     "classifier with predict_proba."
                 )
-        return list(self.candidates)
+        return family
 
     def _fit_family(self, table, codes, weight, folds):
         """Fit every candidate on every fold; keep those without an error in `models_`."""

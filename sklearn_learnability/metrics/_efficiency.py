@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -65,15 +66,17 @@ def efficiency_of_losses(
     confidence: float = 0.95,
 ) -> Efficiency:
     """Return the efficiency from per-row losses and the surprisals of the class frequencies."""
-    options = {"sample_weight": sample_weight, "groups": groups, "confidence": confidence}
-    score = ratio_estimate(surprisal - loss, surprisal, **options)
+    ratio_of = partial(
+        ratio_estimate, sample_weight=sample_weight, groups=groups, confidence=confidence
+    )
+    score = ratio_of(surprisal - loss, surprisal)
     if reference_nll is None:
         assert learnability is not None
         ceiling = Estimate(learnability, 0.0, learnability, learnability, confidence)
-        ratio = ratio_estimate(surprisal - loss, learnability * surprisal, **options)
+        ratio = ratio_of(surprisal - loss, learnability * surprisal)
     else:
-        ceiling = ratio_estimate(surprisal - reference_nll, surprisal, **options)
-        ratio = ratio_estimate(surprisal - loss, surprisal - reference_nll, **options)
+        ceiling = ratio_of(surprisal - reference_nll, surprisal)
+        ratio = ratio_of(surprisal - loss, surprisal - reference_nll)
     reason = undefined_reason(score, ceiling)
     if reason:
         nan = float("nan")
