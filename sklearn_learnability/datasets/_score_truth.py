@@ -28,7 +28,7 @@ from sklearn_learnability.datasets._truth import (
 GRID_STEP = 0.2
 #: Beyond this distance from its transition a link equals its limit to within 1e-17.
 LINK_REACH = 45.0
-#: Strengths are searched up to this multiple of 1 / (standard deviation of the score).
+#: Strengths are allowed up to this multiple of 1 / (standard deviation of the score).
 LARGEST_RELATIVE_STRENGTH = 500.0
 LINKS: dict[str, Callable[[Floats], Floats]] = {"logistic": expit, "probit": ndtr}
 
@@ -174,6 +174,12 @@ def truth_of_strength(
     strength: float, law: ScoreLaw, channel: LabelChannel, positive_rate: float
 ) -> ScoreTruth:
     """Return the truth of a given strength, its intercept solved for the rate of positives."""
+    largest = LARGEST_RELATIVE_STRENGTH / law.scale
+    if strength > largest:
+        raise ValueError(
+            f"Got signal_strength={strength:g}, but expected at most {largest:.4g} for this "
+            "configuration; beyond it the labels are as good as certain."
+        )
     intercept = solve_intercept(strength, law, channel, positive_rate)
     return ScoreTruth(
         class_frequencies=np.array([1 - positive_rate, positive_rate]),

@@ -134,7 +134,7 @@ class ClassificationTruth(ABC):
             If the model gives probability 0 to a class that can occur.
         """
         true = self.predict_proba(X)
-        given = clip_possible(align_probabilities(model, X, labels, self.classes), true)
+        given = clip_possible(align_probabilities(model, X, len(true), labels, self.classes), true)
         divergence = (xlogy(true, true) - xlogy(true, given)).sum(axis=1)
         return np.maximum(divergence, 0.0) / nats_per_unit(units)
 
@@ -220,7 +220,11 @@ def draw_labels(proba: Floats, rng: np.random.RandomState) -> NDArray[np.int64]:
 
 
 def align_probabilities(
-    model: Any, X: ArrayLike, labels: ArrayLike | None, classes: NDArray[np.int64]
+    model: Any,
+    X: ArrayLike,
+    n_samples: int,
+    labels: ArrayLike | None,
+    classes: NDArray[np.int64],
 ) -> Floats:
     """Return the probabilities of a model or an array, columns in the order of `classes`."""
     if hasattr(model, "predict_proba"):
@@ -228,7 +232,7 @@ def align_probabilities(
     else:
         raw = model
     columns = classes if labels is None else np.asarray(labels)
-    proba = check_probabilities(raw, len(np.asarray(X)), len(columns))
+    proba = check_probabilities(raw, n_samples, len(columns))
     unknown = ~np.isin(columns, classes)
     if unknown.any() or len(np.unique(columns)) != len(columns):
         raise ValueError(

@@ -160,6 +160,7 @@ def test_gap_of_a_fitted_model_shrinks_with_rows_and_ignores_label_noise():
         {"structure": "gamma"},
         {"signal_location": "nowhere"},
         {"signal_strength": -1},
+        {"signal_strength": 1000},
         {"signal_strength": "huge"},
         {"n_active": 0},
         {"n_active": 21},
