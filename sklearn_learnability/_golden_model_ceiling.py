@@ -10,7 +10,6 @@ from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, check_memory
 from threadpoolctl import threadpool_limits
 
@@ -194,7 +193,6 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         self._check_options()
         table = self._check_table(X, reset=True)
         y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
         check_consistent_length(table, y, groups)
         self.classes_, codes = encode_labels(y)
         if len(self.classes_) < 2:

@@ -4,7 +4,6 @@ import numpy as np
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_learnability._validation import check_weights, encode_labels
@@ -41,7 +40,6 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         from sklearn_learnability.torch._periodic_network import make_network
 
         X, y = validate_data(self, X, y, dtype=np.float32, ensure_min_samples=2)
-        check_classification_targets(y)
         self.classes_, codes = encode_labels(y)
         if len(self.classes_) < 2:
             raise ValueError(f"Got one class ({self.classes_[0]!r}), but expected at least two.")

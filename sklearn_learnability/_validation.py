@@ -65,15 +65,17 @@ def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArra
     y = np.asarray(column_or_1d(y))
     if len(y) == 0:
         raise ValueError("Got no labels, but expected at least one row.")
+    if y.dtype.kind == "f" and np.isinf(y).any():
+        raise ValueError(f"Input y contains infinity or a value too large for {y.dtype!r}.")
     missing = np.asarray(pd.isna(y))
     if missing.any():
         raise ValueError(
-            f"Input y_true contains NaN or None: got {missing.sum()} missing labels of {len(y)}."
+            f"Input y contains NaN or None: got {missing.sum()} missing labels of {len(y)}."
         )
-    target_type = type_of_target(y, input_name="y_true")
+    target_type = type_of_target(y, input_name="y")
     if target_type not in ("binary", "multiclass"):
         raise ValueError(
-            f"Got a {target_type} target, but expected class labels (binary or multiclass). "
+            f"Unknown label type: got a {target_type} target, but expected class labels. "
             "Information about a continuous target is not measured by label entropy."
         )
     present, codes = np.unique(y, return_inverse=True)
