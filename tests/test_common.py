@@ -28,6 +28,7 @@ def expected_failed_checks(estimator):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.LearnabilityWarning")
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failed_checks)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

@@ -314,7 +314,7 @@ class TestUndefined:
 @pytest.mark.parametrize("function", OF_LABELS_AND_PROBABILITIES)
 class TestRefuses:
     def test_continuous_target(self, function):
-        with pytest.raises(ValueError, match="Got a continuous target, but expected class labels"):
+        with pytest.raises(ValueError, match="got a continuous target, but expected class"):
             function([0.1, 2.7, 1.4], [0.2, 0.4, 0.6])
 
     def test_several_targets(self, function):
