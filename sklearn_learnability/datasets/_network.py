@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
-from scipy.special import entr, logsumexp, softmax
+from scipy.special import entr, softmax
 from sklearn.utils import check_random_state
 
 from sklearn_learnability._validation import Floats
@@ -74,15 +74,23 @@ def solve_intercepts(outputs: Floats, class_frequencies: Floats) -> Floats:
     They minimise the convex function mean(logsumexp(outputs + b)) - frequencies . b; the first is
     fixed at 0.
     """
+    by_class = np.ascontiguousarray(outputs.T)  # (n_classes, n_points): sums over rows are fast
+
+    def log_sum_and_softmax(free: Floats) -> tuple[Floats, Floats]:
+        shifted = by_class + np.concatenate([[0.0], free])[:, None]
+        largest = shifted.max(axis=0)
+        exponential = np.exp(shifted - largest)
+        total = exponential.sum(axis=0)
+        return largest + np.log(total), exponential / total
 
     def objective(free: Floats) -> tuple[float, Floats]:
-        shifted = outputs + np.concatenate([[0.0], free])
-        value = logsumexp(shifted, axis=1).mean() - class_frequencies[1:] @ free
-        return float(value), softmax(shifted, axis=1).mean(axis=0)[1:] - class_frequencies[1:]
+        log_sum, p = log_sum_and_softmax(free)
+        value = log_sum.mean() - class_frequencies[1:] @ free
+        return float(value), p.mean(axis=1)[1:] - class_frequencies[1:]
 
     def hessian(free: Floats) -> Floats:
-        p = softmax(outputs + np.concatenate([[0.0], free]), axis=1)[:, 1:]
-        return np.diag(p.mean(axis=0)) - p.T @ p / len(p)
+        p = log_sum_and_softmax(free)[1][1:]
+        return np.diag(p.mean(axis=1)) - p @ p.T / p.shape[1]
 
     start = np.log(class_frequencies[1:] / class_frequencies[0])
     solution = minimize(
