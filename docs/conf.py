@@ -1,8 +1,15 @@
 """Configuration of the documentation."""
 
 import os
+import sys
+from pathlib import Path
 
 from sklearn_learnability import __version__
+
+sys.path.insert(0, str(Path(__file__).parent))
+from _tables import write_tables  # noqa: E402
+
+write_tables()
 
 # sphinx-gallery runs the examples in this process
 os.environ.setdefault("OMP_NUM_THREADS", "1")

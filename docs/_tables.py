@@ -1,0 +1,65 @@
+"""Tables of the pages, written from the JSON of benchmarks/results when the pages are built."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+HERE = Path(__file__).parent
+RESULTS = HERE.parent / "benchmarks" / "results"
+GENERATED = HERE / "_generated"
+
+
+def ceiling_coverage(results):
+    """Return coverage by signal strength."""
+    table = pd.DataFrame(results["table"])
+    return pd.DataFrame(
+        {
+            "strength": table["strength"].map("{:g}".format),
+            "sets": table["sets"].astype(int),
+            "true learnability": table["true learnability"].map("{:.3f}".format),
+            "mean estimate": table["estimate"].map("{:.3f}".format),
+            "standard deviation of the error": table["sd of error"].map("{:.4f}".format),
+            "mean standard error": table["mean standard error"].map("{:.4f}".format),
+            "coverage": table["coverage"].map("{:.1%}".format),
+            "lower limit ≤ truth": table["lower limit <= truth"].map("{:.1%}".format),
+        }
+    )
+
+
+def ceiling_gap(results):
+    """Return the gap by model and task."""
+    table = pd.DataFrame(results["table"])
+    wide = table.pivot_table(index="model", columns="task", values="gap", sort=False)
+    return wide.map("{:.4f}".format).reset_index()
+
+
+def flights_ceilings(results):
+    """Return the ceiling by way of setting test rows apart."""
+    table = pd.DataFrame(results["ceilings"])
+    interval = [f"{row.lower:.3f} to {row.upper:.3f}" for row in table.itertuples()]
+    return pd.DataFrame(
+        {
+            "test rows": table["test rows"],
+            "H(Y), bits": table["H(Y) bits"].map("{:.3f}".format),
+            "learnability": table["learnability"].map("{:.3f}".format),
+            "95 % interval": interval,
+            "a logistic regression": table["logistic"].map("{:.3f}".format),
+        }
+    )
+
+
+#: Name of the table: the results it is made of, and how.
+TABLES = {
+    "ceiling_coverage": ("ceiling_coverage.json", ceiling_coverage),
+    "ceiling_gap": ("ceiling_default.json", ceiling_gap),
+    "flights_ceilings": ("flights.json", flights_ceilings),
+}
+
+
+def write_tables():
+    """Write every table as CSV for the csv-table directive."""
+    GENERATED.mkdir(exist_ok=True)
+    for name, (source, make) in TABLES.items():
+        results = json.loads((RESULTS / source).read_text())
+        make(results).to_csv(GENERATED / f"{name}.csv", index=False)
