@@ -51,7 +51,7 @@ def select_capacity(capacity, *, metric="score"):
     >>> from sklearn_learnability.datasets import make_learnability_classification
     >>> X, y = make_learnability_classification(1000, learnability=0.3, random_state=0)
     >>> search = GridSearchCV(
-    ...     DecisionTreeClassifier(min_samples_leaf=20, random_state=0),
+    ...     DecisionTreeClassifier(min_samples_leaf=50, random_state=0),
     ...     {"max_leaf_nodes": [2, 4, 8, 16, 32]},
     ...     scoring=EfficiencyScorer(ceiling=0.3),
     ...     refit=select_capacity("max_leaf_nodes"),
