@@ -7,7 +7,7 @@ from pathlib import Path
 from sklearn_learnability import __version__
 
 sys.path.insert(0, str(Path(__file__).parent))
-from _tables import write_tables  # noqa: E402
+from _tables import write_tables
 
 write_tables()
 

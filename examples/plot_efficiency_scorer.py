@@ -68,6 +68,7 @@ for name, search in {"trees": trees, "splines": splines}.items():
 
 
 def draw(ax, search, parameter, title):
+    """Draw the efficiency of every candidate, and ring the one chosen."""
     results = search.cv_results_
     capacity = np.array([params[parameter] for params in results["params"]])
     n_splits = search.n_splits_
