@@ -188,7 +188,8 @@ def _fit_binary(
         theta = np.zeros(len(scores))
         if free:
             ridge = Ridge(centre[free], strength[free])
-            theta[free] = _minimise(binary_objective, design[free], codes, weight, ridge)
+            inputs = design if len(free) == len(scores) else design[free]
+            theta[free] = _minimise(binary_objective, inputs, codes, weight, ridge)
         return theta
 
     everything = list(range(len(scores)))
