@@ -51,7 +51,11 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> Floats:
         raise ValueError(
             f"Got a negative sample_weight ({weight.min():g}), but expected weights >= 0."
         )
-    if weight.sum() == 0:
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if np.isinf(total):
+        raise ValueError("Got sample_weight whose sum overflows: divide the weights by a constant.")
+    if total == 0:
         raise ValueError("Got sample_weight of zero in every row, but expected a positive total.")
     return weight
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_learnability._validation import (
+    SMALLEST_PROBABILITY,
     Floats,
     Units,
     check_labels_and_probabilities,
@@ -18,10 +19,13 @@ from sklearn_learnability.exceptions import UndefinedInformationWarning
 
 
 def surprisal_of_frequencies(codes: np.ndarray, weight: Floats, n_classes: int) -> Floats:
-    """Return -ln of the weighted class frequencies, per class; 0 for a class without weight."""
-    mass = np.bincount(codes, weights=weight, minlength=n_classes)
+    """Return -ln of the weighted class frequencies, per class; 0 for a class without weight.
+
+    A share of the weight below 2.2e-16 is none: it is lost in the sum of the others.
+    """
+    mass = np.bincount(codes, weights=weight / weight.max(), minlength=n_classes)
     frequency = mass / mass.sum()
-    return -np.log(np.where(frequency > 0, frequency, 1.0))
+    return -np.log(np.where(frequency > SMALLEST_PROBABILITY, frequency, 1.0))
 
 
 def label_entropy(

@@ -405,3 +405,15 @@ def test_rare_class_is_not_noise():
     assert 0.0005 < y.mean() < 0.004
     assert_allclose(information_score(y, np.full(len(y), y.mean())), 0, atol=1e-12)
     assert information_score(y, posterior) > 0.05
+
+
+def test_a_class_of_vanishing_weight_is_no_class():
+    """Its entropy would be of the order of rounding, and every score relative to it huge."""
+    with pytest.warns(UndefinedInformationWarning, match="one class holds all the weight"):
+        score = information_score([0, 1, 1], [0.5, 0.6, 0.7], sample_weight=[1e-20, 1, 1])
+    assert np.isnan(score)
+
+
+def test_weights_whose_sum_overflows_are_refused():
+    with pytest.raises(ValueError, match="sum overflows"):
+        label_entropy([0, 1], sample_weight=[1e308, 1e308])
