@@ -154,12 +154,12 @@ def _minimise(
     Rows are on the last axis of a two-class design and on the first axis otherwise.
     """
     start = ridge.centre
-    counts = np.bincount(codes[weight > 0])
-    stride = len(codes) // max(WARM_START_ROWS, WARM_START_ROWS_PER_CLASS * len(counts))
+    mass = np.bincount(codes, weights=weight)
+    stride = len(codes) // max(WARM_START_ROWS, WARM_START_ROWS_PER_CLASS * len(mass))
     if stride > 1:
         part_codes, part_weight = codes[::stride], weight[::stride]
-        part_counts = np.bincount(part_codes[part_weight > 0], minlength=len(counts))
-        if part_counts[counts > 0].min() >= WARM_START_FEWEST_ROWS:
+        counts = np.bincount(part_codes[part_weight > 0], minlength=len(mass))
+        if counts[mass > 0].min() >= WARM_START_FEWEST_ROWS:
             by_row = family is binary_objective
             part = inputs[:, ::stride].copy() if by_row else inputs[::stride]
             part_weight = part_weight / part_weight.sum()
