@@ -1,32 +1,34 @@
 """GoldenModelCeiling: how much of the labels' information the inputs hold."""
 
 import warnings
-from numbers import Integral
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
-from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, check_memory
-from threadpoolctl import threadpool_limits
 
 from sklearn_learnability._golden_candidates import (
     column_kinds,
     installed_candidates,
     named_candidate,
 )
-from sklearn_learnability._out_of_fold import Folds, fit_candidate, warn_of_duplicates
+from sklearn_learnability._out_of_fold import (
+    fit_candidate,
+    gather_log_proba,
+    make_folds,
+    mean_log_proba,
+    warn_of_duplicates,
+)
 from sklearn_learnability._validation import (
     check_table,
     check_weights,
     encode_labels,
     nats_per_unit,
 )
-from sklearn_learnability.exceptions import CandidateFailedWarning, MissingClassWarning
-from sklearn_learnability.metrics._blending import fit_calibrated_pool
+from sklearn_learnability.exceptions import CandidateFailedWarning
+from sklearn_learnability.metrics._blending import cross_fit_pool, fit_calibrated_pool
 from sklearn_learnability.metrics._calibrators import check_method
 from sklearn_learnability.metrics._information import information_score, surprisal_of_frequencies
 from sklearn_learnability.metrics._resampling import ratio_estimate
@@ -203,7 +205,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         if self.calibration is not None:
             check_method(self.calibration, len(self.classes_))
         weight = None if sample_weight is None else check_weights(sample_weight, len(codes))
-        folds = self._make_folds(table, codes, groups)
+        folds = make_folds(self.cv, table, codes, groups)
         self.duplicate_share_ = warn_of_duplicates(table, folds)
         names, log_probas, seconds = self._fit_family(table, codes, weight, folds)
         weight = np.ones(len(codes)) if weight is None else weight
@@ -232,7 +234,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         table = self._check_table(X, reset=False)
-        members = np.stack([_mean_log_proba(models, table) for models in self.models_])
+        members = np.stack([mean_log_proba(models, table) for models in self.models_])
         return self.pool_.log_proba(self.pool_.calibrate(members))
 
     def predict_proba(self, X):
@@ -310,22 +312,6 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
     def _check_table(self, X, *, reset):
         return check_table(self, X, reset=reset, clean=self._has_named_candidates)
 
-    def _make_folds(self, table, codes, groups):
-        cv = self.cv
-        if groups is not None and isinstance(cv, Integral):
-            cv = StratifiedGroupKFold(n_splits=cv)
-        splitter = check_cv(cv, codes, classifier=True)
-        folds = Folds.from_splits(splitter.split(table, codes, groups), len(codes))
-        missing = [len(np.setdiff1d(codes, codes[train])) for train, _ in folds.splits]
-        if any(missing):
-            warnings.warn(
-                f"In {np.count_nonzero(missing)} of {len(missing)} folds the training rows lack "
-                "a class of the data: there it is charged as an event never seen.",
-                MissingClassWarning,
-                stacklevel=3,
-            )
-        return folds
-
     def _family(self, table):
         """Return the candidates as pairs of name and unfitted classifier."""
         members = self.candidates
@@ -371,7 +357,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
                 )
                 continue
             names.append(name)
-            members.append(_gather(own, folds, len(codes), n_classes))
+            members.append(gather_log_proba(own, folds, n_classes))
             seconds.append(sum(fold.seconds for fold in own))
             models = [fold.model for fold in own]
             self.models_.append(models if folds.is_partition else models[-1:])
@@ -382,14 +368,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
     def _score_out_of_fold(self, codes, weight, folds, log_probas, groups):
         """Calibrate and pool each fold on other folds, and all folds for prediction."""
         options = {"calibration": self.calibration, "blend": self.blend}
-        calibrated = np.full_like(log_probas, np.nan)
-        pooled = np.full(log_probas.shape[1:], np.nan)
-        for others, rows in folds.tuning_rows():
-            pool = fit_calibrated_pool(
-                codes[others], log_probas[:, others], weight[others], **options
-            )
-            calibrated[:, rows] = pool.calibrate(log_probas[:, rows])
-            pooled[rows] = pool.log_proba(calibrated[:, rows])
+        calibrated, pooled = cross_fit_pool(
+            codes, log_probas, weight, folds.tuning_rows(), **options
+        )
         predicted = folds.fold_of >= 0
         self.pool_ = fit_calibrated_pool(
             codes[predicted], log_probas[:, predicted], weight[predicted], **options
@@ -419,20 +400,3 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             for member in (log_probas, calibrated)
         ]
         return pd.DataFrame({"nll": losses[0], "calibrated_nll": losses[1]})
-
-
-def _gather(fold_fits, folds, n_samples, n_classes):
-    """Return a candidate's out-of-fold log-probabilities, the mean where predicted repeatedly."""
-    total = np.zeros((n_samples, n_classes))
-    counts = np.zeros(n_samples)
-    for (_, test), fold in zip(folds.splits, fold_fits, strict=False):
-        total[test] += fold.log_proba
-        counts[test] += 1
-    with np.errstate(invalid="ignore"):
-        return log_softmax(total / counts[:, None], axis=1)
-
-
-def _mean_log_proba(models, table):
-    """Return the normalised logarithmic mean of the models' distributions."""
-    with threadpool_limits(1):
-        return log_softmax(np.mean([model.log_proba(table) for model in models], axis=0), axis=1)

@@ -3,18 +3,21 @@
 import time
 import warnings
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
+from scipy.special import log_softmax
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from sklearn_learnability._validation import Floats, hash_rows, take_rows
-from sklearn_learnability.exceptions import DuplicateRowsWarning
+from sklearn_learnability.exceptions import DuplicateRowsWarning, MissingClassWarning
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,12 @@ def _fit_seeded(estimator, X, codes, sample_weight, train, n_classes, seed) -> C
     return CandidateModel(model, present, n_classes, len(train))
 
 
+def mean_log_proba(models: list[CandidateModel], X) -> Floats:
+    """Return the normalised logarithmic mean of the models' distributions."""
+    with threadpool_limits(1):
+        return log_softmax(np.mean([model.log_proba(X) for model in models], axis=0), axis=1)
+
+
 def weight_parameter(model, sample_weight) -> dict[str, Floats]:
     """Return the fit parameter that carries weights, or nothing if the model takes none."""
     last = model.steps[-1][1] if isinstance(model, Pipeline) else model
@@ -151,6 +160,40 @@ class Folds:
             (np.flatnonzero(rows), np.flatnonzero(fold_of == fold))
             for rows, fold in zip(others, folds, strict=True)
         ]
+
+
+def make_folds(cv, X, codes, groups) -> Folds:
+    """Return the folds of an int, splitter or iterable; groups stay together under an int.
+
+    Warns where the training rows of a fold lack a class.
+    """
+    if groups is not None and isinstance(cv, Integral):
+        cv = StratifiedGroupKFold(n_splits=cv)
+    splitter = check_cv(cv, codes, classifier=True)
+    folds = Folds.from_splits(splitter.split(X, codes, groups), len(codes))
+    incomplete = [len(np.setdiff1d(codes, codes[train])) > 0 for train, _ in folds.splits]
+    if any(incomplete):
+        warnings.warn(
+            f"In {sum(incomplete)} of {len(incomplete)} folds the training rows lack a class of "
+            "the data: there it is charged as an event never seen.",
+            MissingClassWarning,
+            stacklevel=3,
+        )
+    return folds
+
+
+def gather_log_proba(fits: list[FoldFit], folds: Folds, n_classes: int) -> Floats:
+    """Return out-of-fold log-probabilities, the mean where a row is predicted repeatedly.
+
+    Rows no fold predicts are NaN.
+    """
+    total = np.zeros((len(folds.fold_of), n_classes))
+    counts = np.zeros(len(folds.fold_of))
+    for (_, test), fold in zip(folds.splits, fits, strict=False):
+        total[test] += fold.log_proba
+        counts[test] += 1
+    with np.errstate(invalid="ignore"):
+        return log_softmax(total / counts[:, None], axis=1)
 
 
 def warn_of_duplicates(X, folds: Folds) -> float:

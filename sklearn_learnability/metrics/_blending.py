@@ -82,6 +82,46 @@ def fit_calibrated_pool(
     return CalibratedPool(calibrations, weights, log_prior)
 
 
+def cross_fit_pool(
+    codes: NDArray[np.integer],
+    log_probas: Floats,
+    sample_weight: Floats,
+    tuning_rows: list[tuple[NDArray[np.integer], NDArray[np.integer]]],
+    *,
+    calibration: str | None,
+    blend: str,
+) -> tuple[Floats, Floats]:
+    """Calibrate and pool rows by what was fitted on other rows.
+
+    Parameters
+    ----------
+    codes, log_probas, sample_weight, calibration, blend
+        As for :func:`fit_calibrated_pool`.
+    tuning_rows : list of pairs of ndarray
+        Rows to fit on and rows to apply to, in turn.
+
+    Returns
+    -------
+    calibrated : ndarray of shape (M, n, K)
+        The members' calibrated log-probabilities, NaN in rows applied to by none.
+    pooled : ndarray of shape (n, K)
+        The pool's log-probabilities, NaN in rows applied to by none.
+    """
+    calibrated = np.full_like(log_probas, np.nan)
+    pooled = np.full(log_probas.shape[1:], np.nan)
+    for others, rows in tuning_rows:
+        pool = fit_calibrated_pool(
+            codes[others],
+            log_probas[:, others],
+            sample_weight[others],
+            calibration=calibration,
+            blend=blend,
+        )
+        calibrated[:, rows] = pool.calibrate(log_probas[:, rows])
+        pooled[rows] = pool.log_proba(calibrated[:, rows])
+    return calibrated, pooled
+
+
 def _log_linear_weights(
     codes: NDArray[np.integer], evidence: Floats, share: Floats, log_prior: Floats
 ) -> Floats:
