@@ -96,7 +96,7 @@ def judge_flat_f1(table):
         f"{rows['width'].max()} (difference {drop:.3f} ± {half:.3f}); NLL {nll[0].mean():.2f} and "
         f"{nll[1].mean():.2f} bits, of 1 bit in the labels"
     )
-    holds = "yes" if flat and rises else "NLL only: F1 falls too" if rises else "no"
+    holds = "yes" if flat and rises else "partly: F1 falls too" if rises else "no"
     return "F1 stays flat while the NLL worsens with width (low)", holds, evidence
 
 
@@ -117,7 +117,7 @@ def judge_calibration(table):
 def judge_small_models(table):
     rows = of_level(table, "low")
     found, parts = [], []
-    for measure, name in (("efficiency", "raw"), ("calibrated_efficiency", "calibrated")):
+    for measure, name in (("efficiency", "as trained"), ("calibrated_efficiency", "calibrated")):
         narrow, wide = ends(rows, measure)
         gain, half = interval(narrow - wide)
         found.append(gain - half > 0)
@@ -125,21 +125,25 @@ def judge_small_models(table):
             f"{name} {narrow.mean():.2f} against {wide.mean():.2f} (difference {gain:.2f} ± "
             f"{half:.2f})"
         )
-    holds = "yes" if all(found) else "raw only" if found[0] else "no"
+    holds = "yes" if all(found) else "partly: as trained" if found[0] else "no"
     evidence = f"width {rows['width'].min()} against {rows['width'].max()}: " + "; ".join(parts)
     return "Smaller networks are more efficient at low learnability", holds, evidence
 
 
 def judge_convergence(table):
     low, high = of_level(table, "low"), of_level(table, "high")
-    names = {"f1": "F1", "calibrated_efficiency": "calibrated efficiency", "efficiency": "raw"}
+    names = {
+        "f1": "F1",
+        "calibrated_efficiency": "calibrated efficiency",
+        "efficiency": "raw efficiency",
+    }
     spreads = {name: spread(high, measure) for measure, name in names.items()}
     close = [name for name, value in spreads.items() if value < FLAT]
     evidence = "range over widths, low and high learnability: " + "; ".join(
         f"{name} {spread(low, measure):.3f} and {spreads[name]:.3f}"
         for measure, name in names.items()
     )
-    holds = "yes" if len(close) == 3 else f"for {' and '.join(close)}" if close else "no"
+    holds = "yes" if len(close) == 3 else f"partly: {' and '.join(close)}" if close else "no"
     return "Widths converge at high learnability", holds, evidence
 
 

@@ -8,7 +8,7 @@ Each repetition draws a data set, estimates its ceiling, and searches the width 
 folds by GridSearchCV; rules then pick a width from the same search. What each width is worth is
 known: it is refitted on all rows and compared with the exact posterior. Every repetition is a row
 of benchmarks/results/width_selection.csv. A run that is killed continues from there; remove the
-file to start afresh. Writes the table of the documentation and a summary as JSON.
+file to start afresh. Writes the tables of the documentation and a summary as JSON.
 """
 
 import argparse
@@ -185,14 +185,13 @@ def summarise(table, rules, widths):
     """Return the numbers of the JSON."""
     worth = {}
     for problem, part in table.groupby("problem", sort=False):
+        best = part[[f"efficiency {width}" for width in widths]].idxmax(axis=1)
         worth[problem] = [
             {
                 "width": width,
                 "efficiency": round(part[f"efficiency {width}"].mean(), 4),
                 "calibrated_efficiency": round(part[f"calibrated {width}"].mean(), 4),
-                "best_in": int(
-                    (part[columns(widths)].idxmax(axis=1) == f"efficiency {width}").sum()
-                ),
+                "best_in": int((best == f"efficiency {width}").sum()),
             }
             for width in widths
         ]
@@ -209,30 +208,24 @@ def summarise(table, rules, widths):
     }
 
 
-def columns(widths):
-    return [f"efficiency {width}" for width in widths]
-
-
-def write_doc_table(rules, path):
-    """Write the table that the documentation shows."""
-    titles = {
-        "problem": "Problem",
-        "rule": "Width picked by",
-        "best": "Best width",
-        "near": f"Within {NEAR}",
-        "regret": "Mean regret",
-        "regret_error": "± s.e.",
-        "largest_regret": "Largest regret",
-        "calibrated_regret": "Regret, calibrated",
-        "mean_width": "Mean width",
-    }
-    shown = rules.copy()
-    for name in ("best", "near"):
-        shown[name] = shown[name].map("{:.0%}".format)
-    for name in ("regret", "regret_error", "largest_regret", "calibrated_regret"):
-        shown[name] = shown[name].map("{:.3f}".format)
-    shown["mean_width"] = shown["mean_width"].map("{:.0f}".format)
-    shown[list(titles)].rename(columns=titles).to_csv(path, index=False)
+def write_doc_tables(rules, folder):
+    """Write the tables that the documentation shows, one a problem."""
+    for problem, part in rules.groupby("problem", sort=False):
+        shown = pd.DataFrame(
+            {
+                "Width picked by": part["rule"],
+                "Best width": part["best"].map("{:.0%}".format),
+                f"Within {NEAR}": part["near"].map("{:.0%}".format),
+                "Mean regret": [
+                    f"{regret:.3f} ± {error:.3f}"
+                    for regret, error in zip(part["regret"], part["regret_error"], strict=True)
+                ],
+                "Largest regret": part["largest_regret"].map("{:.3f}".format),
+                "Mean regret, calibrated": part["calibrated_regret"].map("{:.3f}".format),
+                "Mean width": part["mean_width"].map("{:.0f}".format),
+            }
+        )
+        shown.to_csv(folder / f"width_selection_{problem}.csv", index=False)
 
 
 def main():
@@ -257,7 +250,7 @@ def main():
     print(rules.round(3).to_string(index=False))
     summary = summarise(table, rules, widths)
     print(json.dumps({key: value for key, value in summary.items() if key != "rules"}, indent=1))
-    write_doc_table(rules, results / "width_selection_table.csv")
+    write_doc_tables(rules, results)
     (results / "width_selection.json").write_text(json.dumps(summary, indent=1) + "\n")
 
 
