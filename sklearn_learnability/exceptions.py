@@ -33,3 +33,7 @@ class CandidateFailedWarning(LearnabilityWarning):
 
 class CalibrationWarning(LearnabilityWarning):
     """A calibration map could not be fitted as asked."""
+
+
+class SmallSegmentWarning(LearnabilityWarning):
+    """Segments have too few rows for a test and are reported without a verdict."""

@@ -2,5 +2,6 @@
 
 from sklearn_learnability.displays._efficiency import EfficiencyDisplay
 from sklearn_learnability.displays._learnability import LearnabilityDisplay
+from sklearn_learnability.displays._segments import SegmentDisplay
 
-__all__ = ["EfficiencyDisplay", "LearnabilityDisplay"]
+__all__ = ["EfficiencyDisplay", "LearnabilityDisplay", "SegmentDisplay"]

@@ -24,6 +24,8 @@ from sklearn_learnability.metrics._nll_decomposition import (
     nll_decomposition,
 )
 from sklearn_learnability.metrics._resampling import Estimate
+from sklearn_learnability.metrics._segment_status import SegmentAssessment
+from sklearn_learnability.metrics._segments import SegmentReport, information_by_segment
 
 __all__ = [
     "Calibrator",
@@ -32,12 +34,15 @@ __all__ = [
     "ModelAssessment",
     "ModelComparison",
     "NLLDecomposition",
+    "SegmentAssessment",
+    "SegmentReport",
     "calibrated_nll",
     "compare_models",
     "cross_fit_calibration",
     "efficiency",
     "efficiency_score",
     "fit_calibrator",
+    "information_by_segment",
     "information_score",
     "label_entropy",
     "log_loss_per_sample",
