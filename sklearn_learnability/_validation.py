@@ -82,7 +82,10 @@ def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArra
             f"Unknown label type: got a {target_type} target, but expected class labels. "
             "Information about a continuous target is not measured by label entropy."
         )
-    present, codes = np.unique(y, return_inverse=True)
+    if y.dtype.kind in "biu":
+        codes, present = pd.factorize(y, sort=True)  # hashes where np.unique sorts
+    else:
+        present, codes = np.unique(y, return_inverse=True)
     if labels is None:
         return present, codes
     classes = np.asarray(column_or_1d(labels))
