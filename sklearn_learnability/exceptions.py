@@ -37,3 +37,11 @@ class CalibrationWarning(LearnabilityWarning):
 
 class SmallSegmentWarning(LearnabilityWarning):
     """Segments have too few rows for a test and are reported without a verdict."""
+
+
+class DamagedCheckpointWarning(LearnabilityWarning):
+    """A checkpoint could not be loaded and was left out of a trajectory."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is missing, damaged, or a pickle nobody allowed."""
