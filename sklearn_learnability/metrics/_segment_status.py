@@ -120,19 +120,20 @@ def judge(part: SegmentAssessment, negligible: float) -> SegmentAssessment:
     if part.status == "too few rows":
         return part
     level = 1 - part.excess_loss.confidence
-    ceiling = part.efficiency.learnability
+    ceiling, model = part.efficiency.learnability, part.efficiency.information_score
     told_from_zero = part.adjusted_p_learnability <= level
     learnable = told_from_zero and ceiling.value > 0
     differs = part.adjusted_p_excess_loss <= level
+    near_zero = -negligible < ceiling.lower and max(ceiling.upper, model.upper) < negligible
     status: Status = "undecided"
     if part.label_entropy == 0:
         status = "one class"
     elif differs and part.excess_loss.value > 0:
         status = "leaves information" if learnable else "loses bits"
+    elif near_zero and not learnable:
+        status = "nothing to learn"
     elif differs or (told_from_zero and not learnable):
         status = "ceiling too low"
-    elif not told_from_zero and ceiling.upper < negligible:
-        status = "nothing to learn"
     elif part.efficiency.lower > 1 - negligible:
         status = "at its ceiling"
     return replace(part, status=status)

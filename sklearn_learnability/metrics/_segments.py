@@ -98,10 +98,10 @@ def information_by_segment(
     - ``"one class"``: no row is of another class, so that H(Y) = 0.
     - ``"leaves information"``: the excess loss is above 0 and so is the learnability.
     - ``"loses bits"``: the excess loss is above 0 where the learnability cannot be told from 0.
+    - ``"nothing to learn"``: the learnability is not above 0, its interval lies within `negligible`
+      of 0, and that of the model's score below `negligible`.
     - ``"ceiling too low"``: the excess loss or the learnability is below 0, so that the model or
       the class frequencies are better than what was taken for the ceiling.
-    - ``"nothing to learn"``: the learnability cannot be told from 0, and the upper end of its
-      interval is below `negligible`.
     - ``"at its ceiling"``: the interval of the efficiency is above 1 - `negligible`.
     - ``"undecided"``: the rows do not tell.
 

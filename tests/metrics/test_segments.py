@@ -265,6 +265,19 @@ def test_a_handful_of_rows_is_never_proof_of_nothing():
     assert "nothing to learn" not in found
 
 
+@pytest.mark.parametrize("model", [0.5, "ceiling"])
+def test_fitted_ceiling_a_little_below_zero_still_says_nothing_to_learn(model):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 4000)
+    ceiling = expit(0.25 * rng.standard_normal(4000))
+    proba = ceiling if model == "ceiling" else np.full(4000, model)
+    report = information_by_segment(
+        y, proba, np.zeros(4000), reference_nll=log_loss_per_sample(y, ceiling)
+    )
+    assert -0.05 < report.segments[0].efficiency.learnability.upper < 0
+    assert statuses(report) == ["nothing to learn"]
+
+
 def test_ceiling_that_is_worse_than_the_class_frequencies_is_called_too_low():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 300)
