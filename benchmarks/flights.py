@@ -24,6 +24,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from sklearn_learnability import GoldenModelCeiling
 from sklearn_learnability.datasets import load_flights
@@ -120,7 +121,8 @@ def compare_ordinary_models(X, y, date, split, reference_nll):
     probas = {}
     for name, model in ordinary_models().items():
         started = time.perf_counter()
-        probas[name] = model.fit(X.iloc[train], y[train]).predict_proba(X.iloc[test])
+        with threadpool_limits(1):
+            probas[name] = model.fit(X.iloc[train], y[train]).predict_proba(X.iloc[test])
         print(f"  {name}: {time.perf_counter() - started:.0f} s", flush=True)
     return compare_models(
         y[test], probas, reference_nll=reference_nll, groups=date[test], calibration="affine"
