@@ -1,6 +1,6 @@
 """Distance of classifiers from the exact truth, over all data sets of the suite.
 
-    python benchmarks/suite.py                              # about 10 CPU minutes
+    python benchmarks/suite.py                              # a few CPU minutes
     python benchmarks/suite.py --model package.MyClassifier # yours beside them
     python benchmarks/suite.py --only linear-low --rows 500
 

@@ -1,6 +1,7 @@
 """Tables of the pages, written from the JSON of benchmarks/results when the pages are built."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -49,11 +50,44 @@ def flights_ceilings(results):
     )
 
 
+def segments(results):
+    """Return what the report by segment finds, by number of rows."""
+    table = pd.DataFrame(results["table"])
+    shares = table.drop(columns="rows a segment").map("{:.1%}".format)
+    return pd.concat([table["rows a segment"].astype(int), shares], axis=1)
+
+
+def suite(results, value):
+    """Return one row a data set and one column a model."""
+    table = pd.DataFrame(results["table"])
+    learnability = table.groupby("dataset", sort=False)["learnability"].first()
+    wide = table.pivot_table(index="dataset", columns="model", values=value, sort=False)
+    wide.insert(0, "learnability", learnability)
+    return wide.map("{:.3f}".format).reset_index()
+
+
+def suite_ceiling(results):
+    """Return the ceiling's estimate beside the truth, by data set."""
+    table = pd.DataFrame(results["table"]).query("model == 'ceiling'")
+    shown = ["learnability", "estimate", "standard_error", "gap"]
+    numbers = table[shown].map("{:.3f}".format)
+    numbers.columns = ["learnability", "estimate", "standard error", "gap of its predictions"]
+    return pd.concat([table["dataset"], numbers], axis=1)
+
+
 #: Name of the table: the results it is made of, and how.
 TABLES = {
     "ceiling_coverage": ("ceiling_coverage.json", ceiling_coverage),
     "ceiling_gap": ("ceiling_default.json", ceiling_gap),
     "flights_ceilings": ("flights.json", flights_ceilings),
+    "segments": ("segments.json", segments),
+    "suite_ceiling": ("suite.json", suite_ceiling),
+    "suite_gap": ("suite.json", partial(suite, value="gap")),
+    "suite_efficiency": ("suite.json", partial(suite, value="efficiency")),
+    "suite_calibrated_efficiency": (
+        "suite.json",
+        partial(suite, value="calibrated_efficiency"),
+    ),
 }
 
 
