@@ -205,7 +205,7 @@ def information_by_segment(
         loss=log_loss_per_sample(y_true, proba, labels=classes, units=units),
         reference=reference,
         weight=weight / weight.sum(),
-        clusters=cluster_codes(groups, len(weight)),
+        groups=None if groups is None else group_codes(groups, len(weight)),
         units=units,
         confidence=confidence,
     ).take(weight > 0)
@@ -237,14 +237,16 @@ class Rows:
     loss: Floats
     reference: Floats
     weight: Floats
-    clusters: NDArray[np.integer]
+    groups: NDArray[np.integer] | None
     units: Units
     confidence: float
 
     def take(self, inside: NDArray[np.bool_]) -> "Rows":
         """Return the rows of a segment."""
-        columns = ("y", "loss", "reference", "weight", "clusters")
-        return replace(self, **{name: getattr(self, name)[inside] for name in columns})
+        columns = ("y", "loss", "reference", "weight")
+        taken: dict[str, Any] = {name: getattr(self, name)[inside] for name in columns}
+        groups = None if self.groups is None else self.groups[inside]
+        return replace(self, **taken, groups=groups)
 
     def surprisal(self) -> Floats:
         """Return -log of the frequency of every row's class among these rows."""
@@ -254,12 +256,12 @@ class Rows:
         """Return estimates and unadjusted tests for these rows, still without a verdict."""
         options: dict[str, Any] = {
             "sample_weight": self.weight,
-            "groups": self.clusters,
+            "groups": self.groups,
             "confidence": self.confidence,
         }
         excess = mean_estimate(self.loss - self.reference, **options)
         ceiling = mean_estimate(surprisal - self.reference, **options)
-        n_units = len(np.unique(self.clusters))
+        n_units = len(self.y if self.groups is None else np.unique(self.groups))
         small = n_units < min_samples
         rounding = SMALLEST_EXCESS / nats_per_unit(self.units)
         p_excess = float("nan") if small else p_value_of_zero(excess, n_units, rounding)
@@ -289,10 +291,8 @@ def check_options(negligible: float, min_samples: int) -> None:
         raise ValueError(f"Got min_samples={min_samples!r}, but expected an integer >= 2.")
 
 
-def cluster_codes(groups: ArrayLike | None, n_samples: int) -> NDArray[np.integer]:
-    """Return the cluster of every row: its group, or the row by itself."""
-    if groups is None:
-        return np.arange(n_samples)
+def group_codes(groups: ArrayLike, n_samples: int) -> NDArray[np.integer]:
+    """Return the group of every row as a code; missing groups are one group."""
     codes, _ = pd.factorize(pd.Series(np.asarray(groups)), use_na_sentinel=False)
     if len(codes) != n_samples:
         raise ValueError(f"Got {len(codes)} groups, but {n_samples} labels.")
