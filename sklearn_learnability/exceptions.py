@@ -45,3 +45,15 @@ class DamagedCheckpointWarning(LearnabilityWarning):
 
 class CheckpointError(ValueError):
     """A checkpoint is missing, damaged, or a pickle nobody allowed."""
+
+
+class ZeroVectorWarning(LearnabilityWarning):
+    """Hidden states are zero vectors, which have no direction."""
+
+
+class NoPositionsWarning(LearnabilityWarning):
+    """A batch had no position to count and was skipped."""
+
+
+class SingleSequenceWarning(LearnabilityWarning):
+    """Only one sequence was seen, so that an interval over sequences is undefined."""

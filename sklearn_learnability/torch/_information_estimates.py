@@ -1,0 +1,377 @@
+"""From sums of soft assignments to information, its null, its bracket and its interval."""
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.stats import t as student_t
+from torch import Tensor
+
+from sklearn_learnability.torch._ngrams import ONCE
+from sklearn_learnability.torch._soft_entropy import entropy_of
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class InformationEstimate:
+    """What one layer keeps of one set of labels, with what meaningless labels would have given.
+
+    All but `quadratic` are in units of ln(n_points) nats, so between 0 and 1.
+
+    Attributes
+    ----------
+    layer : int
+        Index of the layer.
+    labels : str
+        Name of the set of labels.
+    entropy : float
+        H(Z), of the mean assignment of the labelled positions.
+    ceiling : float
+        H(Z) less the mean entropy of single assignments: the information about any labels that
+        all differ, and the most that any labels can reach.
+    information : float
+        The plug-in mutual information of labels and assignments. Biased upwards.
+    information_mean : float
+        The variant that counts every label alike; not a mutual information.
+    null : float
+        What `information` is on average if labels of the same sizes are dealt out at random.
+    lower, miller_madow, upper : float
+        Information about the labels that occur at least twice, over their positions alone:
+        leave-one-out cross-entropy, Miller-Madow correction, plug-in.
+    coverage : float
+        Share of the positions whose label occurs at least twice.
+    quadratic : float
+        Mean inner product of two assignments with a common label, less that of any two. Unbiased:
+        0 on average for meaningless labels. At most 1, in units of its own.
+    standard_error : float
+        Of `information`, over sequences.
+    interval_lower, interval_upper : float
+        95 % interval of `information` over sequences; it does not hold the bias.
+    quadratic_error : float
+        Standard error of `quadratic`, over sequences.
+    quadratic_lower, quadratic_upper : float
+        95 % interval of `quadratic` over sequences.
+    n_labels : int
+        Number of different labels.
+    n_positions : int
+        Number of labelled positions.
+    """
+
+    layer: int
+    labels: str
+    entropy: float
+    ceiling: float
+    information: float
+    information_mean: float
+    null: float
+    lower: float
+    miller_madow: float
+    upper: float
+    coverage: float
+    quadratic: float
+    standard_error: float
+    interval_lower: float
+    interval_upper: float
+    quadratic_error: float
+    quadratic_lower: float
+    quadratic_upper: float
+    n_labels: int
+    n_positions: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the estimate as a table of one row."""
+        return pd.DataFrame([asdict(self)])
+
+
+@dataclass(frozen=True)
+class InformationProfile:
+    """Estimates of all layers and sets of labels.
+
+    Attributes
+    ----------
+    estimates : tuple of InformationEstimate
+        Ordered by layer, then by set of labels.
+    n_sequences : int
+        Number of sequences that the intervals are over.
+    """
+
+    estimates: tuple[InformationEstimate, ...]
+    n_sequences: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table of one row a layer and set of labels."""
+        return pd.DataFrame([asdict(estimate) for estimate in self.estimates])
+
+
+class LabelSums(NamedTuple):
+    """Sums of assignments of one layer and one set of labels."""
+
+    total: Tensor  # (m,) float64
+    total_square: float  # sum of |p|^2
+    total_entropy: float  # sum of H(p), nats
+    once_entropy: float  # the same over labels that occur once
+    rows: Tensor  # (K, m), sums by label
+    row_squares: Tensor  # (K,), sums of |p|^2 by label
+    counts: Tensor  # (K,) int64, at least 1
+    n_once: int
+
+
+class SampledRows(NamedTuple):
+    """Sampled positions of one layer and one set of labels."""
+
+    proba: Tensor  # (R, m)
+    label: Ints  # (R,), index into the rows of LabelSums, or ONCE
+    block: Ints  # (R,)
+
+
+def estimate_information(
+    layer: int,
+    labels: str,
+    sums: LabelSums,
+    sample: SampledRows,
+    block_counts: Ints,
+    size_curve: "SizeCurve",
+) -> InformationEstimate:
+    """Return all numbers of one layer and one set of labels."""
+    unit = math.log(len(sums.total))
+    counts = sums.counts.double()
+    n_once = sums.n_once
+    n_labels = len(counts) + n_once
+    n = float(counts.sum()) + n_once
+    if n_labels < 2:
+        return undefined(layer, labels, sums, n_labels, int(n))
+    mean = sums.total / n
+    entropy = float(entropy_of(mean))
+    ceiling = max(entropy - sums.total_entropy / n, 0.0)
+    by_label = label_entropies(sums)
+    information = entropy - (float((counts * by_label).sum()) + sums.once_entropy) / n
+    information_mean = entropy - (float(by_label.sum()) + sums.once_entropy) / n_labels
+    null = size_curve.null(ceiling, sums.counts, n_once)
+    lower, middle, upper, coverage = bracket(sums, sample, by_label, mean)
+    quadratic, pair_excess = quadratic_information(sums, n)
+    influence, quadratic_influence = influences(sums, sample, by_label, mean, pair_excess)
+    error, quantile = clustered_error(influence / unit, sample.block, block_counts)
+    quadratic_error, _ = clustered_error(quadratic_influence, sample.block, block_counts)
+    value = information / unit
+    return InformationEstimate(
+        layer=layer,
+        labels=labels,
+        entropy=entropy / unit,
+        ceiling=ceiling / unit,
+        information=value,
+        information_mean=information_mean / unit,
+        null=null / unit,
+        lower=lower / unit,
+        miller_madow=middle / unit,
+        upper=upper / unit,
+        coverage=coverage,
+        quadratic=quadratic,
+        standard_error=error,
+        interval_lower=value - quantile * error,
+        interval_upper=value + quantile * error,
+        quadratic_error=quadratic_error,
+        quadratic_lower=quadratic - quantile * quadratic_error,
+        quadratic_upper=quadratic + quantile * quadratic_error,
+        n_labels=n_labels,
+        n_positions=int(n),
+    )
+
+
+def undefined(
+    layer: int, labels: str, sums: LabelSums, n_labels: int, n: int
+) -> InformationEstimate:
+    """Return the estimate of fewer than two labels: entropy and ceiling alone are defined."""
+    unit, nan = math.log(len(sums.total)), float("nan")
+    values = dict.fromkeys((field.name for field in fields(InformationEstimate)), nan)
+    if n:
+        values["entropy"] = float(entropy_of(sums.total / n)) / unit
+        values["ceiling"] = max(values["entropy"] - sums.total_entropy / n / unit, 0.0)
+    given = {"layer": layer, "labels": labels, "n_labels": n_labels, "n_positions": n}
+    return InformationEstimate(**{**values, **given})
+
+
+def label_entropies(sums: LabelSums, chunk: int = 8192) -> Tensor:
+    """Return the entropy of the mean assignment of every label (K,), in float64 nats."""
+    result = torch.empty(len(sums.counts), dtype=torch.float64, device=sums.rows.device)
+    for start in range(0, len(result), chunk):
+        part = slice(start, start + chunk)
+        result[part] = entropy_of(sums.rows[part].double() / sums.counts[part, None])
+    return result
+
+
+def bracket(
+    sums: LabelSums, sample: SampledRows, by_label: Tensor, mean: Tensor
+) -> tuple[float, float, float, float]:
+    """Return leave-one-out, Miller-Madow and plug-in information of repeated labels, coverage.
+
+    The plug-in is exact. What the others take off it are means over positions, and are taken over
+    the sampled ones:
+
+        Miller-Madow   (sum_j p_ij^2 / P_j|x - 1) / (2 (n_x - 1))
+        leave-one-out  sum_j p_ij ln(P_j|x / q_j),   q = (S_x - p_i + P) / n_x
+    """
+    repeated = sums.counts > 1
+    counts = sums.counts[repeated].double()
+    n = float(counts.sum())
+    n_all = float(sums.counts.sum()) + sums.n_once
+    nan = float("nan")
+    if n == 0:
+        return nan, nan, nan, 0.0
+    marginal = sums.rows[repeated].sum(dim=0, dtype=torch.float64) / n
+    upper = float(entropy_of(marginal) - (counts * by_label[repeated]).sum() / n)
+    p, total, count = rows_of_sample(sums, sample, at_least=2)
+    if len(p) == 0:
+        return nan, nan, upper, n / n_all
+    tiny = torch.finfo(p.dtype).tiny
+    own = (total / count[:, None]).clamp_min(tiny)
+    others = ((total - p).clamp_min(0) + mean.to(p)) / count[:, None]
+    spread = ((p**2 / own).sum(dim=1) - 1) / (2 * (count - 1))
+    excess = (p * (own.log() - others.clamp_min(tiny).log())).sum(dim=1)
+    return upper - float(excess.mean()), upper - float(spread.mean()), upper, n / n_all
+
+
+def rows_of_sample(
+    sums: LabelSums, sample: SampledRows, at_least: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return assignments (R, m), label sums (R, m) and label counts (R,) of sampled positions."""
+    label = torch.from_numpy(sample.label).to(sums.rows.device)
+    kept = (label != ONCE).nonzero()[:, 0]
+    kept = kept[sums.counts[label[kept]] >= at_least]
+    label = label[kept]
+    proba = sample.proba.to(sums.rows.device)[kept].double()
+    return proba, sums.rows[label].double(), sums.counts[label].double()
+
+
+class PairExcess(NamedTuple):
+    """Parts of the quadratic information: pairs within labels, and of all positions."""
+
+    inner: Tensor  # (K,), sum over ordered pairs of a label of <p, p'>
+    within: float  # its mean over positions of repeated labels
+    overall: float  # mean of <p, p'> over all pairs
+    n_repeated: float
+    n: float
+
+
+def quadratic_information(sums: LabelSums, n: float) -> tuple[float, PairExcess]:
+    """Return the quadratic information and its parts."""
+    counts = sums.counts.double()
+    inner = (sums.rows.double() ** 2).sum(dim=1) - sums.row_squares.double()
+    repeated = counts > 1
+    n_repeated = float(counts[repeated].sum())
+    nan = float("nan")
+    within = nan
+    if n_repeated:
+        within = float((inner[repeated] / (counts[repeated] - 1)).sum()) / n_repeated
+    overall = nan
+    if n > 1:
+        overall = float((sums.total**2).sum() - sums.total_square) / (n * (n - 1))
+    return within - overall, PairExcess(inner, within, overall, n_repeated, n)
+
+
+def influences(
+    sums: LabelSums, sample: SampledRows, by_label: Tensor, mean: Tensor, pairs: PairExcess
+) -> tuple[Floats, Floats]:
+    """Return what sampled positions add to the information and to the quadratic information.
+
+    They are differences on leaving the position out, scaled so that the estimate varies as the
+    mean of them over positions.
+    """
+    p = sample.proba.to(sums.total.device).double()
+    tiny = torch.finfo(torch.float64).tiny
+    surprise = -(p * mean.clamp_min(tiny).log()).sum(dim=1)
+    # a label that occurs once goes with its position
+    dropped = entropy_of(p)
+    pair_change = torch.zeros_like(dropped)
+    label = torch.from_numpy(sample.label).to(p.device)
+    kept = (label != ONCE).nonzero()[:, 0]
+    kept = kept[sums.counts[label[kept]] > 1]
+    label = label[kept]
+    count = sums.counts[label].double()
+    rest = (sums.rows[label].double() - p[kept]).clamp_min(0)
+    left = entropy_of(rest / (count - 1)[:, None])
+    dropped[kept] = count * by_label[label] - (count - 1) * left
+    inner = pairs.inner[label]
+    dot = (p[kept] * rest).sum(dim=1)
+    pair = count == 2  # the other position goes too
+    fewer = (inner - 2 * dot) / (count - 2).clamp_min(1)
+    change = inner / (count - 1) - torch.where(pair, 0.0, fewer)
+    change = change - pairs.within * torch.where(pair, 2.0, 1.0)
+    pair_change[kept] = change * (pairs.n / max(pairs.n_repeated, 1.0))
+    others = (p * (sums.total - p)).sum(dim=1) / max(pairs.n - 1, 1.0)
+    quadratic = pair_change - 2 * (others - pairs.overall)
+    return (surprise - dropped).cpu().numpy(), quadratic.cpu().numpy()
+
+
+def clustered_error(values: Floats, block: Ints, block_counts: Ints) -> tuple[float, float]:
+    """Return the standard error of a mean over positions in blocks of sequences, and t's quantile.
+
+    The variances between and within blocks are told apart (one-way analysis of variance with
+    unequal sizes), because the sample has fewer positions of each block than there are.
+    """
+    counts = block_counts[block_counts > 0].astype(np.float64)
+    n_blocks = len(np.unique(block))
+    if n_blocks < 2:
+        return float("nan"), float("nan")
+    quantile = float(student_t.ppf(0.5 + CONFIDENCE / 2, n_blocks - 1))
+    _, code, size = np.unique(block, return_inverse=True, return_counts=True)
+    means = np.bincount(code, weights=values) / size
+    between = float(size @ (means - values.mean()) ** 2) / (n_blocks - 1)
+    if len(values) == n_blocks:
+        return math.sqrt(between / n_blocks), quantile
+    within = float(((values - means[code]) ** 2).sum()) / (len(values) - n_blocks)
+    typical = (len(values) - (size**2).sum() / len(values)) / (n_blocks - 1)
+    component = max(between - within, 0.0) / typical
+    share = counts / counts.sum()
+    return math.sqrt(component * float(share @ share) + within / counts.sum()), quantile
+
+
+class SizeCurve:
+    r"""Bias of the entropy of n random assignments: c(n) = n (H(Z) - h(n)) / (1 - (n-1)/(N-1)).
+
+    The curve is nearly flat, from the ceiling at n = 1 to half the sum of relative variances at
+    infinity, and is interpolated in 1/n.
+    """
+
+    def __init__(self, proba: Tensor, rng: np.random.RandomState, n_sizes: int = 24):
+        n_rows = len(proba)
+        self.inverse, self.bias = np.array([0.0, 1.0]), np.zeros(2)
+        if n_rows < 2:
+            return
+        mean = proba.mean(dim=0, dtype=torch.float64)
+        entropy = float(entropy_of(mean))
+        first = entropy - float(entropy_of(proba).double().mean())
+        tiny = torch.finfo(torch.float64).tiny
+        last = float((proba.double().var(dim=0) / mean.clamp_min(tiny)).sum()) / 2
+        sizes = np.unique(np.geomspace(2, max(min(n_rows // 4, 512), 2), n_sizes).astype(int))
+        sizes = sizes[sizes <= n_rows // 2]
+        shuffled = proba[torch.from_numpy(rng.permutation(n_rows))]
+        bias = [self._bias(shuffled, int(n), entropy) for n in sizes]
+        self.inverse = np.concatenate([[0.0], 1 / sizes[::-1], [1.0]])
+        self.bias = np.concatenate([[last], bias[::-1], [first]])
+
+    @staticmethod
+    def _bias(shuffled: Tensor, n: int, entropy: float) -> float:
+        """Return c(n) from disjoint groups of n rows."""
+        n_rows, n_points = shuffled.shape
+        groups = shuffled[: n_rows // n * n].reshape(-1, n, n_points).mean(dim=1)
+        expected = float(entropy_of(groups).double().mean())
+        return n * (entropy - expected) / (1 - (n - 1) / (n_rows - 1))
+
+    def null(self, ceiling: float, counts: Tensor, n_once: int) -> float:
+        """Return the mean information, in nats, of random labels of these sizes."""
+        sizes = counts.cpu().numpy().astype(np.float64)
+        n = sizes.sum() + n_once
+        if n < 2:
+            return 0.0
+        bias = np.interp(1 / sizes, self.inverse, self.bias)
+        scale = ceiling / self.bias[-1] if self.bias[-1] > 1e-12 else 1.0
+        total = float(bias @ ((n - sizes) / (n - 1))) * scale + n_once * ceiling
+        return total / n

@@ -1,0 +1,263 @@
+"""Labels of positions: n-grams of tokens, and the table of those that repeat."""
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+IGNORED = -1
+ONCE = -2
+
+Ints = NDArray[np.int64]
+
+
+def ngram_labels(
+    input_ids: ArrayLike,
+    width: int,
+    direction: str = "past",
+    mask: ArrayLike | None = None,
+    documents: ArrayLike | None = None,
+) -> Ints:
+    """Return a code of the n-gram of tokens that ends at, or begins after, each position.
+
+    The codes are exact: two positions share one if and only if all their tokens agree, whatever
+    the size of the vocabulary and the width. They hold within one call, so pass all sequences at
+    once; tokens are small beside hidden states.
+
+    Parameters
+    ----------
+    input_ids : array-like of int of shape (n_sequences, length) or (length,)
+        Token ids, not negative where `mask` is true.
+    width : int
+        Number of tokens n, at least 1.
+    direction : {"past", "future"}, default="past"
+        "past": tokens t-n+1 to t, what a causal model has just read at position t. "future":
+        tokens t+1 to t+n, what it has to predict.
+    mask : array-like of bool of the shape of `input_ids`, default=None
+        False for padding on either side. None: all are tokens.
+    documents : array-like of int of the shape of `input_ids`, default=None
+        Document of each token, where sequences are packed with several. No n-gram crosses from
+        one to the next, or from a sequence to another.
+
+    Returns
+    -------
+    labels : ndarray of int64 of the shape of `input_ids`
+        Codes 0, 1, ... without gaps; -1 at positions that lack a full n-gram.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, the width is below 1 or the direction unknown.
+
+    Examples
+    --------
+    >>> from sklearn_learnability.torch import ngram_labels
+    >>> ngram_labels([[5, 7, 5, 7, 5]], width=2)
+    array([[-1,  0,  1,  0,  1]])
+    >>> ngram_labels([[5, 7, 5, 7, 5]], width=1, direction="future")
+    array([[ 1,  0,  1,  0, -1]])
+    """
+    ids, valid, shape = check_tokens(input_ids, mask)
+    if width < 1:
+        raise ValueError(f"Expected width to be at least 1, got {width}.")
+    if direction not in ("past", "future"):
+        raise ValueError(f"Expected direction to be 'past' or 'future', got {direction!r}.")
+    pieces = np.zeros_like(ids)
+    if documents is not None:
+        pieces = dense_codes(check_shape("documents", documents, shape).reshape(ids.shape), valid)
+    tokens = dense_codes(ids, valid)
+    labels = tokens
+    n_tokens = int(tokens.max(initial=0)) + 1
+    for _ in range(width - 1):
+        # the n-gram that ends one position before, and the token here
+        before = shifted(labels, 1)
+        unbroken = (before != IGNORED) & (tokens != IGNORED) & (pieces == shifted(pieces, 1))
+        labels = dense_codes(before * n_tokens + tokens, unbroken)
+    if direction == "future":
+        # the n-gram that ends `width` positions later, where it continues this token's document
+        ahead = shifted(labels, -width)
+        unbroken = (ahead != IGNORED) & valid & (pieces == shifted(pieces, -width))
+        labels = dense_codes(ahead, unbroken)
+    return labels.reshape(shape)
+
+
+def check_tokens(
+    input_ids: ArrayLike, mask: ArrayLike | None
+) -> tuple[Ints, NDArray[np.bool_], tuple[int, ...]]:
+    """Return token ids and their mask as (sequences, length), and the shape given."""
+    ids = as_array(input_ids)
+    if ids.ndim not in (1, 2) or ids.dtype.kind not in "iu":
+        raise ValueError(
+            "Expected input_ids to be integers of shape (n_sequences, length) or (length,), "
+            f"got shape {ids.shape} of {ids.dtype}. Pad sequences of unequal length and pass mask."
+        )
+    valid = np.ones(ids.shape, dtype=bool)
+    if mask is not None:
+        valid = check_shape("mask", mask, ids.shape).astype(bool)
+    if ids[valid].min(initial=0) < 0:
+        raise ValueError(
+            f"Expected token ids of 0 or more, got {ids[valid].min()}. Mark padding in mask."
+        )
+    length = ids.shape[-1]
+    return (
+        ids.astype(np.int64, copy=False).reshape(-1, length),
+        valid.reshape(-1, length),
+        ids.shape,
+    )
+
+
+def check_shape(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray:
+    """Return an array of the given shape."""
+    values = as_array(values)
+    if values.shape != shape:
+        raise ValueError(f"Expected {name} of shape {shape}, got {values.shape}.")
+    return values
+
+
+def shifted(values: Ints, by: int) -> Ints:
+    """Return rows moved by some positions to the right, or left; -1 where nothing moved in."""
+    result = np.full_like(values, IGNORED)
+    if 0 < by < values.shape[1]:
+        result[:, by:] = values[:, :-by]
+    elif 0 < -by < values.shape[1]:
+        result[:, :by] = values[:, -by:]
+    return result
+
+
+def dense_codes(values: Ints, valid: NDArray[np.bool_]) -> Ints:
+    """Return codes 0, 1, ... of the valid values, -1 elsewhere."""
+    codes = np.full(values.shape, IGNORED, dtype=np.int64)
+    codes[valid] = np.unique(values[valid], return_inverse=True)[1]
+    return codes
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTable:
+    """Which labels occur more than once in all the data, counted before any hidden state is seen.
+
+    A label that occurs once needs no row of statistics: its conditional entropy is that of its
+    one assignment. In running text most wide n-grams occur once.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows,)
+        The labels that repeat, sorted.
+    once : ndarray of shape (n_once,)
+        The labels that occur once, sorted.
+    counts : ndarray of int64 of shape (n_rows,)
+        How often each of `values` occurs.
+
+    Examples
+    --------
+    >>> from sklearn_learnability.torch import LabelTable
+    >>> table = LabelTable.from_labels([4, 9, 4, 7, -1])
+    >>> table.n_labels, table.n_positions, table.values
+    (3, 4, array([4]))
+    """
+
+    values: NDArray
+    once: NDArray
+    counts: Ints
+
+    @classmethod
+    def from_labels(cls, labels: ArrayLike, mask: ArrayLike | None = None) -> "LabelTable":
+        """Return the table of labels, integers or strings; -1, None and masked are ignored.
+
+        Parameters
+        ----------
+        labels : array-like
+            All labels, of any shape.
+        mask : array-like of bool of the shape of `labels`, default=None
+            False where a position is not to be counted.
+
+        Returns
+        -------
+        table : LabelTable
+            The table, for `SoftInformation`.
+        """
+        values, valid = check_labels("labels", labels)
+        if mask is not None:
+            valid &= check_shape("mask", mask, values.shape).astype(bool)
+        unique, counts = np.unique(values[valid], return_counts=True)
+        repeated = counts > 1
+        return cls(unique[repeated], unique[~repeated], counts[repeated].astype(np.int64))
+
+    @property
+    def n_labels(self) -> int:
+        """Number of different labels."""
+        return len(self.values) + len(self.once)
+
+    @property
+    def n_positions(self) -> int:
+        """Number of labelled positions."""
+        return int(self.counts.sum()) + len(self.once)
+
+    def rows(self, labels: NDArray) -> Ints:
+        """Return the row of each label, or -2 for labels that occur once.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (n,)
+            Labels that are in the table.
+
+        Returns
+        -------
+        rows : ndarray of int64 of shape (n,)
+            Index into `values`, or -2.
+
+        Raises
+        ------
+        ValueError
+            If a label is not in the table.
+        """
+        labels = np.asarray(labels)
+        rows = find(self.values, labels)
+        rest = labels[rows == IGNORED]
+        unknown = rest[find(self.once, rest) == IGNORED]
+        if len(unknown):
+            raise ValueError(
+                f"Expected labels that the table has counted, got {unknown[0]!s} and "
+                f"{len(unknown) - 1} other position(s) of labels it has not."
+            )
+        return np.where(rows == IGNORED, ONCE, rows)
+
+    def fingerprint(self) -> int:
+        """Return a checksum by which two tables can be told apart.
+
+        Returns
+        -------
+        checksum : int
+            CRC-32 of labels and counts.
+        """
+        checksum = 0
+        for part in (self.values, self.once, self.counts):
+            checksum = zlib.crc32(np.ascontiguousarray(part).tobytes(), checksum)
+        return checksum
+
+
+def find(sorted_values: NDArray, wanted: NDArray) -> Ints:
+    """Return the index of each wanted value among sorted ones, -1 where it is not among them."""
+    if len(sorted_values) == 0 or len(wanted) == 0:
+        return np.full(len(wanted), IGNORED, dtype=np.int64)
+    at = np.minimum(np.searchsorted(sorted_values, wanted), len(sorted_values) - 1)
+    return np.where(sorted_values[at] == wanted, at, IGNORED)
+
+
+def check_labels(name: str, labels: ArrayLike) -> tuple[NDArray, NDArray[np.bool_]]:
+    """Return labels as int64 or strings, and which positions have one."""
+    labels = as_array(labels)
+    if labels.dtype.kind in "bui":
+        labels = labels.astype(np.int64)
+        return labels, labels != IGNORED
+    if labels.dtype.kind == "U":
+        return labels, np.ones(labels.shape, dtype=bool)
+    if labels.dtype.kind == "O" and all(v is None or isinstance(v, str) for v in labels.flat):
+        return np.where(labels == None, "", labels).astype(str), labels != None  # noqa: E711
+    raise ValueError(f"Expected {name} to be integers or strings, got {labels.dtype}.")
+
+
+def as_array(values: Any) -> NDArray:
+    """Return values as an array, tensors of any device included."""
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
