@@ -53,17 +53,27 @@ def flights_ceilings(results):
 def segments(results):
     """Return what the report by segment finds, by number of rows."""
     table = pd.DataFrame(results["table"])
-    shares = table.drop(columns="rows a segment").map("{:.1%}".format)
-    return pd.concat([table["rows a segment"].astype(int), shares], axis=1)
+    short = {
+        "false findings": "false findings",
+        "coverage, excess loss": "covers Δ",
+        "coverage, learnability": "covers L",
+        "power at 0.05": "found at 0.05",
+        "power at 0.2": "found at 0.2",
+        "0.2 called nothing": "0.2 called nothing",
+    }
+    shares = table[list(short)].rename(columns=short).map("{:.1%}".format)
+    return pd.concat([table["rows a segment"].astype(int).rename("rows"), shares], axis=1)
 
 
-def suite(results, value):
-    """Return one row a data set and one column a model."""
+def suite(results, value, decimals):
+    """Return one row a data set and one column a model, under short names."""
     table = pd.DataFrame(results["table"])
     learnability = table.groupby("dataset", sort=False)["learnability"].first()
     wide = table.pivot_table(index="dataset", columns="model", values=value, sort=False)
-    wide.insert(0, "learnability", learnability)
-    return wide.map("{:.3f}".format).reset_index()
+    wide.columns = [name.rpartition(" ")[2] for name in wide.columns]
+    wide = wide.rename(columns={"regression": "logistic"}).map(f"{{:.{decimals}f}}".format)
+    wide.insert(0, "L", learnability.map("{:.3f}".format))
+    return wide.reset_index()
 
 
 def suite_ceiling(results):
@@ -82,11 +92,11 @@ TABLES = {
     "flights_ceilings": ("flights.json", flights_ceilings),
     "segments": ("segments.json", segments),
     "suite_ceiling": ("suite.json", suite_ceiling),
-    "suite_gap": ("suite.json", partial(suite, value="gap")),
-    "suite_efficiency": ("suite.json", partial(suite, value="efficiency")),
+    "suite_gap": ("suite.json", partial(suite, value="gap", decimals=3)),
+    "suite_efficiency": ("suite.json", partial(suite, value="efficiency", decimals=2)),
     "suite_calibrated_efficiency": (
         "suite.json",
-        partial(suite, value="calibrated_efficiency"),
+        partial(suite, value="calibrated_efficiency", decimals=2),
     ),
 }
 

@@ -27,7 +27,7 @@ from sklearn_learnability.metrics import information_by_segment
 X, y, truth = make_segmented_classification(
     8000, learnabilities=(0.0, 0.15, 0.4, 0.8), random_state=0, return_truth=True
 )
-kind = pd.Categorical.from_codes(X[:, 0].astype(int), ["new", "rare", "regular", "frequent"])
+kind = pd.Categorical.from_codes(X[:, 0].astype(int), ["new", "occasional", "regular", "frequent"])
 
 
 def with_kinds_apart():

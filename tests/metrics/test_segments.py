@@ -289,6 +289,16 @@ def test_ceiling_that_is_worse_than_the_class_frequencies_is_called_too_low():
     assert statuses(report) == ["ceiling too low"]
 
 
+def test_groups_are_what_is_counted():
+    segments, y, reference, model = problem(n=900)
+    options = {"reference_nll": reference, "groups": np.arange(900) % 20}
+    with pytest.warns(SmallSegmentWarning, match="3 of 3"):
+        report = information_by_segment(y, model, segments, **options)
+    assert statuses(report) == ["too few rows"] * 3
+    report = information_by_segment(y, model, segments, min_samples=20, **options)
+    assert "too few rows" not in statuses(report)
+
+
 def test_one_class_in_a_segment():
     segments, y, reference, model = problem()
     y = np.where(segments == 1, 0, y)
