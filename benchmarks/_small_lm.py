@@ -18,6 +18,7 @@ from sklearn_learnability.torch._checkpoints import load_parameters
 FOLDER = Path(__file__).parents[1] / "output" / "small_lm"
 END_OF_TEXT = "<|endoftext|>"
 SHORTEST_TEXT = 200  # characters
+NOT_READ = {"site-packages", "dist-packages", "test", "tests", "lib2to3"}
 
 
 @dataclass(frozen=True)
@@ -109,22 +110,23 @@ def read_texts(path=None):
     if path is not None:
         texts = Path(path).read_text().split("\n\n")
     else:
-        texts = [*topics.values(), *docstrings()]
+        texts = [text for texts in texts_by_source().values() for text in texts]
     return list(dict.fromkeys(text.strip() for text in texts if len(text) >= SHORTEST_TEXT))
 
 
-def docstrings():
-    """Return the docstrings of the standard library, numpy, scipy and scikit-learn, in order."""
-    folders = [Path(sysconfig.get_path("stdlib"))]
-    folders += [Path(find_spec(name).origin).parent for name in ("numpy", "scipy", "sklearn")]
-    found = []
-    for folder in folders:
-        for path in sorted(folder.rglob("*.py")):
-            parts = path.relative_to(folder).parts
-            if {"site-packages", "dist-packages", "test", "tests", "lib2to3"} & set(parts):
-                continue
-            found += docstrings_of(path)
-    return found
+def texts_by_source():
+    """Return Python's topics, and the docstrings of the standard library and three packages."""
+    folders = {"standard library": Path(sysconfig.get_path("stdlib"))}
+    folders |= {name: Path(find_spec(name).origin).parent for name in ("numpy", "scipy", "sklearn")}
+    return {"topics": [*topics.values()]} | {
+        name: [
+            text
+            for path in sorted(folder.rglob("*.py"))
+            if not NOT_READ & set(path.relative_to(folder).parts)
+            for text in docstrings_of(path)
+        ]
+        for name, folder in folders.items()
+    }
 
 
 def docstrings_of(path):

@@ -1,7 +1,15 @@
 """Pictures of results: arrays in, matplotlib axes out, nothing computed."""
 
 from sklearn_learnability.displays._efficiency import EfficiencyDisplay
+from sklearn_learnability.displays._information_plane import InformationPlaneDisplay
+from sklearn_learnability.displays._layer_profile import LayerProfileDisplay
 from sklearn_learnability.displays._learnability import LearnabilityDisplay
 from sklearn_learnability.displays._segments import SegmentDisplay
 
-__all__ = ["EfficiencyDisplay", "LearnabilityDisplay", "SegmentDisplay"]
+__all__ = [
+    "EfficiencyDisplay",
+    "InformationPlaneDisplay",
+    "LayerProfileDisplay",
+    "LearnabilityDisplay",
+    "SegmentDisplay",
+]

@@ -5,20 +5,28 @@ from sklearn_learnability.torch._information_estimates import (
     InformationEstimate,
     InformationProfile,
 )
+from sklearn_learnability.torch._information_plane import measure_information_plane
 from sklearn_learnability.torch._ngrams import LabelTable, ngram_labels
+from sklearn_learnability.torch._plane_results import InformationPlane, PlanePoint
 from sklearn_learnability.torch._soft_entropy import soft_entropy
 from sklearn_learnability.torch._soft_information import SoftInformation
 from sklearn_learnability.torch._soft_mutual_information import soft_mutual_information
 from sklearn_learnability.torch._temperature import calibrate_temperature
+from sklearn_learnability.torch._trajectory import Trajectory, measure_checkpoints
 
 __all__ = [
     "InformationEstimate",
+    "InformationPlane",
     "InformationProfile",
     "LabelTable",
+    "PlanePoint",
     "SoftInformation",
+    "Trajectory",
     "calibrate_temperature",
     "load_language_model",
     "load_parameters",
+    "measure_checkpoints",
+    "measure_information_plane",
     "ngram_labels",
     "soft_entropy",
     "soft_mutual_information",

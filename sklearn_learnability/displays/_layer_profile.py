@@ -1,0 +1,179 @@
+"""What each layer of a network keeps about past and future tokens."""
+
+import math
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+
+from sklearn_learnability.displays._drawing import MUTED, import_pyplot
+from sklearn_learnability.displays._information_plane import colored, plain_axes, width_name
+
+
+class LayerProfileDisplay:
+    """Complexity and expressivity of each layer, one line for each width of context.
+
+    On the left what a layer keeps about the past tokens, on the right what it tells of those to
+    come. The dashed lines of the same colour are what labels without any meaning would have given;
+    the grey line is the most that any labels could: only the room between says something about the
+    network.
+
+    Parameters
+    ----------
+    layers : array-like of shape (n_points,)
+        Layer of each point; the layers are drawn in the order in which they first occur.
+    widths : array-like of shape (n_points,)
+        Width of context of each point.
+    complexity, expressivity : array-like of shape (n_points,)
+        The information about past and future.
+    complexity_null, expressivity_null : array-like of shape (n_points,)
+        The same for labels without meaning.
+    ceiling : array-like of shape (n_points,)
+        The information that labels all different would have given.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes of shape (2,)
+        The axes drawn on, complexity and expressivity.
+    figure_ : matplotlib Figure
+        The figure they belong to.
+
+    See Also
+    --------
+    InformationPlaneDisplay : A network over its training.
+
+    Examples
+    --------
+    >>> from sklearn_learnability.displays import LayerProfileDisplay
+    >>> display = LayerProfileDisplay(
+    ...     ["embedding", "block"],
+    ...     [1, 1],
+    ...     complexity=[0.30, 0.25],
+    ...     expressivity=[0.10, 0.15],
+    ...     complexity_null=[0.03, 0.03],
+    ...     expressivity_null=[0.03, 0.03],
+    ...     ceiling=[0.31, 0.33],
+    ... )
+    >>> [ax.get_title() for ax in display.plot().axes_]
+    ['complexity I(past; Z)', 'expressivity I(future; Z)']
+    """
+
+    def __init__(
+        self,
+        layers,
+        widths,
+        *,
+        complexity,
+        expressivity,
+        complexity_null,
+        expressivity_null,
+        ceiling,
+    ):
+        self.layers = layers
+        self.widths = widths
+        self.complexity = complexity
+        self.expressivity = expressivity
+        self.complexity_null = complexity_null
+        self.expressivity_null = expressivity_null
+        self.ceiling = ceiling
+
+    @classmethod
+    def from_plane(cls, plane, *, axes=None):
+        """Draw the layers of a network.
+
+        Parameters
+        ----------
+        plane : InformationPlane
+            What :func:`~sklearn_learnability.torch.measure_information_plane` returns.
+        axes : sequence of two matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        Returns
+        -------
+        LayerProfileDisplay
+            The display, drawn.
+        """
+        frame = plane.to_frame()
+        frame = frame[frame["layer"] != "mean"]
+        return cls(
+            frame["layer"],
+            frame["width"],
+            complexity=frame["complexity"],
+            expressivity=frame["expressivity"],
+            complexity_null=frame["complexity_null"],
+            expressivity_null=frame["expressivity_null"],
+            ceiling=frame["ceiling"],
+        ).plot(axes)
+
+    def plot(self, axes=None):
+        """Draw the lines.
+
+        Parameters
+        ----------
+        axes : sequence of two matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        Returns
+        -------
+        LayerProfileDisplay
+            The display itself, with `axes_` and `figure_` set.
+        """
+        sides = [
+            ("complexity I(past; Z)", self.complexity, self.complexity_null),
+            ("expressivity I(future; Z)", self.expressivity, self.expressivity_null),
+        ]
+        check_consistent_length(
+            self.layers,
+            self.widths,
+            self.ceiling,
+            *(column for side in sides for column in side[1:]),
+        )
+        if axes is None:
+            _, axes = import_pyplot().subplots(
+                1, 2, figsize=(9.2, 4), sharey=True, layout="constrained"
+            )
+        names = list(dict.fromkeys(self.layers))
+        places = np.array([names.index(layer) for layer in self.layers])
+        for ax, (title, values, null) in zip(axes, sides, strict=True):
+            self._draw_side(ax, places, np.asarray(values, float), np.asarray(null, float))
+            name_layers(ax, names)
+            ax.set_title(title, fontsize=11)
+            ax.set_ylim(bottom=0)
+            plain_axes(ax)
+        axes[0].set_ylabel("information")
+        axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
+        self.axes_ = np.asarray(axes)
+        self.figure_ = axes[0].figure
+        return self
+
+    def _draw_side(self, ax, places, values, null):
+        widths = np.asarray(self.widths)
+        ceiling = np.asarray(self.ceiling, dtype=float)
+        first = widths == widths[0]
+        ax.plot(places[first], ceiling[first], color=MUTED, linewidth=1.2, label="most possible")
+        for color, width in colored(widths):
+            rows = widths == width
+            style = {"color": color, "linewidth": 1.6}
+            ax.plot(
+                places[rows],
+                values[rows],
+                marker="o",
+                markersize=3,
+                label=width_name(width),
+                **style,
+            )
+            ax.plot(places[rows], null[rows], linestyle=(0, (2, 2)), alpha=0.7, **style)
+        ax.plot([], [], color=MUTED, linestyle=(0, (2, 2)), label="labels without\nmeaning")
+
+
+def name_layers(ax, names):
+    """Write the names of the layers under the axes: all of them, or as many as fit."""
+    every = math.ceil(len(names) / 8)
+    places = range(0, len(names), every)
+    long = max(len(str(name)) for name in names) > 4
+    ax.set_xticks(
+        places,
+        [str(names[place]) for place in places],
+        rotation=35 if long else 0,
+        ha="right" if long else "center",
+    )
+    ax.set_xlabel("layer")

@@ -1,0 +1,166 @@
+"""The results of measuring a model: points in the information plane, one a layer and width."""
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from sklearn_learnability.exceptions import UndefinedInformationWarning
+
+MEAN = "mean"
+
+
+@dataclass(frozen=True)
+class PlanePoint:
+    r"""One layer at one width of context, or the mean of all layers.
+
+    Attributes
+    ----------
+    layer : int or str
+        The layer; "mean" for the mean of all.
+    width : int
+        Width n of the contexts X (the n tokens up to a position) and Y (the n tokens after it).
+    entropy : float
+        :math:`H(Z)`, as a share of the logarithm of the number of points.
+    ceiling : float
+        The information that labels all different would have given; no labels give more.
+    complexity, expressivity : float
+        The plug-in informations :math:`I(X_n; Z)` and :math:`I(Y_n; Z)`.
+    optimality : float
+        Expressivity over complexity; NaN where the complexity is 0.
+    complexity_null, expressivity_null, optimality_null : float
+        What labels without meaning, as frequent as these, would have given. To compare with, not
+        to subtract.
+    complexity_quadratic, expressivity_quadratic, optimality_quadratic : float
+        The unbiased quadratic informations, 0 on average for labels without meaning, on a scale of
+        their own; and their ratio, NaN where that of the past is not positive.
+    conditional, conditional_null : float
+        What this width adds to the complexity of the next narrower one, :math:`I(X_n; Z) -
+        I(X_{n-1}; Z)`; for the narrowest its complexity. And the same for labels without meaning.
+    proportion : float
+        The conditional information as a share of the entropy.
+    residual : float
+        What the widest context leaves of the entropy, as a share of it.
+    """
+
+    layer: int | str
+    width: int
+    entropy: float
+    ceiling: float
+    complexity: float
+    complexity_null: float
+    complexity_quadratic: float
+    expressivity: float
+    expressivity_null: float
+    expressivity_quadratic: float
+    optimality: float
+    optimality_null: float
+    optimality_quadratic: float
+    conditional: float
+    conditional_null: float
+    proportion: float
+    residual: float
+
+
+@dataclass(frozen=True)
+class InformationPlane:
+    """What the layers of a model keep about past tokens and tell of those to come.
+
+    Attributes
+    ----------
+    points : tuple of PlanePoint
+        One for each layer and width; those of the layers' mean come last.
+    information : pandas.DataFrame
+        Everything estimated, for each layer and label set (`past_n`, `future_n`): the brackets on
+        repeated labels with their coverage, and the intervals.
+    loss : float
+        Loss of the model at predicting the next token on the same sequences, in nats a token.
+    n_sequences : int
+        Number of sequences.
+    n_positions : int
+        Number of positions with a whole past and future of the widest context; the informations
+        are over these.
+    """
+
+    points: tuple[PlanePoint, ...]
+    information: pd.DataFrame
+    loss: float
+    n_sequences: int
+    n_positions: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the points as a table, one row for each layer and width."""
+        table = pd.DataFrame([asdict(point) for point in self.points])
+        return table.assign(
+            loss=self.loss, n_sequences=self.n_sequences, n_positions=self.n_positions
+        )
+
+
+def plane_points(information: pd.DataFrame, widths: Sequence[int]) -> tuple[PlanePoint, ...]:
+    """Return the points of every layer, and of the mean of the layers."""
+    numbers = ["entropy", "ceiling", "information", "null", "quadratic"]
+    layers = list(dict.fromkeys(information["layer"]))
+    mean = information.groupby("labels", as_index=False)[numbers].mean().assign(layer=MEAN)
+    table = pd.concat([information[["layer", "labels", *numbers]], mean])
+    rows = {(row.layer, row.labels): row for row in table.itertuples()}
+    points = [
+        point for layer in [*layers, MEAN] for point in layer_points(rows, layer, sorted(widths))
+    ]
+    undefined = [p for p in points if math.isnan(p.optimality + p.optimality_quadratic)]
+    if undefined:
+        warnings.warn(
+            f"The representations hold no information about the past in {len(undefined)} of "
+            f"{len(points)} layers and widths, the first at layer {undefined[0].layer}, width "
+            f"{undefined[0].width}; a ratio to it is undefined and reported as NaN.",
+            UndefinedInformationWarning,
+            stacklevel=3,
+        )
+    return tuple(points)
+
+
+def layer_points(rows: dict[Any, Any], layer: Any, widths: Sequence[int]) -> Iterator[PlanePoint]:
+    """Yield the points of a layer, the narrowest width first."""
+    before = before_null = 0.0
+    entropy = rows[layer, past(widths[0])].entropy
+    residual = 1 - share(rows[layer, past(widths[-1])].information, entropy)
+    for width in widths:
+        X, Y = rows[layer, past(width)], rows[layer, future(width)]
+        conditional = X.information - before
+        yield PlanePoint(
+            layer=layer,
+            width=width,
+            entropy=X.entropy,
+            ceiling=X.ceiling,
+            complexity=X.information,
+            complexity_null=X.null,
+            complexity_quadratic=X.quadratic,
+            expressivity=Y.information,
+            expressivity_null=Y.null,
+            expressivity_quadratic=Y.quadratic,
+            optimality=share(Y.information, X.information),
+            optimality_null=share(Y.null, X.null),
+            optimality_quadratic=share(Y.quadratic, X.quadratic),
+            conditional=conditional,
+            conditional_null=X.null - before_null,
+            proportion=share(conditional, entropy),
+            residual=residual,
+        )
+        before, before_null = X.information, X.null
+
+
+def share(part: float, whole: float) -> float:
+    """Return a ratio, NaN unless the whole is positive."""
+    return part / whole if whole > 1e-12 else float("nan")
+
+
+def past(width: int) -> str:
+    """Return the name of the labels of past contexts."""
+    return f"past_{width}"
+
+
+def future(width: int) -> str:
+    """Return the name of the labels of future contexts."""
+    return f"future_{width}"
