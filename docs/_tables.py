@@ -71,8 +71,9 @@ def suite(results, value, decimals):
     learnability = table.groupby("dataset", sort=False)["learnability"].first()
     wide = table.pivot_table(index="dataset", columns="model", values=value, sort=False)
     wide.columns = [name.rpartition(" ")[2] for name in wide.columns]
-    wide = wide.rename(columns={"regression": "logistic"}).map(f"{{:.{decimals}f}}".format)
-    wide.insert(0, "L", learnability.map("{:.3f}".format))
+    short = {"regression": "logistic", "boosting": "boosted", "network": "net"}
+    wide = wide.rename(columns=short).map(f"{{:.{decimals}f}}".format)
+    wide.insert(0, "L", learnability.map("{:.3g}".format))
     return wide.reset_index()
 
 
