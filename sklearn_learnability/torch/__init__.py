@@ -6,8 +6,14 @@ from sklearn_learnability.torch._information_estimates import (
     InformationProfile,
 )
 from sklearn_learnability.torch._information_plane import measure_information_plane
+from sklearn_learnability.torch._label_information import (
+    LabelInformation,
+    LabelPoint,
+    label_information,
+)
 from sklearn_learnability.torch._ngrams import LabelTable, ngram_labels
 from sklearn_learnability.torch._plane_results import InformationPlane, PlanePoint
+from sklearn_learnability.torch._preference_information import preference_information
 from sklearn_learnability.torch._soft_entropy import soft_entropy
 from sklearn_learnability.torch._soft_information import SoftInformation
 from sklearn_learnability.torch._soft_mutual_information import soft_mutual_information
@@ -18,16 +24,20 @@ __all__ = [
     "InformationEstimate",
     "InformationPlane",
     "InformationProfile",
+    "LabelInformation",
+    "LabelPoint",
     "LabelTable",
     "PlanePoint",
     "SoftInformation",
     "Trajectory",
     "calibrate_temperature",
+    "label_information",
     "load_language_model",
     "load_parameters",
     "measure_checkpoints",
     "measure_information_plane",
     "ngram_labels",
+    "preference_information",
     "soft_entropy",
     "soft_mutual_information",
 ]

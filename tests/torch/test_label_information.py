@@ -1,0 +1,168 @@
+"""Labels of texts, of tokens and of preference: found where they are, not where they are not."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+
+from sklearn_learnability.torch import (  # noqa: E402
+    label_information,
+    preference_information,
+    soft_mutual_information,
+)
+
+VOCABULARY = 24
+
+
+@pytest.fixture(scope="module")
+def model():
+    """An embedding: its states are functions of the tokens."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Embedding(VOCABULARY, 16), nn.Linear(16, VOCABULARY)).eval()
+
+
+@pytest.fixture(scope="module")
+def ids():
+    rng = np.random.RandomState(0)
+    return [rng.randint(VOCABULARY, size=length).tolist() for length in rng.randint(8, 20, 40)]
+
+
+def measure(model, ids, labels, **settings):
+    settings = {"layers": ["0"], "n_permutations": 39, "progress": False} | settings
+    return label_information(model, ids, labels=labels, **settings)
+
+
+def layer_row(result):
+    return result.to_frame().iloc[0]
+
+
+def test_labels_of_tokens_agree_with_the_plain_function(model, ids):
+    labels = [[token % 3 for token in row] for row in ids]
+    row = layer_row(measure(model, ids, labels))
+    with torch.inference_mode():
+        states = model[0](torch.tensor(np.concatenate(ids))).double().numpy()
+    expected = soft_mutual_information(states, np.concatenate(labels))
+    np.testing.assert_allclose(row["information"], expected.information, rtol=1e-5)
+    assert row["p_value"] == 1 / 40
+
+
+def test_labels_of_texts_are_those_of_all_their_tokens(model, ids):
+    labels = ["a" if i % 3 else "b" for i in range(len(ids))]
+    of_texts = layer_row(measure(model, ids, labels))
+    of_tokens = layer_row(
+        measure(model, ids, [[label] * len(row) for label, row in zip(labels, ids, strict=True)])
+    )
+    assert of_texts["information"] == pytest.approx(of_tokens["information"], rel=1e-12)
+
+
+def test_labels_of_texts_are_permuted_between_texts(model):
+    """Texts of one token each: any labels of few texts look informative but to such a null."""
+    ids = [[token] * 30 for token in range(VOCABULARY)]
+    labels = np.random.RandomState(0).randint(2, size=VOCABULARY)
+    of_texts = layer_row(measure(model, ids, labels))
+    assert of_texts["p_value"] > 0.05
+    of_tokens = layer_row(measure(model, ids, [[label] * 30 for label in labels]))
+    assert of_tokens["p_value"] == 1 / 40
+
+
+def test_places_without_a_label_are_left_out(model, ids):
+    labels = [[token % 2 if token < 12 else -1 for token in row] for row in ids]
+    result = measure(model, ids, labels)
+    assert result.n_positions == sum(token < 12 for row in ids for token in row)
+    named = [["even", "odd"][i % 2] if i < 30 else None for i in range(len(ids))]
+    assert measure(model, ids, named).n_positions == sum(map(len, ids[:30]))
+
+
+def test_long_texts_are_read_to_the_context(model, ids):
+    labels = [[token % 2 for token in row] for row in ids]
+    cut = [row[:8] for row in ids]
+    assert layer_row(measure(model, ids, labels, context=8))["information"] == pytest.approx(
+        layer_row(measure(model, cut, [row[:8] for row in labels]))["information"], rel=1e-12
+    )
+
+
+def test_labels_that_do_not_fit_are_named(model, ids):
+    with pytest.raises(ValueError, match="labels of 40 texts, got 39"):
+        measure(model, ids, [0, 1, 1] * 13)
+    with pytest.raises(ValueError, match=r"of text 2, got shape \(3,\)"):
+        measure(model, ids, [*([0] * len(row) for row in ids[:2]), [0, 1, 0], *ids[3:]])
+    with pytest.raises(ValueError, match="at least two different labels, got 1"):
+        measure(model, ids, ["one"] * 40)
+    with pytest.raises(ValueError, match="n_permutations of at least 1"):
+        measure(model, ids, [0, 1] * 20, n_permutations=0)
+
+
+def make_pairs(difference, n=30):
+    """Return pairs whose chosen continuations have tokens of their own in some of the places."""
+    rng = np.random.RandomState(1)
+    pairs = []
+    for _ in range(n):
+        prompt = rng.randint(12, size=rng.randint(3, 9)).tolist()
+        chosen, rejected = rng.randint(12, 18, size=(2, 6)).tolist()
+        if difference:
+            rejected = [token + 6 if rng.rand() < difference else token for token in rejected]
+        pairs.append((prompt, chosen, rejected))
+    return pairs
+
+
+def prefer(model, pairs, **settings):
+    settings = {"layers": ["0"], "n_permutations": 39, "progress": False} | settings
+    return preference_information(model, None, pairs, **settings)
+
+
+def test_preference_is_found_where_continuations_differ(model):
+    different, alike = (layer_row(prefer(model, make_pairs(share))) for share in (0.5, 0.0))
+    assert different["p_value"] == 1 / 40
+    assert different["information"] > 2 * different["null_upper"]
+    assert alike["p_value"] > 0.05
+
+
+def test_only_the_continuation_counts(model):
+    pairs = make_pairs(0.5)
+    result = prefer(model, pairs)
+    assert result.n_positions == 12 * len(pairs)
+    everything = prefer(model, pairs, positions="all")
+    assert everything.n_positions == 12 * len(pairs) + 2 * sum(len(prompt) for prompt, *_ in pairs)
+    assert layer_row(everything)["information"] < layer_row(result)["information"]
+
+
+def test_equal_continuations_tell_nothing(model):
+    pairs = [(prompt, chosen, chosen) for prompt, chosen, _ in make_pairs(0.5)]
+    row = layer_row(prefer(model, pairs))
+    assert row["information"] == pytest.approx(0, abs=1e-6)
+
+
+def test_long_prompts_lose_their_beginning(model):
+    pairs = make_pairs(0.5)
+    long = [([1] * 40 + prompt, chosen, rejected) for prompt, chosen, rejected in pairs]
+    short = layer_row(prefer(model, pairs, context=10))
+    assert layer_row(prefer(model, long, context=10))["information"] == pytest.approx(
+        short["information"], rel=1e-6
+    )
+
+
+def test_texts_are_encoded_with_their_prompt(model):
+    pairs = make_pairs(0.5)
+
+    def write(tokens):
+        return "".join(chr(97 + token) for token in tokens)
+
+    def encode(text):
+        return [ord(character) - 97 for character in text]
+
+    texts = [tuple(map(write, pair)) for pair in pairs]
+    result = preference_information(
+        model, encode, texts, layers=["0"], n_permutations=39, progress=False
+    )
+    assert layer_row(result)["information"] == layer_row(prefer(model, pairs))["information"]
+
+
+def test_pairs_that_are_none_are_named(model):
+    with pytest.raises(ValueError, match="got none in pair 1"):
+        prefer(model, [([1], [2], [3]), ([1], [], [3])])
+    with pytest.raises(ValueError, match="got 2 parts in pair 0"):
+        prefer(model, [([1], [2])])
+    with pytest.raises(ValueError, match="'continuation' or 'all', got 'prompt'"):
+        prefer(model, make_pairs(0.5), positions="prompt")
