@@ -65,6 +65,7 @@ def judge(table):
         [
             judge_flat_f1(table),
             judge_calibration(table),
+            judge_plateau(table),
             judge_small_models(table),
             judge_convergence(table),
             *(judge_remedy(table, arm) for arm in ("early stopping", "weight decay")),
@@ -112,6 +113,17 @@ def judge_calibration(table):
     )
     holds = "yes" if share > MOST and left + half < 1 else "no"
     return "Calibration recovers most, but not all (low)", holds, evidence
+
+
+def judge_plateau(table):
+    means = of_level(table, "low").groupby("width")["calibrated_efficiency"].mean()
+    evidence = "calibrated efficiency " + ", ".join(
+        f"{value:.2f} at width {width}" for width, value in means.items()
+    )
+    falls = means.iloc[0] - means.iloc[-1] > FLAT
+    flat = abs(means.iloc[-1] - means.iloc[-2]) < FLAT
+    holds = "yes" if falls and flat else "no"
+    return "After calibration efficiency falls to a plateau (low)", holds, evidence
 
 
 def judge_small_models(table):
@@ -250,7 +262,7 @@ def draw_capacity(table):
     axes[2].set_ylim(*axes[1].get_ylim())
     lines = [Line2D([], [], color="0.3", linestyle=style) for style in ("-", "--")]
     axes[3].legend(lines, ["as trained", "calibrated"], frameon=False, loc="lower left")
-    axes[1].text(0.04, 0.03, "dotted: H(Y|X)", transform=axes[1].transAxes, fontsize=8, color="0.4")
+    axes[2].text(0.04, 0.93, "dotted: H(Y|X)", transform=axes[2].transAxes, fontsize=9, color="0.4")
     return figure
 
 

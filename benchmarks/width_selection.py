@@ -153,6 +153,17 @@ def standard_errors(cv_results, ceiling):
     return {"standard_error": paired, "standard_error_alone": alone / information}
 
 
+def regret_of(worth, picked, widths):
+    """Return what the picked widths are worth less than the best ones, repetition by repetition."""
+    column = np.searchsorted(widths, picked)[:, None]
+    return worth.max(axis=1) - np.take_along_axis(worth, column, axis=1)[:, 0]
+
+
+def standard_error(values):
+    """Return the standard error of the mean."""
+    return values.std(ddof=1) / np.sqrt(len(values))
+
+
 def compare_rules(table, widths):
     """Return, for each problem and rule, how good its picks are; efficiencies are the truth's."""
     rows = []
@@ -161,10 +172,9 @@ def compare_rules(table, widths):
         calibrated = part[[f"calibrated {width}" for width in widths]].to_numpy()
         picks = {name: part[f"pick by {name}"].to_numpy() for name in RULES}
         picks |= {f"always {width}": np.full(len(part), width) for width in (widths[0], widths[-1])}
+        by_log_loss = regret_of(worth, picks["log-loss"], widths)
         for name, picked in picks.items():
-            column = np.searchsorted(widths, picked)[:, None]
-            regret = worth.max(axis=1) - np.take_along_axis(worth, column, axis=1)[:, 0]
-            after = calibrated.max(axis=1) - np.take_along_axis(calibrated, column, axis=1)[:, 0]
+            regret = regret_of(worth, picked, widths)
             rows.append(
                 {
                     "problem": problem,
@@ -172,9 +182,11 @@ def compare_rules(table, widths):
                     "best": (regret == 0).mean(),
                     "near": (regret < NEAR).mean(),
                     "regret": regret.mean(),
-                    "regret_error": regret.std(ddof=1) / np.sqrt(len(part)),
+                    "regret_error": standard_error(regret),
+                    "more_than_log_loss": (regret - by_log_loss).mean(),
+                    "more_than_log_loss_error": standard_error(regret - by_log_loss),
                     "largest_regret": regret.max(),
-                    "calibrated_regret": after.mean(),
+                    "calibrated_regret": regret_of(calibrated, picked, widths).mean(),
                     "mean_width": picked.mean(),
                 }
             )
@@ -208,18 +220,21 @@ def summarise(table, rules, widths):
     }
 
 
+def with_error(part, name, form):
+    """Return a column of means with their standard errors, as text."""
+    pairs = zip(part[name], part[f"{name}_error"], strict=True)
+    return [form.format(mean, error) for mean, error in pairs]
+
+
 def write_doc_tables(rules, folder):
     """Write the tables that the documentation shows, one a problem."""
     for problem, part in rules.groupby("problem", sort=False):
         shown = pd.DataFrame(
             {
                 "Width picked by": part["rule"],
-                "Best width": part["best"].map("{:.0%}".format),
-                f"Within {NEAR}": part["near"].map("{:.0%}".format),
-                "Mean regret": [
-                    f"{regret:.3f} ± {error:.3f}"
-                    for regret, error in zip(part["regret"], part["regret_error"], strict=True)
-                ],
+                "Picks the best": part["best"].map("{:.0%}".format),
+                "Mean regret": with_error(part, "regret", "{:.3f} ± {:.3f}"),
+                "More than log-loss": with_error(part, "more_than_log_loss", "{:+.3f} ± {:.3f}"),
                 "Largest regret": part["largest_regret"].map("{:.3f}".format),
                 "Mean regret, calibrated": part["calibrated_regret"].map("{:.3f}".format),
                 "Mean width": part["mean_width"].map("{:.0f}".format),
