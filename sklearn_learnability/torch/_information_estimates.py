@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 CONFIDENCE = 0.95
+LINEAR_FROM = 100  # positions of a label
 
 
 @dataclass(frozen=True)
@@ -155,11 +156,12 @@ def estimate_information(
     information = entropy - (float((counts * by_label).sum()) + sums.once_entropy) / n
     information_mean = entropy - (float(by_label.sum()) + sums.once_entropy) / n_labels
     null = size_curve.null(ceiling, sums.counts, n_once)
-    lower, middle, upper, coverage = bracket(sums, sample, by_label, mean)
-    quadratic, pair_excess = quadratic_information(sums, n)
-    influence, quadratic_influence = influences(sums, sample, by_label, mean, pair_excess)
-    error, quantile = clustered_error(influence / unit, sample.block, block_counts)
-    quadratic_error, _ = clustered_error(quadratic_influence, sample.block, block_counts)
+    pairs = pair_excess(sums, n)
+    upper = repeated_information(sums, by_label)
+    terms = position_terms(sums, sample, by_label, mean, pairs)
+    error, quantile = clustered_error(terms.information / unit, sample.block, block_counts)
+    quadratic = pairs.within - pairs.overall
+    quadratic_error, _ = clustered_error(terms.quadratic, sample.block, block_counts)
     value = information / unit
     return InformationEstimate(
         layer=layer,
@@ -169,10 +171,10 @@ def estimate_information(
         information=value,
         information_mean=information_mean / unit,
         null=null / unit,
-        lower=lower / unit,
-        miller_madow=middle / unit,
+        lower=(upper - terms.left_out) / unit,
+        miller_madow=(upper - terms.miller_madow) / unit,
         upper=upper / unit,
-        coverage=coverage,
+        coverage=pairs.n_repeated / n,
         quadratic=quadratic,
         standard_error=error,
         interval_lower=value - quantile * error,
@@ -207,49 +209,6 @@ def label_entropies(sums: LabelSums, chunk: int = 8192) -> Tensor:
     return result
 
 
-def bracket(
-    sums: LabelSums, sample: SampledRows, by_label: Tensor, mean: Tensor
-) -> tuple[float, float, float, float]:
-    """Return leave-one-out, Miller-Madow and plug-in information of repeated labels, coverage.
-
-    The plug-in is exact. What the others take off it are means over positions, and are taken over
-    the sampled ones:
-
-        Miller-Madow   (sum_j p_ij^2 / P_j|x - 1) / (2 (n_x - 1))
-        leave-one-out  sum_j p_ij ln(P_j|x / q_j),   q = (S_x - p_i + P) / n_x
-    """
-    repeated = sums.counts > 1
-    counts = sums.counts[repeated].double()
-    n = float(counts.sum())
-    n_all = float(sums.counts.sum()) + sums.n_once
-    nan = float("nan")
-    if n == 0:
-        return nan, nan, nan, 0.0
-    marginal = sums.rows[repeated].sum(dim=0, dtype=torch.float64) / n
-    upper = float(entropy_of(marginal) - (counts * by_label[repeated]).sum() / n)
-    p, total, count = rows_of_sample(sums, sample, at_least=2)
-    if len(p) == 0:
-        return nan, nan, upper, n / n_all
-    tiny = torch.finfo(p.dtype).tiny
-    own = (total / count[:, None]).clamp_min(tiny)
-    others = ((total - p).clamp_min(0) + mean.to(p)) / count[:, None]
-    spread = ((p**2 / own).sum(dim=1) - 1) / (2 * (count - 1))
-    excess = (p * (own.log() - others.clamp_min(tiny).log())).sum(dim=1)
-    return upper - float(excess.mean()), upper - float(spread.mean()), upper, n / n_all
-
-
-def rows_of_sample(
-    sums: LabelSums, sample: SampledRows, at_least: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return assignments (R, m), label sums (R, m) and label counts (R,) of sampled positions."""
-    label = torch.from_numpy(sample.label).to(sums.rows.device)
-    kept = (label != ONCE).nonzero()[:, 0]
-    kept = kept[sums.counts[label[kept]] >= at_least]
-    label = label[kept]
-    proba = sample.proba.to(sums.rows.device)[kept].double()
-    return proba, sums.rows[label].double(), sums.counts[label].double()
-
-
 class PairExcess(NamedTuple):
     """Parts of the quadratic information: pairs within labels, and of all positions."""
 
@@ -260,54 +219,84 @@ class PairExcess(NamedTuple):
     n: float
 
 
-def quadratic_information(sums: LabelSums, n: float) -> tuple[float, PairExcess]:
-    """Return the quadratic information and its parts."""
+def pair_excess(sums: LabelSums, n: float) -> PairExcess:
+    """Return the parts of the quadratic information."""
     counts = sums.counts.double()
     inner = (sums.rows.double() ** 2).sum(dim=1) - sums.row_squares.double()
     repeated = counts > 1
     n_repeated = float(counts[repeated].sum())
-    nan = float("nan")
-    within = nan
+    within = overall = float("nan")
     if n_repeated:
         within = float((inner[repeated] / (counts[repeated] - 1)).sum()) / n_repeated
-    overall = nan
     if n > 1:
         overall = float((sums.total**2).sum() - sums.total_square) / (n * (n - 1))
-    return within - overall, PairExcess(inner, within, overall, n_repeated, n)
+    return PairExcess(inner, within, overall, n_repeated, n)
 
 
-def influences(
+def repeated_information(sums: LabelSums, by_label: Tensor) -> float:
+    """Return the plug-in information about repeated labels, over their positions, in nats."""
+    repeated = sums.counts > 1
+    counts = sums.counts[repeated].double()
+    if len(counts) == 0:
+        return float("nan")
+    marginal = sums.rows[repeated].sum(dim=0, dtype=torch.float64) / counts.sum()
+    return float(entropy_of(marginal) - (counts @ by_label[repeated]) / counts.sum())
+
+
+class PositionTerms(NamedTuple):
+    """What single positions contribute, in nats; their means estimate sums over all positions."""
+
+    left_out: float  # mean of sum_j p_ij ln(P_j|x / q_j), q = (S_x - p_i + P) / n_x
+    miller_madow: float  # mean of (sum_j p_ij^2 / P_j|x - 1) / (2 (n_x - 1))
+    information: Floats  # (R,), influence on the plug-in information
+    quadratic: Floats  # (R,), influence on the quadratic information
+
+
+def position_terms(
     sums: LabelSums, sample: SampledRows, by_label: Tensor, mean: Tensor, pairs: PairExcess
-) -> tuple[Floats, Floats]:
-    """Return what sampled positions add to the information and to the quadratic information.
+) -> PositionTerms:
+    """Return the terms of sampled positions; the first two are means over repeated labels.
 
-    They are differences on leaving the position out, scaled so that the estimate varies as the
-    mean of them over positions.
+    Influences are differences on leaving a position out, scaled so that the estimate varies as
+    their mean over positions does.
     """
-    p = sample.proba.to(sums.total.device).double()
-    tiny = torch.finfo(torch.float64).tiny
-    surprise = -(p * mean.clamp_min(tiny).log()).sum(dim=1)
-    # a label that occurs once goes with its position
-    dropped = entropy_of(p)
-    pair_change = torch.zeros_like(dropped)
-    label = torch.from_numpy(sample.label).to(p.device)
+    device = sums.rows.device
+    p, label = sample.proba.to(device), torch.from_numpy(sample.label).to(device)
+    tiny = torch.finfo(p.dtype).tiny
     kept = (label != ONCE).nonzero()[:, 0]
     kept = kept[sums.counts[label[kept]] > 1]
-    label = label[kept]
-    count = sums.counts[label].double()
-    rest = (sums.rows[label].double() - p[kept]).clamp_min(0)
-    left = entropy_of(rest / (count - 1)[:, None])
-    dropped[kept] = count * by_label[label] - (count - 1) * left
+    own_p, label = p[kept], label[kept]
+    total, n_x = sums.rows[label], sums.counts[label].double()
+    count = n_x.to(p.dtype)[:, None]
+    rest = (total - own_p).clamp_min(0)
+    own = (total / count).clamp_min(tiny)
+    own_log = own.log()
+    left_out = (own_p * (own_log - ((rest + mean.to(p)) / count).clamp_min(tiny).log())).sum(dim=1)
+    spread = ((own_p**2 / own).sum(dim=1) - 1) / (2 * (count[:, 0] - 1))
+
+    # how much n_x H(Z | x) falls; a label that occurs once goes with its position
+    exact = n_x * by_label[label] - (n_x - 1) * entropy_of(rest / (count - 1)).double()
+    linear = -(own_p * own_log).sum(dim=1).double()  # beyond, rounding is more than its error
+    fall = entropy_of(p).double()
+    fall[kept] = torch.where(n_x > LINEAR_FROM, linear, exact)
+    surprise = -(p.double() @ mean.clamp_min(tiny).log())
+
+    dot = (own_p * rest).sum(dim=1).double()
     inner = pairs.inner[label]
-    dot = (p[kept] * rest).sum(dim=1)
-    pair = count == 2  # the other position goes too
-    fewer = (inner - 2 * dot) / (count - 2).clamp_min(1)
-    change = inner / (count - 1) - torch.where(pair, 0.0, fewer)
+    pair = n_x == 2  # the other position goes too
+    fewer = (inner - 2 * dot) / (n_x - 2).clamp_min(1)
+    change = inner / (n_x - 1) - torch.where(pair, 0.0, fewer)
     change = change - pairs.within * torch.where(pair, 2.0, 1.0)
-    pair_change[kept] = change * (pairs.n / max(pairs.n_repeated, 1.0))
-    others = (p * (sums.total - p)).sum(dim=1) / max(pairs.n - 1, 1.0)
-    quadratic = pair_change - 2 * (others - pairs.overall)
-    return (surprise - dropped).cpu().numpy(), quadratic.cpu().numpy()
+    quadratic = torch.zeros_like(fall)
+    quadratic[kept] = change * (pairs.n / max(pairs.n_repeated, 1.0))
+    others = p.double() @ sums.total - (p * p).sum(dim=1).double()
+    quadratic -= 2 * (others / max(pairs.n - 1, 1.0) - pairs.overall)
+    return PositionTerms(
+        float(left_out.double().mean()),
+        float(spread.double().mean()),
+        (surprise - fall).cpu().numpy(),
+        quadratic.cpu().numpy(),
+    )
 
 
 def clustered_error(values: Floats, block: Ints, block_counts: Ints) -> tuple[float, float]:
@@ -350,18 +339,21 @@ class SizeCurve:
         first = entropy - float(entropy_of(proba).double().mean())
         tiny = torch.finfo(torch.float64).tiny
         last = float((proba.double().var(dim=0) / mean.clamp_min(tiny)).sum()) / 2
-        sizes = np.unique(np.geomspace(2, max(min(n_rows // 4, 512), 2), n_sizes).astype(int))
+        largest = max(n_rows // 16, min(n_rows // 2, 64))
+        sizes = np.unique(np.geomspace(2, max(largest, 2), n_sizes).astype(int))
         sizes = sizes[sizes <= n_rows // 2]
-        shuffled = proba[torch.from_numpy(rng.permutation(n_rows))]
+        n_orders = max(1, round(2048 / n_rows))
+        orders = np.stack([rng.permutation(n_rows) for _ in range(n_orders)])
+        shuffled = proba[torch.from_numpy(orders)]
         bias = [self._bias(shuffled, int(n), entropy) for n in sizes]
         self.inverse = np.concatenate([[0.0], 1 / sizes[::-1], [1.0]])
         self.bias = np.concatenate([[last], bias[::-1], [first]])
 
     @staticmethod
     def _bias(shuffled: Tensor, n: int, entropy: float) -> float:
-        """Return c(n) from disjoint groups of n rows."""
-        n_rows, n_points = shuffled.shape
-        groups = shuffled[: n_rows // n * n].reshape(-1, n, n_points).mean(dim=1)
+        """Return c(n) from disjoint groups of n rows, of rows in several orders (o, R, m)."""
+        n_orders, n_rows, n_points = shuffled.shape
+        groups = shuffled[:, : n_rows // n * n].reshape(n_orders, -1, n, n_points).mean(dim=2)
         expected = float(entropy_of(groups).double().mean())
         return n * (entropy - expected) / (1 - (n - 1) / (n_rows - 1))
 

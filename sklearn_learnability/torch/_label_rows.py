@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
-from torch import Tensor
 
 from sklearn_learnability.torch._ngrams import IGNORED, ONCE, LabelTable, check_labels
 
@@ -172,30 +170,3 @@ class LabelRows:
         for name in ("set_of_row", "counts", "n_once"):
             setattr(self, name, state[name].numpy().copy())
         self.found = [dict(found) for found in state["found"]]
-
-
-class LabelScatter:
-    """Adds columns of positions to the rows of their labels: built once a batch for all layers."""
-
-    def __init__(self, rows: Ints, device: torch.device, dtype: torch.dtype):
-        at_set, position = np.nonzero(rows >= 0)
-        row = rows[at_set, position]
-        self.on_cpu = device.type == "cpu"
-        if not self.on_cpu:
-            self.row = torch.from_numpy(row).to(device)
-            self.position = torch.from_numpy(position).to(device)
-            return
-        order = np.argsort(row, kind="stable")
-        self.unique, starts = np.unique(row[order], return_index=True)
-        ones = np.ones(len(row), dtype=np.float64 if dtype == torch.float64 else np.float32)
-        self.matrix = sparse.csr_array(
-            (ones, position[order], np.append(starts, len(row))),
-            shape=(len(self.unique), rows.shape[1]),
-        )
-
-    def add(self, sums: Tensor, columns: Tensor) -> None:
-        """Add columns (n, c) of positions to sums (rows, c)."""
-        if self.on_cpu:
-            sums.numpy()[self.unique] += self.matrix @ columns.numpy()
-        else:
-            sums.index_add_(0, self.row, columns[self.position].to(sums.dtype))

@@ -15,16 +15,16 @@ from sklearn_learnability.exceptions import (
     SingleSequenceWarning,
     UndefinedInformationWarning,
 )
+from sklearn_learnability.torch._assignment_sums import AssignmentSums
 from sklearn_learnability.torch._batch import check_finite, check_hidden, positions
 from sklearn_learnability.torch._information_estimates import (
     InformationEstimate,
     InformationProfile,
-    LabelSums,
     SampledRows,
     SizeCurve,
     estimate_information,
 )
-from sklearn_learnability.torch._label_rows import LabelRows, LabelScatter
+from sklearn_learnability.torch._label_rows import LabelRows
 from sklearn_learnability.torch._ngrams import IGNORED, ONCE, LabelTable, as_array
 from sklearn_learnability.torch._row_sample import RowSample, position_keys
 from sklearn_learnability.torch._soft_entropy import (
@@ -140,10 +140,7 @@ class SoftInformation:
         self._seed = int(rng.randint(2**31 - 1))
         self._labels = LabelRows(labels)
         n_sets = len(self._labels.names)
-        # the last two columns: sums of |p|^2 and of H(p)
-        self._totals = torch.zeros((n_layers, n_sets, n_points + 2), dtype=torch.float64)
-        self._once_entropy = torch.zeros((n_layers, n_sets), dtype=torch.float64)
-        self._sums = torch.zeros((n_layers, self._labels.n_rows, n_points + 1), dtype=dtype)
+        self._sums = AssignmentSums(n_layers, n_sets, self._labels.n_rows, n_points, dtype)
         self._block_counts = np.zeros((n_sets, N_BLOCKS), dtype=np.int64)
         self._sample = RowSample(n_sampled, n_layers, n_points, n_sets, dtype)
         self._next_sequence = 0
@@ -206,14 +203,14 @@ class SoftInformation:
             return
         norms = check_finite(layers, used, shape)
         rows = self._labels.commit(pending)
-        self._make_room(layers[0].device)
+        self._sums.make_room(self._labels.n_rows, layers[0].device)
         points = self.reference_points_.to(layers[0].device, working_dtype(layers[0].dtype))
         with torch.no_grad():
             assigned = [
                 assign(z.to(points.dtype), norm, points, self.temperature_)
                 for z, norm in zip(layers, norms, strict=True)
             ]
-        self._add(assigned, rows, used)
+        self._sums.add(assigned, rows)
         self._next_sequence += shape[0]
         self._ids_given = sequences is not None
         self._draw(assigned, rows, ids, within)
@@ -230,34 +227,6 @@ class SoftInformation:
             chosen = at[enters]
             proba = [a.proba[torch.from_numpy(chosen).to(a.proba.device)] for a in assigned]
             self._sample.replace(stays, keys[enters], blocks[chosen], rows[:, chosen], proba)
-
-    def _make_room(self, device: torch.device) -> None:
-        """Move the sums to the device of the hidden states, and lengthen them for new labels."""
-        for name in ("_totals", "_once_entropy", "_sums"):
-            setattr(self, name, getattr(self, name).to(device))
-        needed, there = self._labels.n_rows, self._sums.shape[1]
-        if needed > there:
-            new = max(needed, 2 * there) - there
-            empty = self._sums.new_zeros((self.n_layers, new, self.n_points + 1))
-            self._sums = torch.cat([self._sums, empty], dim=1)
-
-    def _add(self, assigned: list[Assignment], rows: Ints, used: NDArray[np.bool_]) -> None:
-        """Add the assignments of all layers to the sums of their labels."""
-        device = self._sums.device
-        dtype = torch.promote_types(self.dtype, assigned[0].proba.dtype)
-        marks = torch.from_numpy(np.concatenate([rows != IGNORED, rows == ONCE])).to(device, dtype)
-        unused = torch.from_numpy(np.flatnonzero(~used)).to(device)
-        n_sets = len(rows)
-        scatter = LabelScatter(rows, device, dtype)
-        for layer, (proba, entropy) in enumerate(assigned):
-            square = (proba * proba).sum(dim=1)
-            columns = torch.cat([proba, square[:, None], entropy[:, None]], dim=1).to(dtype)
-            if len(unused):
-                columns[unused] = 0  # they may be NaN
-            sums = marks @ columns
-            self._totals[layer] += sums[:n_sets]
-            self._once_entropy[layer] += sums[n_sets:, -1]
-            scatter.add(self._sums[layer], columns[:, :-1])
 
     def merge(self, other: "SoftInformation") -> "SoftInformation":
         """Take in what another accumulator has seen, as if all had been seen here.
@@ -279,12 +248,7 @@ class SoftInformation:
         """
         self._check_alike(other)
         of_other = self._labels.merge(other._labels)  # row there -> row here
-        device = self._totals.device
-        self._make_room(device)
-        at = torch.from_numpy(of_other).to(device)
-        self._sums[:, at] += other._sums[:, : len(of_other)].to(device)
-        self._totals += other._totals.to(device)
-        self._once_entropy += other._once_entropy.to(device)
+        self._sums.merge(other._sums, of_other, self._labels.n_rows)
         shift = 0 if other._ids_given else self._next_sequence
         self._block_counts += np.roll(other._block_counts, shift % N_BLOCKS, axis=1)
         sample = other._sample
@@ -351,23 +315,13 @@ class SoftInformation:
         chosen = self._labels.rows_of_set(index)
         local = np.full(self._labels.n_rows + 1, ONCE)  # one more, so that it is never empty
         local[chosen] = np.arange(len(chosen))
-        at = torch.from_numpy(chosen).to(self._sums.device)
-        sums = self._sums[layer, at]
-        total = self._totals[layer, index]
         kept = sample.labelled(index)
         of_sample = sample.rows[index, kept]
         return estimate_information(
             layer,
             self._labels.names[index],
-            LabelSums(
-                total=total[:-2],
-                total_square=float(total[-2]),
-                total_entropy=float(total[-1]),
-                once_entropy=float(self._once_entropy[layer, index]),
-                rows=sums[:, :-1],
-                row_squares=sums[:, -1],
-                counts=torch.from_numpy(self._labels.counts[chosen]).to(at.device),
-                n_once=int(self._labels.n_once[index]),
+            self._sums.of_set(
+                layer, index, chosen, self._labels.counts[chosen], int(self._labels.n_once[index])
             ),
             SampledRows(
                 sample.proba[layer, torch.from_numpy(kept)],
@@ -388,9 +342,7 @@ class SoftInformation:
         """
         return {
             "settings": self._settings(),
-            "totals": self._totals.cpu().clone(),
-            "once_entropy": self._once_entropy.cpu().clone(),
-            "sums": self._sums[:, : self._labels.n_rows].cpu().clone(),
+            "sums": self._sums.state_dict(self._labels.n_rows),
             "block_counts": torch.from_numpy(self._block_counts.copy()),
             "labels": self._labels.state_dict(),
             "sample": self._sample.state_dict(),
@@ -416,9 +368,7 @@ class SoftInformation:
                 f"Expected the state of settings {self._settings()}, got {state['settings']}."
             )
         self._labels.load_state_dict(state["labels"])
-        self._totals = state["totals"].clone()
-        self._once_entropy = state["once_entropy"].clone()
-        self._sums = state["sums"].clone()
+        self._sums.load_state_dict(state["sums"])
         self._block_counts = state["block_counts"].numpy().copy()
         self._sample.load_state_dict(state["sample"])
         self._next_sequence, self._ids_given = state["next_sequence"], state["ids_given"]
