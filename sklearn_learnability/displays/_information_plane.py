@@ -25,8 +25,9 @@ class InformationPlaneDisplay:
     Each point is a checkpoint: to the right it keeps more about the past tokens, further up more
     about those to come. An arrow points the way of training; the last checkpoint is the large
     point. The line :math:`I(Y; Z) = I(X; Z)` is the bound: on it everything kept about the past
-    tells of the future. The pale crosses are what labels without any meaning would have given: a
-    trajectory near its crosses says nothing about the network.
+    tells of the future. The crosses are what labels without any meaning would have given, that of
+    the last checkpoint joined with it by dots: a trajectory near its crosses says nothing about
+    the network.
 
     Parameters
     ----------
@@ -168,9 +169,7 @@ def select_layer(frame, layer):
 def draw_trajectory(ax, points, color, name):
     """Draw one trajectory with the arrow of training, and what meaningless labels gave."""
     complexity, expressivity, complexity_null, expressivity_null = points.T
-    ax.plot(
-        complexity_null, expressivity_null, "x", color=color, alpha=0.45, markersize=5, zorder=2
-    )
+    ax.plot(complexity_null, expressivity_null, "x", color=color, alpha=0.3, markersize=4, zorder=2)
     ax.plot(
         complexity,
         expressivity,
@@ -182,6 +181,9 @@ def draw_trajectory(ax, points, color, name):
         label=name,
     )
     ax.plot(complexity[-1:], expressivity[-1:], "o", color=color, markersize=8, zorder=4)
+    ends = [complexity[-1], complexity_null[-1]], [expressivity[-1], expressivity_null[-1]]
+    ax.plot(*ends, ":", color=color, linewidth=1.1, zorder=2)
+    ax.plot(*np.array(ends)[:, 1:], "x", color=color, markersize=9, markeredgewidth=2, zorder=5)
     draw_arrow(ax, points[:, :2], color)
 
 

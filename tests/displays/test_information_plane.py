@@ -65,7 +65,7 @@ def test_a_layer_can_be_chosen(trajectory):
 def test_null_stands_beside_each_trajectory(trajectory):
     display = InformationPlaneDisplay.from_trajectory(trajectory)
     crosses = [line for line in display.ax_.lines if line.get_marker() == "x"]
-    drawn = {(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in crosses[:2]}
+    drawn = {point for line in crosses for point in zip(*line.get_data(), strict=True)}
     assert drawn == {(0.04, 0.03), (0.08, 0.06)}
 
 
