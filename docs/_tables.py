@@ -86,11 +86,64 @@ def suite_ceiling(results):
     return pd.concat([table["dataset"], numbers], axis=1)
 
 
+def plane_course(results):
+    """Return complexity and expressivity of the narrowest and widest context over training."""
+    course = pd.DataFrame(results["course"])
+    steps = course["step"].unique()
+    wide = course[course["step"].isin([*steps[:-1:3], *steps[-7:]])].pivot(
+        index="step", columns="width", values=list(course.columns.drop(["step", "width"]))
+    )
+    shown = {"step": wide.index.astype(int), "loss": wide["loss", 1].map("{:.2f}".format)}
+    for width in (1, 4):
+        for short, name in [("X", "complexity"), ("Y", "expressivity")]:
+            shown[f"I({short}{width})"] = wide[name, width].map("{:.3f}".format)
+        shown[f"null {width}"] = wide["complexity_null", width].map("{:.3f}".format)
+        for short, name in [("X", "complexity"), ("Y", "expressivity")]:
+            shown[f"Q({short}{width})"] = wide[f"{name}_quadratic", width].map("{:.3f}".format)
+    return pd.DataFrame(shown)
+
+
+def plane_positions(results):
+    """Return the plug-in and the unbiased numbers of three widths by number of positions."""
+    wide = pd.DataFrame(results["positions"]).pivot(index="n_positions", columns="width")
+    shown = {"positions": [f"{n:,}" for n in wide.index]}
+    for width in (1, 2, 4):
+        shown[f"optimality {width}"] = wide["optimality", width].map("{:.2f}".format).tolist()
+        shown[f"I(Y{width})"] = wide["expressivity", width].map("{:.3f}".format).tolist()
+        shown[f"null {width}"] = wide["expressivity_null", width].map("{:.3f}".format).tolist()
+        quadratic = wide["expressivity_quadratic", width].map("{:.3f}".format)
+        shown[f"Q(Y{width})"] = quadratic.tolist()
+    return pd.DataFrame(shown)
+
+
+def plane_smollm2(results):
+    """Return some layers of SmolLM2: one token, four tokens, and language."""
+    plane = pd.DataFrame(results["plane"])
+    plane["layer"] = plane["layer"].astype(str)
+    wide = plane.pivot(index="layer", columns="width")
+    language = pd.DataFrame(results["language"])
+    language = language.set_index(language["layer"].astype(str))
+    layers = ["0", "5", "10", "15", "20", "23", "24", "27", "30", "mean"]
+    shown = {"layer": layers}
+    for width in (1, 4):
+        for short, name in [("X", "complexity"), ("Y", "expressivity")]:
+            column = wide[name, width].loc[layers]
+            shown[f"I({short}{width})"] = column.map("{:.3f}".format).tolist()
+        null = wide["expressivity_null", width].loc[layers]
+        shown[f"null {width}"] = null.map("{:.3f}".format).tolist()
+    for name, column in [("language", "information"), ("95 % of permuted", "null_upper")]:
+        shown[name] = language[column].loc[layers].map("{:.3f}".format).tolist()
+    return pd.DataFrame(shown)
+
+
 #: Name of the table: the results it is made of, and how.
 TABLES = {
     "ceiling_coverage": ("ceiling_coverage.json", ceiling_coverage),
     "ceiling_gap": ("ceiling_default.json", ceiling_gap),
     "flights_ceilings": ("flights.json", flights_ceilings),
+    "plane_course": ("information_plane.json", plane_course),
+    "plane_smollm2": ("information_plane_smollm2.json", plane_smollm2),
+    "plane_positions": ("information_plane.json", plane_positions),
     "segments": ("segments.json", segments),
     "suite_ceiling": ("suite.json", suite_ceiling),
     "suite_gap": ("suite.json", partial(suite, value="gap", decimals=3)),

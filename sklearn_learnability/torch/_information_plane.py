@@ -108,9 +108,9 @@ def measure_information_plane(
     >>> model = torch.nn.Sequential(torch.nn.Embedding(20, 16), torch.nn.Linear(16, 20))
     >>> plane = measure_information_plane(model, ids, layers=["0"], widths=(1,), progress=False)
     >>> frame = plane.to_frame().iloc[:1]
-    >>> frame[["layer", "complexity", "ceiling", "expressivity", "expressivity_null"]].round(3)
+    >>> frame[["layer", "complexity", "ceiling", "expressivity", "expressivity_null"]].round(2)
       layer  complexity  ceiling  expressivity  expressivity_null
-    0     0       0.504    0.504         0.021              0.026
+    0     0         0.5      0.5          0.02               0.02
     """
     widths = check_widths(widths)
     sequences = draw_sequences(

@@ -1,0 +1,112 @@
+"""
+What a small network's training keeps of the past
+=================================================
+
+While it learns to predict the next character, a network first loses what its random beginning
+held of the past, and then gains more. How much of that is real? At a width of four characters,
+labels without any meaning would show most of it: the crosses tell.
+
+We train a small transformer on the characters of Python's own help texts for a few seconds, keep a
+checkpoint now and then, and measure what its layers hold about the 1 to 4 characters before and
+after each position.
+"""
+
+import tempfile
+from pathlib import Path
+from pydoc_data.topics import topics
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch import nn
+
+from sklearn_learnability.displays import InformationPlaneDisplay, LayerProfileDisplay
+from sklearn_learnability.torch import load_parameters, measure_checkpoints
+
+torch.set_num_threads(1)
+CONTEXT = 48
+
+
+class SmallTransformer(nn.Module):
+    """Two causal layers on characters."""
+
+    def __init__(self, dim=48):
+        super().__init__()
+        self.characters = nn.Embedding(128, dim)
+        self.positions = nn.Embedding(CONTEXT, dim)
+        self.embedding = nn.Identity()
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(dim, 4, 4 * dim, 0.0, batch_first=True, norm_first=True)
+            for _ in range(2)
+        )
+        self.logits = nn.Linear(dim, 128)
+
+    def forward(self, ids):
+        """Return logits (B, T, 128)."""
+        T = ids.shape[1]
+        causal = nn.Transformer.generate_square_subsequent_mask(T)
+        x = self.embedding(self.characters(ids) + self.positions(torch.arange(T)))
+        for layer in self.layers:
+            x = layer(x, src_mask=causal, is_causal=True)
+        return self.logits(x)
+
+
+texts = [text.encode("ascii", "ignore") for text in topics.values()]
+characters = np.frombuffer(b"".join(texts), dtype=np.uint8).astype(np.int64)
+n_train = len(characters) * 9 // 10
+train, held_out = characters[:n_train], characters[n_train:]
+
+folder = Path(tempfile.mkdtemp())
+torch.manual_seed(0)
+rng = np.random.RandomState(0)
+model = SmallTransformer()
+optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+for step in range(301):
+    if step in (0, 3, 6, 10, 18, 32, 56, 100, 175, 300):
+        torch.save(model.state_dict(), folder / f"{step:03d}.pt")
+    starts = rng.randint(len(train) - CONTEXT, size=16)
+    rows = torch.from_numpy(np.stack([train[s : s + CONTEXT + 1] for s in starts]))
+    loss = nn.functional.cross_entropy(model(rows[:, :-1]).flatten(0, 1), rows[:, 1:].flatten())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+# %%
+# Measure every checkpoint on the same held-out characters.
+
+
+def load(path):
+    """Return the network of a checkpoint."""
+    network = SmallTransformer()
+    network.load_state_dict(load_parameters(path))
+    return network.eval()
+
+
+trajectory = measure_checkpoints(
+    sorted(folder.glob("*.pt")),
+    [held_out],
+    load=load,
+    layers=["embedding", "layers.0", "layers.1"],
+    context=CONTEXT,
+    n_sequences=120,
+    progress=False,
+)
+mean = trajectory.to_frame().query("layer == 'mean'")
+for width in (1, 4):
+    table = mean[mean["width"] == width].set_index("checkpoint")
+    print(f"width {width}")
+    print(table[["loss", "complexity", "complexity_null", "expressivity"]].round(3).to_string())
+
+InformationPlaneDisplay.from_trajectory(trajectory)
+plt.show()
+
+# %%
+# The layers of the last checkpoint.
+
+LayerProfileDisplay.from_plane(trajectory.planes[-1])
+plt.show()
+
+# %%
+# **What to do with it.** Look at a trajectory beside its crosses. Where both stand together the
+# contexts are too rare for the number of positions: measure more text, or a narrower width. Compare
+# networks on the same text only.
