@@ -203,7 +203,7 @@ def plot_means(ax, rows, measure, x, **style):
 def draw_learnability(table):
     """Efficiency against learnability by width; F1 in the inset."""
     fixed = table[table["arm"] == "fixed epochs"]
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(9.5, 4.4), layout="constrained")
     for width, color in width_colors(fixed).items():
         rows = fixed[fixed["width"] == width]
         style = {"color": color, "linewidth": 1.4, "label": f"{width}"}
@@ -235,7 +235,8 @@ def draw_capacity(table):
         "calibrated_nll": "calibrated NLL (bits)",
         "efficiency": "efficiency",
     }
-    figure, axes = plt.subplots(1, 4, figsize=(12.5, 3.6), layout="constrained")
+    figure, grid = plt.subplots(2, 2, figsize=(8.5, 6.4), layout="constrained")
+    axes = grid.ravel()
     for level, color in COLORS.items():
         rows = of_level(table, level)
         if rows.empty:
@@ -270,7 +271,7 @@ def draw_excess(table):
     """Excess NLL of every width and arm, split into calibration loss and the rest."""
     summary = summarise(table)
     arms = summary["arm"].unique()
-    figure, axes = plt.subplots(3, 3, figsize=(10, 7), sharex=True, layout="constrained")
+    figure, axes = plt.subplots(3, 3, figsize=(9, 6.6), sharex=True, layout="constrained")
     for across, arm in zip(axes.T, arms, strict=True):
         for ax, level in zip(across, LEVELS.values(), strict=True):
             rows = summary[(summary["arm"] == arm) & (summary["level"] == level)]

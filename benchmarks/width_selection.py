@@ -223,7 +223,7 @@ def summarise(table, rules, widths):
 def with_error(part, name, form):
     """Return a column of means with their standard errors, as text."""
     pairs = zip(part[name], part[f"{name}_error"], strict=True)
-    return [form.format(mean, error) for mean, error in pairs]
+    return [form.format(mean, error).replace(" ", "\N{NO-BREAK SPACE}") for mean, error in pairs]
 
 
 def write_doc_tables(rules, folder):
