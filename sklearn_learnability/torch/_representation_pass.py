@@ -117,11 +117,15 @@ class RepresentationPass:
             self._start(list(states), next(iter(states.values())).shape[-1])
         assert self.information is not None
         length = batch.input_ids.shape[1]
-        self.information.update(
-            list(states.values()),
-            {name: values[rows, :length] for name, values in self.labels.items()},
-            sequences=rows,
-        )
+        try:
+            self.information.update(
+                list(states.values()),
+                {name: values[rows, :length] for name, values in self.labels.items()},
+                sequences=rows,
+            )
+        except ValueError as error:
+            error.add_note(f"The layers, from 0: {self.layers}. The batch: sequences {rows}.")
+            raise
         self.loss += next_token_loss(logits, batch)
         self.n_done += 1
 

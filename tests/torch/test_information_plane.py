@@ -13,7 +13,11 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from sklearn_learnability.exceptions import CheckpointError, DamagedCheckpointWarning  # noqa: E402
+from sklearn_learnability.exceptions import (  # noqa: E402
+    CheckpointError,
+    DamagedCheckpointWarning,
+    SingleSequenceWarning,
+)
 from sklearn_learnability.torch import (  # noqa: E402
     load_parameters,
     measure_checkpoints,
@@ -312,8 +316,16 @@ def test_states_that_are_not_finite_are_named(ids):
     broken = Recurrent().eval()
     with torch.no_grad():
         broken.recurrent.bias_ih_l0[3] = float("nan")
-    with pytest.raises(ValueError, match="NaN or infinity in layer 1"):
+    with pytest.raises(ValueError, match="NaN or infinity in layer 1") as caught:
         measure(broken, ids)
+    assert "['embedding', 'recurrent']" in caught.value.__notes__[0]
+
+
+def test_one_sequence_has_no_interval_and_says_so(model, ids):
+    with pytest.warns(SingleSequenceWarning):
+        plane = measure(model, ids[:1])
+    assert plane.information["standard_error"].isna().all()
+    assert plane.to_frame()["complexity"].notna().all()
 
 
 @pytest.fixture
@@ -380,3 +392,22 @@ def test_killed_trajectory_goes_on_from_what_is_stored(checkpoints, ids, tmp_pat
         assert_same(plane, fresh, 1e-12)
     with pytest.raises(ValueError, match="of the same settings"):
         follow(checkpoints, ids[:20], store=store)
+
+
+def test_folders_of_transformers_are_loaded_and_cut_ones_skipped(llama, ids, tmp_path):
+    folders = [tmp_path / f"checkpoint-{step}" for step in (100, 200)]
+    for folder in folders:
+        llama.save_pretrained(folder)
+    weights = folders[1] / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:3000])
+    with pytest.warns(DamagedCheckpointWarning, match="checkpoint-200"):
+        trajectory = measure_checkpoints(folders, ids, widths=(1, 2), progress=False)
+    assert trajectory.names == ("checkpoint-100",)
+    assert_same(trajectory.planes[0], measure(llama, ids, widths=(1, 2), layers="all"))
+
+
+def test_names_of_checkpoints_must_differ(checkpoints, ids):
+    with pytest.raises(ValueError, match="'step_0' more than once"):
+        follow([checkpoints[0], checkpoints[0]], ids)
+    named = follow({"first": checkpoints[0], "again": checkpoints[0]}, ids)
+    assert named.names == ("first", "again")
