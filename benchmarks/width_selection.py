@@ -232,11 +232,10 @@ def write_doc_tables(rules, folder):
         shown = pd.DataFrame(
             {
                 "Width picked by": part["rule"],
-                "Picks the best": part["best"].map("{:.0%}".format),
-                "Mean regret": with_error(part, "regret", "{:.3f} ± {:.3f}"),
+                "Best picked": part["best"].map("{:.0%}".format),
+                "Regret": with_error(part, "regret", "{:.3f} ± {:.3f}"),
                 "More than log-loss": with_error(part, "more_than_log_loss", "{:+.3f} ± {:.3f}"),
-                "Largest regret": part["largest_regret"].map("{:.3f}".format),
-                "Mean regret, calibrated": part["calibrated_regret"].map("{:.3f}".format),
+                "Calibrated regret": part["calibrated_regret"].map("{:.3f}".format),
                 "Mean width": part["mean_width"].map("{:.0f}".format),
             }
         )
