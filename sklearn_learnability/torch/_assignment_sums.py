@@ -9,6 +9,7 @@ from scipy import sparse
 from torch import Tensor
 
 from sklearn_learnability.torch._information_estimates import LabelSums
+from sklearn_learnability.torch._label_rows import PendingRows
 from sklearn_learnability.torch._ngrams import IGNORED, ONCE
 from sklearn_learnability.torch._soft_entropy import Assignment
 
@@ -36,14 +37,15 @@ class AssignmentSums:
             empty = self.rows.new_zeros((n_layers, max(n_rows, 2 * there) - there, n_columns))
             self.rows = torch.cat([self.rows, empty], dim=1)
 
-    def add(self, assigned: list[Assignment], rows: Ints) -> None:
-        """Add the assignments of all layers, of positions in rows (sets, n)."""
+    def add(self, assigned: list[Assignment], pending: PendingRows) -> None:
+        """Add the assignments of all layers."""
+        rows = pending.rows
         device = self.rows.device
         dtype = torch.promote_types(self.rows.dtype, assigned[0].proba.dtype)
         marks = torch.from_numpy(np.concatenate([rows != IGNORED, rows == ONCE])).to(device, dtype)
         unused = torch.from_numpy(np.flatnonzero((rows == IGNORED).all(axis=0))).to(device)
         n_sets = len(rows)
-        scatter = LabelScatter(rows, device, dtype)
+        scatter = LabelScatter(pending, device, dtype)
         for layer, (proba, entropy) in enumerate(assigned):
             square = (proba * proba).sum(dim=1)
             columns = torch.cat([proba, square[:, None], entropy[:, None]], dim=1).to(dtype)
@@ -95,20 +97,18 @@ class AssignmentSums:
 class LabelScatter:
     """Adds columns of positions to the rows of their labels: built once a batch for all layers."""
 
-    def __init__(self, rows: Ints, device: torch.device, dtype: torch.dtype):
-        at_set, position = np.nonzero(rows >= 0)
-        row = rows[at_set, position]
+    def __init__(self, pending: PendingRows, device: torch.device, dtype: torch.dtype):
+        row, position = pending.row, pending.position
         self.on_cpu = device.type == "cpu"
         if not self.on_cpu:
             self.row = torch.from_numpy(row).to(device)
             self.position = torch.from_numpy(position).to(device)
             return
-        order = np.argsort(row, kind="stable")
-        self.unique, starts = np.unique(row[order], return_index=True)
+        self.unique, starts = np.unique(row, return_index=True)
         ones = np.ones(len(row), dtype=np.float64 if dtype == torch.float64 else np.float32)
         self.matrix = sparse.csr_array(
-            (ones, position[order], np.append(starts, len(row))),
-            shape=(len(self.unique), rows.shape[1]),
+            (ones, position, np.append(starts, len(row))),
+            shape=(len(self.unique), pending.rows.shape[1]),
         )
 
     def add(self, sums: Tensor, columns: Tensor) -> None:

@@ -16,11 +16,16 @@ class PendingRows(NamedTuple):
     """Rows of a batch, looked up and not yet counted."""
 
     rows: Ints  # (sets, n)
+    row: Ints  # (k,), each row and position in it once, ordered by row
+    position: Ints  # (k,)
     new: list[tuple[int, Any]]  # (set, label) of rows that are to be added, in order
 
 
 class LabelRows:
-    """Rows of all sets of labels in one common numbering, with their counts."""
+    """Rows of all sets of labels in one common numbering, with their counts.
+
+    Labels of several tables that stand at the same positions have one row together.
+    """
 
     def __init__(self, labels: str | Sequence[str] | Mapping[str, LabelTable | None]):
         if isinstance(labels, str):
@@ -31,15 +36,15 @@ class LabelRows:
             raise ValueError("Expected at least one set of labels, got none.")
         self.names = list(labels)
         self.tables = list(labels.values())
-        self.offsets, sets = [], []
-        n_rows = 0
-        for index, table in enumerate(self.tables):
-            self.offsets.append(n_rows)
-            n = 0 if table is None else len(table.values)
-            sets.append(np.full(n, index))
-            n_rows += n
-        self.set_of_row = np.concatenate(sets).astype(np.int64)
-        self.counts = np.zeros(n_rows, dtype=np.int64)
+        none = np.zeros(0, dtype=np.uint64)
+        places = [none if table is None else table.places for table in self.tables]
+        unique, code, share = np.unique(
+            np.concatenate(places), return_inverse=True, return_counts=True
+        )
+        ends = np.cumsum([len(part) for part in places])
+        self.row_of = np.split(code.astype(np.int64), ends[:-1])  # by set, of its table's rows
+        self.share = share.astype(np.int64)  # number of sets a row belongs to
+        self.counts = np.zeros(len(unique), dtype=np.int64)
         self.n_once = np.zeros(len(self.names), dtype=np.int64)
         self.found: list[dict[Any, int]] = [{} for _ in self.names]
 
@@ -50,7 +55,11 @@ class LabelRows:
 
     def rows_of_set(self, index: int) -> Ints:
         """Return the rows of a set that have been counted."""
-        return np.flatnonzero((self.set_of_row == index) & (self.counts > 0))
+        if self.tables[index] is not None:
+            rows = self.row_of[index]
+        else:
+            rows = np.fromiter(self.found[index].values(), dtype=np.int64)
+        return rows[self.counts[rows] > 0]
 
     def n_labels(self, index: int) -> int:
         """Return the number of different labels of a set that have been counted."""
@@ -75,7 +84,21 @@ class LabelRows:
                 )
             valid = (valid & mask).ravel()
             rows[index, valid] = self._rows_of(index, values.ravel()[valid], new)
-        return PendingRows(rows, new)
+        return PendingRows(rows, *self._pairs(rows, len(new)), new)
+
+    def _pairs(self, rows: Ints, n_new: int) -> tuple[Ints, Ints]:
+        """Return each row and position in it once, checking that sets agree on shared rows."""
+        at_set, at = np.nonzero(rows >= 0)
+        n = max(rows.shape[1], 1)
+        pairs, times = np.unique(rows[at_set, at] * n + at, return_counts=True)
+        row, position = np.divmod(pairs, n)
+        share = np.append(self.share, np.ones(n_new, dtype=np.int64))
+        if (times != share[row]).any():
+            raise ValueError(
+                f"Expected the tables of {self.names} to be counted over the same positions in "
+                "the same order, got labels that do not stand where their table has them."
+            )
+        return row, position
 
     def _rows_of(self, index: int, values: NDArray, new: list[tuple[int, Any]]) -> Ints:
         """Return rows of labels of one set; append labels that have none yet to `new`."""
@@ -91,7 +114,9 @@ class LabelRows:
                     f"Expected at most {len(table.once)} positions of labels {self.names[index]!r} "
                     f"that occur once, got {n_once}: the table was counted on other data."
                 )
-            return np.where(rows == ONCE, ONCE, rows + self.offsets[index])
+            known = rows != ONCE
+            rows[known] = self.row_of[index][rows[known]]
+            return rows
         found = self.found[index]
         unique, inverse = np.unique(values, return_inverse=True)
         rows_of_unique = np.empty(len(unique), dtype=np.int64)
@@ -108,21 +133,18 @@ class LabelRows:
             rows_of_unique[i] = row
         return rows_of_unique[inverse]
 
-    def commit(self, pending: PendingRows) -> Ints:
-        """Count the rows of a batch and return them, -1 and -2 as they are."""
+    def commit(self, pending: PendingRows) -> None:
+        """Count the rows of a batch."""
         self._append(pending.new)
-        rows = pending.rows
-        self.counts += np.bincount(rows[rows >= 0], minlength=self.n_rows)
-        self.n_once += (rows == ONCE).sum(axis=1)
-        return rows
+        self.counts += np.bincount(pending.row, minlength=self.n_rows)
+        self.n_once += (pending.rows == ONCE).sum(axis=1)
 
     def _append(self, new: list[tuple[int, Any]]) -> None:
         """Add rows for new labels."""
         for i, (index, value) in enumerate(new):
             self.found[index][value] = self.n_rows + i
-        sets = np.array([index for index, _ in new], dtype=np.int64)
-        self.set_of_row = np.concatenate([self.set_of_row, sets])
-        self.counts = np.concatenate([self.counts, np.zeros(len(new), dtype=np.int64)])
+        self.share = np.append(self.share, np.ones(len(new), dtype=np.int64))
+        self.counts = np.append(self.counts, np.zeros(len(new), dtype=np.int64))
 
     def merge(self, other: "LabelRows") -> Ints:
         """Count what another has counted, and return the row here of each row there."""
@@ -159,7 +181,7 @@ class LabelRows:
     def state_dict(self) -> dict[str, Any]:
         """Return counts and found labels as tensors and plain values."""
         return {
-            "set_of_row": torch.from_numpy(self.set_of_row.copy()),
+            "share": torch.from_numpy(self.share.copy()),
             "counts": torch.from_numpy(self.counts.copy()),
             "n_once": torch.from_numpy(self.n_once.copy()),
             "found": [dict(found) for found in self.found],
@@ -167,6 +189,6 @@ class LabelRows:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take counts and found labels over."""
-        for name in ("set_of_row", "counts", "n_once"):
+        for name in ("share", "counts", "n_once"):
             setattr(self, name, state[name].numpy().copy())
         self.found = [dict(found) for found in state["found"]]

@@ -148,6 +148,9 @@ class LabelTable:
         The labels that occur once, sorted.
     counts : ndarray of int64 of shape (n_rows,)
         How often each of `values` occurs.
+    places : ndarray of uint64 of shape (n_rows,)
+        Checksum of the positions of each of `values`. Labels of two tables that stand at the same
+        positions, such as a trigram and the bigram in it that occurs nowhere else, share a row.
 
     Examples
     --------
@@ -160,6 +163,7 @@ class LabelTable:
     values: NDArray
     once: NDArray
     counts: Ints
+    places: NDArray[np.uint64]
 
     @classmethod
     def from_labels(cls, labels: ArrayLike, mask: ArrayLike | None = None) -> "LabelTable":
@@ -168,7 +172,7 @@ class LabelTable:
         Parameters
         ----------
         labels : array-like
-            All labels, of any shape.
+            All labels, of any shape; those of several tables at the same positions in each.
         mask : array-like of bool of the shape of `labels`, default=None
             False where a position is not to be counted.
 
@@ -180,9 +184,16 @@ class LabelTable:
         values, valid = check_labels("labels", labels)
         if mask is not None:
             valid &= check_shape("mask", mask, values.shape).astype(bool)
-        unique, counts = np.unique(values[valid], return_counts=True)
+        unique, code, counts = np.unique(values[valid], return_inverse=True, return_counts=True)
+        places = np.zeros(len(unique), dtype=np.uint64)
+        np.add.at(places, code, mixed(np.flatnonzero(valid).astype(np.uint64)))  # wraps around
         repeated = counts > 1
-        return cls(unique[repeated], unique[~repeated], counts[repeated].astype(np.int64))
+        return cls(
+            unique[repeated],
+            unique[~repeated],
+            counts[repeated].astype(np.int64),
+            places[repeated],
+        )
 
     @property
     def n_labels(self) -> int:
@@ -229,10 +240,10 @@ class LabelTable:
         Returns
         -------
         checksum : int
-            CRC-32 of labels and counts.
+            CRC-32 of labels, counts and places.
         """
         checksum = 0
-        for part in (self.values, self.once, self.counts):
+        for part in (self.values, self.once, self.counts, self.places):
             checksum = zlib.crc32(np.ascontiguousarray(part).tobytes(), checksum)
         return checksum
 
@@ -261,3 +272,11 @@ def check_labels(name: str, labels: ArrayLike) -> tuple[NDArray, NDArray[np.bool
 def as_array(values: Any) -> NDArray:
     """Return values as an array, tensors of any device included."""
     return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+
+
+def mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return pseudo-random numbers that are a function of those given (splitmix64)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -7,25 +7,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sklearn_learnability.torch._ngrams import IGNORED
+from sklearn_learnability.torch._ngrams import IGNORED, mixed
 
 Ints = NDArray[np.int64]
 
 
 def position_keys(seed: int, sequence: Ints, within: Ints) -> Ints:
-    """Return pseudo-random keys of positions, which depend on nothing else (splitmix64)."""
+    """Return pseudo-random keys of positions, which depend on nothing else."""
     with np.errstate(over="ignore"):
         x = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + sequence.astype(np.uint64)
         x = mixed(x) + within.astype(np.uint64) * np.uint64(0xD1B54A32D192ED03)
         return (mixed(x) >> np.uint64(1)).astype(np.int64)
-
-
-def mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the finaliser of splitmix64."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 class RowSample:

@@ -202,7 +202,7 @@ class SoftInformation:
             )
             return
         norms = check_finite(layers, used, shape)
-        rows = self._labels.commit(pending)
+        self._labels.commit(pending)
         self._sums.make_room(self._labels.n_rows, layers[0].device)
         points = self.reference_points_.to(layers[0].device, working_dtype(layers[0].dtype))
         with torch.no_grad():
@@ -210,10 +210,10 @@ class SoftInformation:
                 assign(z.to(points.dtype), norm, points, self.temperature_)
                 for z, norm in zip(layers, norms, strict=True)
             ]
-        self._sums.add(assigned, rows)
+        self._sums.add(assigned, pending)
         self._next_sequence += shape[0]
         self._ids_given = sequences is not None
-        self._draw(assigned, rows, ids, within)
+        self._draw(assigned, pending.rows, ids, within)
 
     def _draw(self, assigned: list[Assignment], rows: Ints, ids: Ints, within: Ints) -> None:
         """Count positions by block of sequences, and renew the sample."""

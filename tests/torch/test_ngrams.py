@@ -16,12 +16,9 @@ def tuples(ids, width, direction, mask, documents):
     for s, t in np.ndindex(ids.shape):
         span = range(t - width + 1, t + 1) if direction == "past" else range(t + 1, t + width + 1)
         inside = [t, *span]
-        if min(inside) < 0 or max(inside) >= ids.shape[1] or not all(mask[s, inside]):
-            found[s, t] = None
-        elif len(set(documents[s, inside])) > 1:
-            found[s, t] = None
-        else:
-            found[s, t] = tuple(ids[s, list(span)])
+        whole = min(inside) >= 0 and max(inside) < ids.shape[1] and all(mask[s, inside])
+        whole = whole and len(set(documents[s, inside])) == 1
+        found[s, t] = tuple(ids[s, list(span)]) if whole else None
     return found
 
 

@@ -119,6 +119,32 @@ def test_stream_with_tables_and_layers_against_the_definitions():
         check_against_loops(estimate, assignments(z, stream.reference_points_.numpy()), x[x >= 0])
 
 
+def test_labels_at_the_same_positions_share_a_row():
+    """Wider contexts that occur as often as a narrower one cost nothing, and change nothing."""
+    rng = np.random.default_rng(7)
+    ids = np.tile(rng.integers(9, size=12), 12).reshape(8, 18)
+    hidden = rng.normal(size=(8, 18, DIM))
+    sets = {str(width): ngram_labels(ids, width) for width in (1, 2, 3)}
+    tables = {name: LabelTable.from_labels(labels) for name, labels in sets.items()}
+    together = SoftInformation(DIM, 10, labels=tables, dtype=torch.float64)
+    apart = SoftInformation(DIM, 10, labels=list(sets), dtype=torch.float64)
+    for stream in (together, apart):
+        for i in range(8):
+            batch = {name: labels[i : i + 1] for name, labels in sets.items()}
+            stream.update(hidden[i : i + 1], batch)
+    frames_agree(together, apart)
+    size = {s: s.state_dict()["sums"]["rows"].shape[1] for s in (together, apart)}
+    assert size[together] < 0.8 * sum(len(t.values) for t in tables.values()) <= size[apart]
+
+
+def test_tables_of_another_order_are_refused():
+    labels = np.repeat(np.arange(36), 2)
+    turned = {"a": LabelTable.from_labels(labels), "b": LabelTable.from_labels(labels[::-1])}
+    stream = SoftInformation(DIM, labels=turned)
+    with pytest.raises(ValueError, match="same positions in the same order"):
+        stream.update(HIDDEN.reshape(72, DIM), {"a": labels, "b": np.roll(labels, 1)})
+
+
 def test_null_is_the_mean_over_permutations():
     rng = np.random.default_rng(2)
     z = rng.normal(size=(400, 8)) + 2 * np.eye(8)[rng.integers(8, size=400)]
