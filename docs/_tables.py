@@ -99,16 +99,17 @@ def plane_course(results):
             shown[f"I({short}{width})"] = wide[name, width].map("{:.3f}".format)
         shown[f"null {width}"] = wide["complexity_null", width].map("{:.3f}".format)
         for short, name in [("X", "complexity"), ("Y", "expressivity")]:
-            shown[f"Q({short}{width})"] = wide[f"{name}_quadratic", width].map("{:.3f}".format)
+            if width == 1:
+                shown[f"Q({short}1)"] = wide[f"{name}_quadratic", 1].map("{:.3f}".format)
     return pd.DataFrame(shown)
 
 
 def plane_positions(results):
-    """Return the plug-in and the unbiased numbers of three widths by number of positions."""
+    """Return the plug-in and the unbiased numbers of two widths by number of positions."""
     wide = pd.DataFrame(results["positions"]).pivot(index="n_positions", columns="width")
     shown = {"positions": [f"{n:,}" for n in wide.index]}
-    for width in (1, 2, 4):
-        shown[f"optimality {width}"] = wide["optimality", width].map("{:.2f}".format).tolist()
+    for width in (1, 4):
+        shown[f"Y/X {width}"] = wide["optimality", width].map("{:.2f}".format).tolist()
         shown[f"I(Y{width})"] = wide["expressivity", width].map("{:.3f}".format).tolist()
         shown[f"null {width}"] = wide["expressivity_null", width].map("{:.3f}".format).tolist()
         quadratic = wide["expressivity_quadratic", width].map("{:.3f}".format)
@@ -131,7 +132,7 @@ def plane_smollm2(results):
             shown[f"I({short}{width})"] = column.map("{:.3f}".format).tolist()
         null = wide["expressivity_null", width].loc[layers]
         shown[f"null {width}"] = null.map("{:.3f}".format).tolist()
-    for name, column in [("language", "information"), ("95 % of permuted", "null_upper")]:
+    for name, column in [("language", "information"), ("permuted", "null_upper")]:
         shown[name] = language[column].loc[layers].map("{:.3f}".format).tolist()
     return pd.DataFrame(shown)
 

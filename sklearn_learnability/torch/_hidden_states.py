@@ -23,7 +23,7 @@ def encode_texts(tokenizer: Any, texts: Sequence[str]) -> list[Tokens]:
         rows = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
     elif hasattr(tokenizer, "convert_ids_to_tokens"):
         rows = tokenizer(list(texts), verbose=False)["input_ids"]
-    elif isinstance(tokenizer, Callable):
+    elif callable(tokenizer):
         rows = [tokenizer(text) for text in texts]
     else:
         raise TypeError(

@@ -239,7 +239,7 @@ def measure_labels(
     )
 
 
-def label_point(layer: Any, numbers: dict[str, float], null: NDArray[np.float64]) -> LabelPoint:
+def label_point(layer: Any, numbers: dict[Any, Any], null: NDArray[np.float64]) -> LabelPoint:
     """Return the point of a layer."""
     reached = int((null >= numbers["information"] - 1e-12).sum())
     return LabelPoint(

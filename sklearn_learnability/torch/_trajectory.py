@@ -122,7 +122,7 @@ def measure_checkpoints(
     ... )  # doctest: +SKIP
     """
     named = name_checkpoints(checkpoints)
-    settings = {
+    settings: dict[str, Any] = {
         "widths": [int(width) for width in widths],
         "layers": layers if isinstance(layers, str) else list(layers),
         "n_sequences": n_sequences,
