@@ -159,6 +159,7 @@ def measure_checkpoints(
                 progress=progress,
             )
             write_plane(folder, name, key, plane)
+            del model, tokenizer  # or two models would be held while the next is loaded
         planes[name] = plane
     if not planes:
         raise CheckpointError(

@@ -132,5 +132,48 @@ def test_pickled_language_model_is_refused_and_does_not_run(folder, tmp_path):
 
 
 def test_missing_language_model_is_refused_without_a_download(tmp_path):
+    pytest.importorskip("transformers")
     with pytest.raises(CheckpointError, match="got one that cannot be read"):
         load_language_model(tmp_path / "nothing")
+
+
+def write_gguf(path, n_vocabulary=32, dim=32):
+    """Write a network of one layer in llama's shape, and return its tensors."""
+    gguf = pytest.importorskip("gguf")
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_block_count(1)
+    writer.add_context_length(64)
+    writer.add_embedding_length(dim)
+    writer.add_feed_forward_length(2 * dim)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(dim // 2)
+    writer.add_vocab_size(n_vocabulary)
+    shapes = {"token_embd": (n_vocabulary, dim), "output_norm": (dim,)}
+    shapes |= {"output": (n_vocabulary, dim), "blk.0.attn_norm": (dim,), "blk.0.ffn_norm": (dim,)}
+    shapes |= {f"blk.0.attn_{part}": (dim, dim) for part in ("q", "k", "v", "output")}
+    shapes |= {f"blk.0.ffn_{part}": (2 * dim, dim) for part in ("gate", "up")}
+    shapes["blk.0.ffn_down"] = (dim, 2 * dim)
+    generator = torch.Generator().manual_seed(0)
+    tensors = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+    for name, tensor in tensors.items():
+        writer.add_tensor(f"{name}.weight", tensor.numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return tensors
+
+
+def test_gguf_file_is_loaded_and_a_cut_one_refused(tmp_path):
+    pytest.importorskip("transformers")
+    path = tmp_path / "model.gguf"
+    tensors = write_gguf(path)
+    model, tokenizer = load_language_model(path)
+    assert tokenizer is None
+    assert torch.equal(model.get_input_embeddings().weight, tensors["token_embd"])
+    assert torch.equal(model.lm_head.weight, tensors["output"])
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(CheckpointError, match="got one that cannot be read"):
+        load_language_model(path)
