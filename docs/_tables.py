@@ -137,15 +137,103 @@ def plane_smollm2(results):
     return pd.DataFrame(shown)
 
 
+def soft_share(results):
+    """Return CPU time beside the forward pass of a language model."""
+    measured = results["model"]
+    seconds = measured["CPU seconds"]
+    rows = [
+        ("the forward pass", "forward"),
+        ("counting labels", "count labels"),
+        ("ours, taking in all batches", "update"),
+        ("ours, computing the results, once", "compute"),
+        ("soft-entropy, taking in all batches", "peer"),
+        ("soft-entropy, computing the results, once", "peer compute"),
+    ]
+    return pd.DataFrame(
+        {
+            "step": [name for name, _ in rows],
+            "CPU seconds": [f"{seconds[key]:.2f}" for _, key in rows],
+            "of the forward pass": [f"{seconds[key] / seconds['forward']:.1%}" for _, key in rows],
+        }
+    )
+
+
+def soft_memory(results):
+    """Return rows and memory of the statistics as text grows."""
+    table = pd.DataFrame(results["memory"])
+    shown = {name: table[name].map("{:,}".format) for name in ("positions", "labels", "rows")}
+    shown["MB with tables"] = table["MB with the tables"].map("{:.0f}".format)
+    shown["MB without"] = table["MB without"].map("{:.0f}".format)
+    return pd.DataFrame(shown)
+
+
+def soft_costs(results):
+    """Return the CPU time of an update of 1,024 positions by what is varied."""
+    names = {"dim": "hidden size", "n_points": "points", "n_labels": "labels"}
+    table = pd.DataFrame(results["costs, ms"])
+    return pd.DataFrame(
+        {
+            "varied": table["varied"].map(names),
+            "value": table["value"].map("{:,}".format),
+            "update, ms": table["update"].map("{:.1f}".format),
+            "results, ms": table["compute"].map("{:.0f}".format),
+        }
+    )
+
+
+def soft_layers(results):
+    """Return information about n-grams, means over the layers of the language model."""
+    table = pd.DataFrame(results["model"]["mean of layers"])
+    shown = {"n-gram": table["labels"]}
+    names = ("information", "null", "lower", "upper", "coverage", "quadratic")
+    for name in names:
+        shown[name] = table[name].map("{:.3f}".format)
+    return pd.DataFrame(shown)
+
+
+def calibration_speed(results):
+    """Return CPU seconds, their ratio to the floor of the same run, and the loss on other rows."""
+    rows = [row for runs in results.values() if isinstance(runs, list) for row in runs]
+    return pd.DataFrame(
+        {
+            "family, classes": [f"{row['family']}, {row['n_classes']}" for row in rows],
+            "package": [row["package"] for row in rows],
+            "CPU seconds": [f"{row['cpu_seconds']:.3f}" for row in rows],
+            "× floor": [f"{row['times_floor']:.1f}" for row in rows],
+            "loss, nats": [f"{row['test_nll_nats']:.6f}" for row in rows],
+        }
+    )
+
+
+def generator_seconds(results):
+    """Return seconds a generator, and how far drawn labels are from the stated entropy."""
+    table = pd.DataFrame(results["runs"])
+    errors = table["standard_errors_off"].map("{:.1f}".format).replace("nan", "")
+    return pd.DataFrame(
+        {
+            "generator": table["generator"].str.replace("sklearn.datasets.", "scikit-learn's "),
+            "parameters": table["parameters"],
+            "seconds": table["seconds"].map("{:.1f}".format),
+            "standard errors off": errors,
+        }
+    )
+
+
 #: Name of the table: the results it is made of, and how.
 TABLES = {
+    "calibration_speed": ("calibration.json", calibration_speed),
     "ceiling_coverage": ("ceiling_coverage.json", ceiling_coverage),
     "ceiling_gap": ("ceiling_default.json", ceiling_gap),
+    "generator_seconds": ("generators.json", generator_seconds),
     "flights_ceilings": ("flights.json", flights_ceilings),
     "plane_course": ("information_plane.json", plane_course),
     "plane_smollm2": ("information_plane_smollm2.json", plane_smollm2),
     "plane_positions": ("information_plane.json", plane_positions),
     "segments": ("segments.json", segments),
+    "soft_share": ("soft_information.json", soft_share),
+    "soft_memory": ("soft_information.json", soft_memory),
+    "soft_costs": ("soft_information.json", soft_costs),
+    "soft_layers": ("soft_information.json", soft_layers),
     "suite_ceiling": ("suite.json", suite_ceiling),
     "suite_gap": ("suite.json", partial(suite, value="gap", decimals=3)),
     "suite_efficiency": ("suite.json", partial(suite, value="efficiency", decimals=2)),

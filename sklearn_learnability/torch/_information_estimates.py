@@ -201,11 +201,11 @@ def undefined(
 
 
 def label_entropies(sums: LabelSums, chunk: int = 8192) -> Tensor:
-    """Return the entropy of the mean assignment of every label (K,), in float64 nats."""
+    """Return the entropy of the mean assignment of every label (K,), in nats."""
     result = torch.empty(len(sums.counts), dtype=torch.float64, device=sums.rows.device)
     for start in range(0, len(result), chunk):
         part = slice(start, start + chunk)
-        result[part] = entropy_of(sums.rows[part].double() / sums.counts[part, None])
+        result[part] = entropy_of(sums.rows[part] / sums.counts[part, None])
     return result
 
 
@@ -222,7 +222,7 @@ class PairExcess(NamedTuple):
 def pair_excess(sums: LabelSums, n: float) -> PairExcess:
     """Return the parts of the quadratic information."""
     counts = sums.counts.double()
-    inner = (sums.rows.double() ** 2).sum(dim=1) - sums.row_squares.double()
+    inner = ((sums.rows**2).sum(dim=1) - sums.row_squares).double()
     repeated = counts > 1
     n_repeated = float(counts[repeated].sum())
     within = overall = float("nan")
