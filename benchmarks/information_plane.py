@@ -1,8 +1,8 @@
 """See whether a small language model expands, then compresses, while it learns.
 
-    python benchmarks/train_small_lm.py        # first, minutes: trains it and keeps checkpoints
     python benchmarks/information_plane.py     # minutes; results are kept as they come
 
+Trains the model first, or to its end, where benchmarks/train_small_lm.py has not (9 CPU-minutes).
 Measures every checkpoint on the same held-out text, with the nulls, and how the numbers move with
 the number of reference points, the number of positions and the kind of text. Prints and writes
 results/information_plane.json, and the figures of the guide.
@@ -18,6 +18,7 @@ matplotlib.use("Agg")
 
 import pandas as pd
 import torch
+import train_small_lm
 from _small_lm import FOLDER, layer_names, load_small_lm, texts_by_source
 from tokenizers import Tokenizer
 
@@ -174,9 +175,9 @@ def flat(table):
 def main():
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     torch.set_num_threads(1)
+    if not (FOLDER / f"step_{train_small_lm.N_STEPS:06d}.safetensors").exists():
+        train_small_lm.run()
     paths = sorted(FOLDER.glob("step_*.safetensors"))
-    if not paths:
-        raise SystemExit(f"Expected checkpoints in {FOLDER}; run benchmarks/train_small_lm.py.")
     tokenizer = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
     held_out = json.loads((FOLDER / "held_out.json").read_text())
     layers = layer_names(load_small_lm(paths[0]))

@@ -32,6 +32,7 @@ from _small_lm import (
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
+N_STEPS = 4000
 PEAK_RATE, WARM_UP, BATCH = 3e-3, 100, 32
 
 
@@ -144,18 +145,23 @@ def train(tokens, held_out, config, folder, n_steps, seed):
         recent.append(loss.item())
 
 
+def run(folder=FOLDER, text=None, n_steps=N_STEPS, seed=0):
+    """Train, or finish a killed run."""
+    torch.set_num_threads(1)
+    tokens, held_out, config = prepare(folder, text, seed)
+    n_parameters = sum(p.numel() for p in SmallLM(config).parameters())
+    print(f"{len(tokens)} tokens to train on, {len(held_out)} held out, {n_parameters} parameters")
+    train(tokens, held_out, config, folder, n_steps, seed)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--text", type=Path, help="a text file, blank lines between its texts")
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=N_STEPS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=FOLDER)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    tokens, held_out, config = prepare(arguments.output, arguments.text, arguments.seed)
-    n_parameters = sum(p.numel() for p in SmallLM(config).parameters())
-    print(f"{len(tokens)} tokens to train on, {len(held_out)} held out, {n_parameters} parameters")
-    train(tokens, held_out, config, arguments.output, arguments.steps, arguments.seed)
+    run(arguments.output, arguments.text, arguments.steps, arguments.seed)
 
 
 if __name__ == "__main__":
