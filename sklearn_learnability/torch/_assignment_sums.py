@@ -48,7 +48,8 @@ class AssignmentSums:
         scatter = LabelScatter(pending, device, dtype)
         for layer, (proba, entropy) in enumerate(assigned):
             square = (proba * proba).sum(dim=1)
-            columns = torch.cat([proba, square[:, None], entropy[:, None]], dim=1).to(dtype)
+            columns = torch.cat([proba, square[:, None], entropy[:, None]], dim=1)
+            columns = columns.to(device, dtype)  # layers may be on several
             if len(unused):
                 columns[unused] = 0  # they may be NaN
             sums = marks @ columns

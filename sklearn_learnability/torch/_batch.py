@@ -41,8 +41,9 @@ def check_finite(
     layers: list[Tensor], used: NDArray[np.bool_], shape: tuple[int, ...]
 ) -> list[Tensor]:
     """Return lengths of the vectors of each layer, refusing NaN and infinity where counted."""
-    norms, counted = [], torch.from_numpy(used).to(layers[0].device)
+    norms = []
     for index, z in enumerate(layers):
+        counted = torch.from_numpy(used).to(z.device)
         norm = torch.linalg.vector_norm(z, dim=1, dtype=working_dtype(z.dtype))
         norms.append(norm)
         wrong = ~torch.isfinite(norm) & counted

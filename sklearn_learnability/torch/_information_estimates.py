@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -192,7 +192,7 @@ def undefined(
 ) -> InformationEstimate:
     """Return the estimate of fewer than two labels: entropy and ceiling alone are defined."""
     unit, nan = math.log(len(sums.total)), float("nan")
-    values = dict.fromkeys((field.name for field in fields(InformationEstimate)), nan)
+    values: dict[str, Any] = dict.fromkeys((f.name for f in fields(InformationEstimate)), nan)
     if n:
         values["entropy"] = float(entropy_of(sums.total / n)) / unit
         values["ceiling"] = max(values["entropy"] - sums.total_entropy / n / unit, 0.0)

@@ -120,8 +120,10 @@ def soft_entropy(
     >>> round(soft_entropy(spread), 3), round(soft_entropy(narrow), 3)
     (0.995, 0.351)
     """
-    given_tensor = isinstance(z, Tensor)
-    vectors = z if given_tensor else torch.as_tensor(np.asarray(z, dtype=np.float64))
+    if isinstance(z, Tensor):
+        vectors = z
+    else:
+        vectors = torch.as_tensor(np.asarray(z, dtype=np.float64))
     if vectors.ndim < 1 or vectors.numel() == 0:
         raise ValueError(f"Expected vectors of shape (..., dim), got {tuple(vectors.shape)}.")
     vectors = vectors.reshape(-1, vectors.shape[-1]).to(working_dtype(vectors.dtype))
@@ -137,4 +139,4 @@ def soft_entropy(
     value = resolve_temperature(temperature, dim, len(points))
     proba = assign(vectors, norm, points.to(vectors), value).proba
     entropy = entropy_of(proba.mean(dim=0)) / math.log(len(points))
-    return entropy if given_tensor else float(entropy)
+    return entropy if isinstance(z, Tensor) else float(entropy)

@@ -41,6 +41,11 @@ N_BLOCKS = 64
 Labels = ArrayLike | Tensor | Mapping[str, ArrayLike | Tensor]
 
 
+def folded(ids: Ints) -> Ints:
+    """Return ids whose last bits hold all others too, so that multiples do not share a block."""
+    return ids ^ (ids >> 6) ^ (ids >> 12) ^ (ids >> 18) ^ (ids >> 24)
+
+
 class SoftInformation:
     r"""Mutual information of labels and hidden states, in one stream, for all layers at once.
 
@@ -202,14 +207,14 @@ class SoftInformation:
             )
             return
         norms = check_finite(layers, used, shape)
-        self._labels.commit(pending)
-        self._sums.make_room(self._labels.n_rows, layers[0].device)
         points = self.reference_points_.to(layers[0].device, working_dtype(layers[0].dtype))
         with torch.no_grad():
             assigned = [
-                assign(z.to(points.dtype), norm, points, self.temperature_)
+                assign(z.to(points.dtype), norm, points.to(z.device), self.temperature_)
                 for z, norm in zip(layers, norms, strict=True)
             ]
+        self._labels.commit(pending)
+        self._sums.make_room(self._labels.n_rows, layers[0].device)
         self._sums.add(assigned, pending)
         self._next_sequence += shape[0]
         self._ids_given = sequences is not None
@@ -217,7 +222,7 @@ class SoftInformation:
 
     def _draw(self, assigned: list[Assignment], rows: Ints, ids: Ints, within: Ints) -> None:
         """Count positions by block of sequences, and renew the sample."""
-        blocks = ids % N_BLOCKS
+        blocks = (folded(ids) if self._ids_given else ids) % N_BLOCKS
         for counts, of_set in zip(self._block_counts, rows, strict=True):
             counts += np.bincount(blocks[of_set != IGNORED], minlength=N_BLOCKS)
         at = np.flatnonzero((rows != IGNORED).any(axis=0))

@@ -409,6 +409,13 @@ def test_one_sequence_has_no_interval():
     assert found.information > 0
 
 
+@pytest.mark.parametrize("step", [1, 64, 512, 4096])
+def test_ids_of_sequences_may_be_offsets(step):
+    stream = SoftInformation(DIM)
+    stream.update(HIDDEN, LABELS, sequences=step * np.arange(8))
+    assert stream.compute().n_sequences == 8
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
