@@ -78,7 +78,7 @@ clean: ## Remove what was built; the environments stay
 	touch $@
 
 .venv/.test: .venv/.torch pyproject.toml
-	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[cpu,torch,plot,flights,dask,test]'
+	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[cpu,llm,plot,flights,dask,test]'
 	touch $@
 
 .venv/.docs: .venv/.torch pyproject.toml
@@ -86,7 +86,7 @@ clean: ## Remove what was built; the environments stay
 	touch $@
 
 .venv/.benchmarks: .venv/.torch pyproject.toml
-	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[cpu,torch,plot,flights,benchmark]'
+	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[cpu,llm,plot,flights,benchmark]'
 	touch $@
 
 .venv-oldest/.test: pyproject.toml constraints-oldest.txt

@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import inspect
 import re
+from importlib.util import find_spec
 
 import pytest
 from numpydoc.docscrape import ClassDoc, FunctionDoc
@@ -16,6 +17,7 @@ PUBLIC_MODULES = [
     "sklearn_learnability.metrics",
     "sklearn_learnability.datasets",
     "sklearn_learnability.displays",
+    *(["sklearn_learnability.torch"] if find_spec("torch") else []),
 ]
 
 # RT02: the type alone in Returns; GL01, GL02: where the quotes stand; SA01: See Also; ES01: a

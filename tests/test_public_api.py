@@ -5,6 +5,7 @@ import inspect
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ PUBLIC_MODULES = [
     "sklearn_learnability.datasets",
     "sklearn_learnability.displays",
 ]
+TORCH_WING = ["sklearn_learnability.torch"] if find_spec("torch") else []
 HEAVY_PACKAGES = ["torch", "skorch", "matplotlib", "catboost", "xgboost"]
 
 
@@ -32,7 +34,7 @@ def defined_here(module):
     }
 
 
-@pytest.mark.parametrize("module_name", PUBLIC_MODULES)
+@pytest.mark.parametrize("module_name", PUBLIC_MODULES + TORCH_WING)
 def test_all_is_exactly_the_public_names(module_name):
     module = importlib.import_module(module_name)
     exported = [name for name in module.__all__ if name != "__version__"]
@@ -40,7 +42,9 @@ def test_all_is_exactly_the_public_names(module_name):
     assert set(exported) == defined_here(module)
 
 
-@pytest.mark.parametrize("module_name", [*PUBLIC_MODULES, "sklearn_learnability.exceptions"])
+@pytest.mark.parametrize(
+    "module_name", [*PUBLIC_MODULES, *TORCH_WING, "sklearn_learnability.exceptions"]
+)
 def test_public_names_are_documented(module_name):
     """The API reference lists each name under the module users import it from."""
     pages = "\n".join(page.read_text() for page in sorted(API_PAGES.glob("*.rst")))
