@@ -120,10 +120,7 @@ def soft_entropy(
     >>> round(soft_entropy(spread), 3), round(soft_entropy(narrow), 3)
     (0.995, 0.351)
     """
-    if isinstance(z, Tensor):
-        vectors = z
-    else:
-        vectors = torch.as_tensor(np.asarray(z, dtype=np.float64))
+    vectors = z if isinstance(z, Tensor) else torch.as_tensor(np.asarray(z, dtype=np.float64))
     if vectors.ndim < 1 or vectors.numel() == 0:
         raise ValueError(f"Expected vectors of shape (..., dim), got {tuple(vectors.shape)}.")
     vectors = vectors.reshape(-1, vectors.shape[-1]).to(working_dtype(vectors.dtype))
