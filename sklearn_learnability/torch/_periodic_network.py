@@ -1,13 +1,14 @@
 """A multilayer perceptron on periodic embeddings of its numeric inputs, trained by skorch."""
 
 import math
+from typing import Any
 
 import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
 from torch import Tensor, nn
-from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
 
 
 class PeriodicNetwork(nn.Module):
@@ -55,16 +56,19 @@ class PeriodicNetwork(nn.Module):
 class WeightedNetClassifier(NeuralNetClassifier):
     """skorch's classifier with a loss weighted by the inputs' `sample_weight`."""
 
-    def get_loss(self, y_pred, y_true, X=None, training=False):
+    def get_loss(
+        self, y_pred: Tensor, y_true: Tensor, X: Any = None, training: bool = False
+    ) -> Tensor:
         """Return the weighted mean loss of a batch."""
         losses = super().get_loss(y_pred, y_true, X, training)
         weight = X["sample_weight"].to(losses.device)
         return (losses * weight).sum() / weight.sum().clamp_min(1e-12)
 
 
-def whole_batches(dataset: Dataset, batch_size: int, shuffle: bool = False) -> DataLoader:
+def whole_batches(dataset: Any, batch_size: int, shuffle: bool = False) -> DataLoader:
     """Return a loader that takes a batch by one indexing, not row by row."""
-    order = RandomSampler(dataset) if shuffle else SequentialSampler(dataset)
+    sampler = RandomSampler if shuffle else SequentialSampler
+    order = sampler(dataset)
     return DataLoader(dataset, sampler=BatchSampler(order, batch_size, False), batch_size=None)
 
 
