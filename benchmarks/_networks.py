@@ -12,7 +12,6 @@ from torch import nn
 from sklearn_learnability.torch._periodic_network import whole_batches
 
 torch.set_num_threads(1)
-torch.set_flush_denormal(True)  # moments of vanished gradients are slow otherwise
 
 
 class TwoHiddenLayers(nn.Module):

@@ -18,6 +18,7 @@ import warnings
 from pathlib import Path
 
 import _paper_report as report
+import torch
 from _grid import finish_grid, finished_cells
 from _networks import MLP
 from sklearn.metrics import accuracy_score, f1_score
@@ -99,6 +100,8 @@ def main():
     parser.add_argument("--small", action="store_true", help="few, small networks")
     parser.add_argument("--report", action="store_true", help="report what is finished")
     options = parser.parse_args()
+    # moments of vanished gradients are slow otherwise; for the whole process, hence only here
+    torch.set_flush_denormal(True)
 
     cells = grid(options.small)
     if options.small:
