@@ -36,8 +36,8 @@ TEST_SHARE = 0.2
 SAMPLED = 3  # every so manieth flight by default
 TRAINED_ON = 5  # and every so manieth of these trains, where it is not for the test
 
-#: The month cannot be carried over to months not seen: a model that leans on it does worse than
-#: the class frequencies on later days.
+#: The month cannot be carried over to months not seen: a model that leans on it can do worse
+#: than the class frequencies on later days.
 LEFT_OUT = ["month"]
 
 

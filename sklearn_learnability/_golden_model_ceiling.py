@@ -83,10 +83,8 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         :math:`L_G`, over the predicted rows.
     learnability_interval_ : tuple of float
         Its two-sided 95 % interval, clustered by `groups` where given.
-    learnability_lower_limit_ : float
-        Its one-sided 95 % lower limit.
-    learnability_standard_error_ : float
-        Its standard error.
+    learnability_lower_limit_, learnability_standard_error_ : float
+        Its one-sided 95 % lower limit, and its standard error.
     label_entropy_ : float
         H(Y) of the predicted rows.
     nll_ : float
