@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
 from sklearn_learnability._validation import (
@@ -19,8 +19,7 @@ from sklearn_learnability.metrics._calibration import cross_fit_calibration
 from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._efficiency import (
     Efficiency,
-    check_learnability,
-    check_reference,
+    check_ceiling,
     efficiency_of_losses,
     warn_undefined_efficiency,
 )
@@ -185,26 +184,21 @@ def compare_models(
     >>> compared.to_frame()[["model", "efficiency", "calibrated_efficiency"]].shape
     (2, 3)
     """
-    if (learnability is None) == (reference_nll is None):
-        raise ValueError("Expected exactly one of learnability= and reference_nll=.")
     if not y_probas:
         raise ValueError("Got no models, but expected at least one in y_probas.")
-    if learnability is not None:
-        check_learnability(learnability)
     weight = check_weights(sample_weight, len(np.asarray(y_true)))
     surprisal = prior_surprisal(y_true, sample_weight=weight, units=units)
-    reference = None if reference_nll is None else check_reference(reference_nll, len(weight))
+    reference = check_ceiling(learnability, reference_nll, len(weight))
 
-    def assess_losses(loss: Floats) -> Efficiency:
-        return efficiency_of_losses(
-            surprisal,
-            loss,
-            learnability=learnability,
-            reference_nll=reference,
-            sample_weight=weight,
-            groups=groups,
-            confidence=confidence,
-        )
+    efficiency_of = partial(
+        efficiency_of_losses,
+        surprisal,
+        learnability=learnability,
+        reference_nll=reference,
+        sample_weight=weight,
+        groups=groups,
+        confidence=confidence,
+    )
 
     def assess(name: str, y_proba: ArrayLike) -> ModelAssessment:
         classes, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
@@ -220,18 +214,15 @@ def compare_models(
             random_state=random_state,
         )
         calibrated_loss = losses(calibrated)
-        predicted = proba.argmax(axis=1)
-        average = "binary" if len(classes) == 2 else "macro"
+        accuracy, f1 = decision_scores(codes, proba, weight)
         return ModelAssessment(
             model=name,
             nll=float(np.average(loss, weights=weight)),
             calibrated_nll=float(np.average(calibrated_loss, weights=weight)),
-            efficiency=assess_losses(loss),
-            calibrated_efficiency=assess_losses(calibrated_loss),
-            accuracy=float(accuracy_score(codes, predicted, sample_weight=weight)),
-            f1=float(
-                f1_score(codes, predicted, average=average, sample_weight=weight, zero_division=0.0)
-            ),
+            efficiency=efficiency_of(loss),
+            calibrated_efficiency=efficiency_of(calibrated_loss),
+            accuracy=accuracy,
+            f1=f1,
         )
 
     models = tuple(assess(name, y_proba) for name, y_proba in y_probas.items())
@@ -244,3 +235,13 @@ def compare_models(
         units=units,
         n_samples=len(weight),
     )
+
+
+def decision_scores(
+    codes: NDArray[np.integer], proba: Floats, weight: Floats
+) -> tuple[float, float]:
+    """Return accuracy and F1 of the most probable classes; F1 of the second class if of two."""
+    predicted = proba.argmax(axis=1)
+    average = "binary" if proba.shape[1] == 2 else "macro"
+    f1 = f1_score(codes, predicted, average=average, sample_weight=weight, zero_division=0.0)
+    return float(accuracy_score(codes, predicted, sample_weight=weight)), float(f1)

@@ -177,13 +177,7 @@ def efficiency(
     """
     loss = log_loss_per_sample(y_true, y_proba, labels=labels, units=units)
     weight = check_weights(sample_weight, len(loss))
-    reference = None
-    if (learnability is None) == (reference_nll is None):
-        raise ValueError("Expected exactly one of learnability= and reference_nll=.")
-    if learnability is not None:
-        check_learnability(learnability)
-    if reference_nll is not None:
-        reference = check_reference(reference_nll, len(loss))
+    reference = check_ceiling(learnability, reference_nll, len(loss))
     found = efficiency_of_losses(
         prior_surprisal(y_true, sample_weight=weight, units=units),
         loss,
@@ -266,6 +260,17 @@ def efficiency_score(
         labels=labels,
         units=units,
     ).value
+
+
+def check_ceiling(
+    learnability: float | None, reference_nll: ArrayLike | None, n_samples: int
+) -> Floats | None:
+    """Return the ceiling's losses where it is given by them, refusing none and both."""
+    if (learnability is None) == (reference_nll is None):
+        raise ValueError("Expected exactly one of learnability= and reference_nll=.")
+    if learnability is not None:
+        check_learnability(learnability)
+    return None if reference_nll is None else check_reference(reference_nll, n_samples)
 
 
 def check_learnability(learnability: float) -> None:
