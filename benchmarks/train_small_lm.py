@@ -77,16 +77,15 @@ def make_optimizer(model):
     return torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.95))
 
 
-def prepare(folder, text, seed):
-    """Return the packed tokens to train on and those held out, and the sizes of the network."""
+def prepare(folder, text, config):
+    """Return the packed tokens to train on and those held out, the same for every seed."""
     folder.mkdir(parents=True, exist_ok=True)
-    train, held_out = split_texts(read_texts(text), seed)
-    config = SmallLMConfig()
+    train, held_out = split_texts(read_texts(text))
     tokenizer = train_tokenizer(train, config.n_vocabulary)
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "held_out.json").write_text(json.dumps(held_out))
     save_config(config, folder)
-    return pack(tokenizer, train), pack(tokenizer, held_out), config
+    return pack(tokenizer, train), pack(tokenizer, held_out)
 
 
 def resume(folder, model, optimizer):
@@ -113,13 +112,13 @@ def keep(folder, step, model, optimizer, losses):
     os.replace(beside, folder / "training_state.pt")
 
 
-def train(tokens, held_out, config, folder, n_steps, seed):
+def train(tokens, held_out, config, folder, n_steps, seed, n_checkpoints):
     """Train from scratch, or from the last checkpoint, and write the others."""
     torch.manual_seed(seed)
     model = SmallLM(config)
     optimizer = make_optimizer(model)
     first, losses = resume(folder, model, optimizer)
-    wanted = set(checkpoint_steps(n_steps))
+    wanted = set(checkpoint_steps(n_steps, n_checkpoints))
     start = time.process_time()
     recent = []
     for step in range(first, n_steps + 1):
@@ -145,13 +144,14 @@ def train(tokens, held_out, config, folder, n_steps, seed):
         recent.append(loss.item())
 
 
-def run(folder=FOLDER, text=None, n_steps=N_STEPS, seed=0):
+def run(folder=FOLDER, text=None, n_steps=N_STEPS, seed=0, config=None, n_checkpoints=21):
     """Train, or finish a killed run."""
     torch.set_num_threads(1)
-    tokens, held_out, config = prepare(folder, text, seed)
+    config = config or SmallLMConfig()
+    tokens, held_out = prepare(folder, text, config)
     n_parameters = sum(p.numel() for p in SmallLM(config).parameters())
     print(f"{len(tokens)} tokens to train on, {len(held_out)} held out, {n_parameters} parameters")
-    train(tokens, held_out, config, folder, n_steps, seed)
+    train(tokens, held_out, config, folder, n_steps, seed, n_checkpoints)
 
 
 def main():

@@ -1,0 +1,111 @@
+"""What an estimate of the local learning coefficient comes with."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LLCSettings:
+    """The settings a chain ran with.
+
+    Attributes
+    ----------
+    sampler : str
+        Name of the sampler.
+    temperature : float
+        Inverse temperature n beta.
+    localization : float
+        Strength gamma of the pull towards w*.
+    step_size : float
+        Step size; its mean over chains where they adapt their own.
+    n_chains, n_draws, n_discarded : int
+        Chains, draws kept of each, and draws discarded before them.
+    batch_size : int
+        Rows to a gradient; the number of rows where every gradient takes all.
+    reasons : tuple of str
+        Why the automatic ones were chosen.
+    """
+
+    sampler: str
+    temperature: float
+    localization: float
+    step_size: float
+    n_chains: int
+    n_draws: int
+    n_discarded: int
+    batch_size: int
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LLCEstimate:
+    """An estimate of the local learning coefficient, with what is needed to judge it.
+
+    Attributes
+    ----------
+    value : float
+        The coefficient at the temperature of the settings.
+    standard_error : float
+        Of the value, from the chains' autocorrelation and their spread.
+    standard_error_between, standard_error_within : float
+        From the spread of the chains' means, and from the draws within them.
+    bracket : tuple of float
+        Lowest and highest value over extrapolations to infinite n beta, widened by two standard
+        errors.
+    multiplicity_corrected : float
+        The value extrapolated for multiplicity 2; NaN where there is one temperature only.
+    per_chain : ndarray of shape (n_chains,)
+        The value of each chain; NaN where a chain stopped.
+    r_hat, effective_sample_size : float
+        Split R-hat (between starts where there are two kinds) and effective draws, of the loss.
+    half_chain_drift : float
+        Difference of the means of the halves of the chains, relative to the value.
+    acceptance : float
+        Share of proposals accepted; NaN for a sampler without.
+    initial_loss, excess_loss, chance_loss : float
+        L(w*), the mean of the chain's loss above it, and the loss without inputs (NaN unknown).
+    gradient_norm : float
+        Norm of the gradient at w*.
+    n_samples, dim : int
+        Rows of data, and coordinates that vary.
+    settings : LLCSettings
+        What the chains ran with.
+    flags : tuple of str
+        Why the value should not be trusted; empty if nothing speaks against it.
+    loss_trace : ndarray of shape (n_chains, n_draws)
+        Excess loss of the draws kept.
+    by_temperature : DataFrame
+        Value and its standard error at every temperature that was sampled.
+    """
+
+    value: float
+    standard_error: float
+    standard_error_between: float
+    standard_error_within: float
+    bracket: tuple[float, float]
+    multiplicity_corrected: float
+    per_chain: Floats
+    r_hat: float
+    effective_sample_size: float
+    half_chain_drift: float
+    acceptance: float
+    initial_loss: float
+    excess_loss: float
+    chance_loss: float
+    gradient_norm: float
+    n_samples: int
+    dim: int
+    settings: LLCSettings
+    flags: tuple[str, ...]
+    loss_trace: Floats = field(repr=False)
+    by_temperature: pd.DataFrame = field(repr=False)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether nothing speaks against the value."""
+        return not self.flags
