@@ -1,6 +1,7 @@
 """What needs torch; never imported by the tabular core at module level."""
 
 from sklearn_learnability.torch._checkpoints import load_language_model, load_parameters
+from sklearn_learnability.torch._empirical_loss import next_token_loss
 from sklearn_learnability.torch._information_estimates import (
     InformationEstimate,
     InformationProfile,
@@ -36,6 +37,7 @@ __all__ = [
     "load_parameters",
     "measure_checkpoints",
     "measure_information_plane",
+    "next_token_loss",
     "ngram_labels",
     "preference_information",
     "soft_entropy",
