@@ -15,6 +15,7 @@ from sklearn.utils.metadata_routing import UNCHANGED
 PUBLIC_MODULES = [
     "sklearn_learnability",
     "sklearn_learnability.metrics",
+    "sklearn_learnability.metrics.theoretical_llc",
     "sklearn_learnability.datasets",
     "sklearn_learnability.displays",
     *(["sklearn_learnability.torch"] if find_spec("torch") else []),

@@ -16,6 +16,7 @@ API_PAGES = Path(__file__).parents[1] / "docs" / "api"
 PUBLIC_MODULES = [
     "sklearn_learnability",
     "sklearn_learnability.metrics",
+    "sklearn_learnability.metrics.theoretical_llc",
     "sklearn_learnability.datasets",
     "sklearn_learnability.displays",
 ]
