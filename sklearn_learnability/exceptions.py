@@ -57,3 +57,7 @@ class NoPositionsWarning(LearnabilityWarning):
 
 class SingleSequenceWarning(LearnabilityWarning):
     """Only one sequence was seen, so that an interval over sequences is undefined."""
+
+
+class AsymptoticFormulaWarning(LearnabilityWarning):
+    """An asymptotic formula was asked for numbers too small for it."""

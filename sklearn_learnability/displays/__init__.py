@@ -1,5 +1,6 @@
 """Pictures of results: arrays in, matplotlib axes out, nothing computed."""
 
+from sklearn_learnability.displays._description_length import DescriptionLengthDisplay
 from sklearn_learnability.displays._efficiency import EfficiencyDisplay
 from sklearn_learnability.displays._information_plane import InformationPlaneDisplay
 from sklearn_learnability.displays._layer_profile import LayerProfileDisplay
@@ -7,6 +8,7 @@ from sklearn_learnability.displays._learnability import LearnabilityDisplay
 from sklearn_learnability.displays._segments import SegmentDisplay
 
 __all__ = [
+    "DescriptionLengthDisplay",
     "EfficiencyDisplay",
     "InformationPlaneDisplay",
     "LayerProfileDisplay",

@@ -10,6 +10,14 @@ from sklearn_learnability.metrics._comparison import (
     ModelComparison,
     compare_models,
 )
+from sklearn_learnability.metrics._description_length import (
+    CodeLength,
+    DescriptionLengthSelection,
+    Minimum,
+    predicted_bits,
+    select_by_description_length,
+    two_part_code_length,
+)
 from sklearn_learnability.metrics._efficiency import Efficiency, efficiency, efficiency_score
 from sklearn_learnability.metrics._information import (
     information_score,
@@ -23,17 +31,22 @@ from sklearn_learnability.metrics._nll_decomposition import (
     calibrated_nll,
     nll_decomposition,
 )
+from sklearn_learnability.metrics._phases import Phase
 from sklearn_learnability.metrics._resampling import Estimate
 from sklearn_learnability.metrics._segment_status import SegmentAssessment
 from sklearn_learnability.metrics._segments import SegmentReport, information_by_segment
 
 __all__ = [
     "Calibrator",
+    "CodeLength",
+    "DescriptionLengthSelection",
     "Efficiency",
     "Estimate",
+    "Minimum",
     "ModelAssessment",
     "ModelComparison",
     "NLLDecomposition",
+    "Phase",
     "SegmentAssessment",
     "SegmentReport",
     "calibrated_nll",
@@ -49,4 +62,7 @@ __all__ = [
     "negative_log_likelihood",
     "nll_decomposition",
     "pointwise_information",
+    "predicted_bits",
+    "select_by_description_length",
+    "two_part_code_length",
 ]

@@ -1,0 +1,379 @@
+"""Singular description length: what a model and the data it codes cost together."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from sklearn_learnability._validation import Floats, Units, nats_per_unit
+from sklearn_learnability.exceptions import AsymptoticFormulaWarning
+from sklearn_learnability.metrics._phases import Phase, find_phases
+
+
+@dataclass(frozen=True)
+class CodeLength:
+    """Length of a two-part code: the model, then the data by it.
+
+    Attributes
+    ----------
+    total : float
+        What both parts take.
+    data : float
+        Code of the data: their summed negative log-likelihood.
+    redundancy : float
+        R_n, what telling the model takes, up to a constant.
+    n_samples : float
+        Number of rows coded.
+    units : str
+        Unit of the lengths.
+    """
+
+    total: float
+    data: float
+    redundancy: float
+    n_samples: float
+    units: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the lengths as a table of one row."""
+        return pd.DataFrame([vars(self)])
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """A model as description length sees it: a minimum of the loss and its geometry.
+
+    Attributes
+    ----------
+    nll : float
+        Mean negative log-likelihood of a row, in the units asked for.
+    llc : float
+        Local learning coefficient.
+    multiplicity : int
+        Its multiplicity.
+    n_parameters : int or None
+        Number of parameters, for the classical BIC.
+    tempered_nll : float or None
+        Mean over the posterior at n beta = n / log n of the mean loss of a row, for the WBIC. It
+        belongs to the n it was sampled at.
+    """
+
+    nll: float
+    llc: float
+    multiplicity: int = 1
+    n_parameters: int | None = None
+    tempered_nll: float | None = None
+
+
+@dataclass(frozen=True)
+class DescriptionLengthSelection:
+    """Models compared by description length, at one number of rows and over all.
+
+    Attributes
+    ----------
+    best : str
+        Name of the model with the shortest code at `n_samples`.
+    n_samples : float
+        Number of rows.
+    models : dict of str to Minimum
+        The models, in the order given.
+    phases : tuple of Phase
+        The winners from few rows to many, with the exact numbers of rows where they change.
+    units : str
+        Unit of losses and lengths.
+    """
+
+    best: str
+    n_samples: float
+    models: Mapping[str, Minimum]
+    phases: tuple[Phase, ...]
+    units: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a model: code length, redundancy, BIC and WBIC at `n_samples`."""
+        n, unit = self.n_samples, nats_per_unit(self.units)
+        rows = []
+        for name, model in self.models.items():
+            redundancy = asymptotic_redundancy(model.llc, n, model.multiplicity) / unit
+            bic = _or_nan(model.n_parameters) / 2 * np.log(n) / unit + n * model.nll
+            rows.append(
+                {
+                    "model": name,
+                    "nll": model.nll,
+                    "llc": model.llc,
+                    "multiplicity": model.multiplicity,
+                    "n_parameters": _or_nan(model.n_parameters),
+                    "code_length": n * model.nll + redundancy,
+                    "redundancy": redundancy,
+                    "bic": bic,
+                    "wbic": n * _or_nan(model.tempered_nll),
+                    "best": name == self.best,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def lengths_per_row(self, n: ArrayLike) -> Floats:
+        """Return code lengths a row above the lowest loss: models by numbers of rows."""
+        n = np.asarray(n, dtype=np.float64)
+        lowest = min(model.nll for model in self.models.values())
+        unit = nats_per_unit(self.units)
+        return np.array(
+            [
+                model.nll
+                - lowest
+                + (model.llc * np.log(n) - (model.multiplicity - 1) * np.log(np.log(n))) / n / unit
+                for model in self.models.values()
+            ]
+        )
+
+    def phases_to_frame(self) -> pd.DataFrame:
+        """Return one row a phase: who wins from which number of rows to which."""
+        return pd.DataFrame([vars(phase) for phase in self.phases])
+
+
+def two_part_code_length(
+    nll_sum: float,
+    llc: float,
+    n: float,
+    multiplicity: int = 1,
+    *,
+    units: Units = "bits",
+) -> CodeLength:
+    r"""Length of a two-part code of n rows by a singular model.
+
+    .. math:: n L_n(w^*) + R_n, \qquad R_n = \lambda \log n - (m - 1) \log \log n
+
+    with :math:`\lambda` the local learning coefficient and m its multiplicity. Shorter is better.
+    A regular model of d parameters has :math:`\lambda = d/2` and m = 1, which gives the BIC as a
+    code length, half of the BIC that is written with a factor of 2. The formula leaves out a
+    constant, so only differences count, and only those that are large beside a few units.
+
+    Parameters
+    ----------
+    nll_sum : float
+        Summed negative log-likelihood of the rows, in `units`.
+    llc : float
+        Local learning coefficient, at least 0.
+    n : float
+        Number of rows; above 1, and at least 3 where the multiplicity is above 1.
+    multiplicity : int, default=1
+        Multiplicity of the coefficient, at least 1.
+    units : {"bits", "nats"}, default="bits"
+        Unit of the lengths. The inner logarithm of log log n is natural in either.
+
+    Returns
+    -------
+    CodeLength
+        The total, and its two parts.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite or out of its range.
+
+    Warns
+    -----
+    AsymptoticFormulaWarning
+        If the redundancy comes out negative: n is too small for the formula.
+
+    References
+    ----------
+    E. Urdshals, E. Lau, J. Hoogland, S. van Wingerden and D. Murfet. Compressibility measures
+    complexity: minimum description length meets singular learning theory, 2025.
+    https://doi.org/10.48550/arXiv.2510.12077
+
+    G. Schwarz. Estimating the dimension of a model. Annals of Statistics, 1978.
+    https://doi.org/10.1214/aos/1176344136
+
+    Examples
+    --------
+    >>> from sklearn_learnability.metrics import two_part_code_length
+    >>> code = two_part_code_length(700.0, llc=2.5, n=1024)
+    >>> code.total, code.redundancy
+    (725.0, 25.0)
+    """
+    if not np.isfinite(nll_sum):
+        raise ValueError(f"Expected a finite nll_sum, got {nll_sum}.")
+    _check_rows(n, multiplicity)
+    redundancy = asymptotic_redundancy(llc, n, multiplicity) / nats_per_unit(units)
+    if redundancy < 0:
+        _warn_too_few_rows("the code", n)
+    return CodeLength(float(nll_sum + redundancy), float(nll_sum), redundancy, n, units)
+
+
+def select_by_description_length(
+    models: Mapping[str, Minimum],
+    n: float,
+    *,
+    n_range: tuple[float, float] = (3.0, 1e12),
+    units: Units = "bits",
+) -> DescriptionLengthSelection:
+    r"""Choose among models, or minima of one model, by the length of the two-part code.
+
+    .. math:: f_j(n) = n L_j + \lambda_j \log n - (m_j - 1) \log \log n
+
+    The shortest wins. With few rows that is a simple model with a larger loss; with more rows a
+    lower loss pays for its coefficient. The numbers of rows where the winner changes are the phase
+    transitions; they are found exactly, by root finding on every pair.
+
+    Parameters
+    ----------
+    models : dict of str to Minimum
+        What is known of every model.
+    n : float
+        Number of rows to choose at, inside `n_range`.
+    n_range : tuple of float, default=(3.0, 1e12)
+        Numbers of rows over which the phases are found, from 3 on.
+    units : {"bits", "nats"}, default="bits"
+        Unit of the losses given and of the lengths.
+
+    Returns
+    -------
+    DescriptionLengthSelection
+        The best at n, a table with BIC and WBIC beside the code length, and the phases. Of equal
+        models the first given wins.
+
+    Raises
+    ------
+    ValueError
+        If there is no model, a number is not finite or out of its range, or n is out of `n_range`.
+
+    Warns
+    -----
+    AsymptoticFormulaWarning
+        If a redundancy at n is negative: n is too small for the formula.
+
+    References
+    ----------
+    E. Urdshals, E. Lau, J. Hoogland, S. van Wingerden and D. Murfet. Compressibility measures
+    complexity: minimum description length meets singular learning theory, 2025.
+    https://doi.org/10.48550/arXiv.2510.12077
+
+    S. Watanabe. A widely applicable Bayesian information criterion. Journal of Machine Learning
+    Research, 2013. https://doi.org/10.48550/arXiv.1208.6338
+
+    Examples
+    --------
+    >>> from sklearn_learnability.metrics import Minimum, select_by_description_length
+    >>> chosen = select_by_description_length(
+    ...     {"simple": Minimum(nll=0.9, llc=2), "rich": Minimum(nll=0.6, llc=20)}, n=200
+    ... )
+    >>> chosen.best
+    'simple'
+    >>> [(phase.model, round(phase.end, 1)) for phase in chosen.phases]
+    [('simple', 545.5), ('rich', 1000000000000.0)]
+    """
+    if not models:
+        raise ValueError("Expected at least one model, got none.")
+    low, high = n_range
+    if not 3 <= low < high < np.inf:
+        raise ValueError(f"Expected n_range of two numbers, 3 <= low < high, got {n_range}.")
+    if not low <= n <= high:
+        raise ValueError(f"Expected n inside n_range={n_range}, got n={n}.")
+    unit = nats_per_unit(units)
+    lines = {}
+    for name, model in models.items():
+        _check_minimum(name, model)
+        lines[name] = (model.nll * unit, model.llc, model.multiplicity)
+    phases = find_phases(lines, low, high)
+    totals = {}
+    for name, model in models.items():
+        redundancy = asymptotic_redundancy(model.llc, n, model.multiplicity)
+        totals[name] = n * model.nll * unit + redundancy
+        if redundancy < 0:
+            _warn_too_few_rows(name, n)
+    best = min(totals, key=lambda name: totals[name])
+    return DescriptionLengthSelection(best, n, dict(models), phases, units)
+
+
+def predicted_bits(llc: float, dim: int, tolerance: float) -> float:
+    r"""Predict the bits per parameter at which rounding raises the loss by a tolerance.
+
+    .. math:: b^* = \frac{\lambda}{d} \log_2 \frac{1}{\epsilon}
+
+    Fewer bits: a more compressible model. The formula leaves out a constant, among it the range of
+    the parameters in natural units, so it is compared with the measured critical bits
+    :math:`\log_2 n_q^*` by its slope over models or tolerances, not by its value.
+
+    Parameters
+    ----------
+    llc : float
+        Local learning coefficient, at least 0.
+    dim : int
+        Number of parameters.
+    tolerance : float
+        Increase of the loss, inside (0, 1), in nats.
+
+    Returns
+    -------
+    float
+        Bits per parameter.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite or out of its range.
+
+    References
+    ----------
+    E. Urdshals, E. Lau, J. Hoogland, S. van Wingerden and D. Murfet. Compressibility measures
+    complexity: minimum description length meets singular learning theory, 2025.
+    https://doi.org/10.48550/arXiv.2510.12077
+
+    Examples
+    --------
+    >>> from sklearn_learnability.metrics import predicted_bits
+    >>> predicted_bits(llc=25.0, dim=100, tolerance=2**-8)  # a regular model would need 4
+    2.0
+    """
+    if not 0 < tolerance < 1:
+        raise ValueError(f"Expected a tolerance inside (0, 1), got {tolerance}.")
+    if not dim >= 1:
+        raise ValueError(f"Expected a dim of at least 1, got {dim}.")
+    if not 0 <= llc < np.inf:
+        raise ValueError(f"Expected a finite llc of at least 0, got {llc}.")
+    return float(llc / dim * np.log2(1 / tolerance))
+
+
+def asymptotic_redundancy(llc: float, n: float, multiplicity: int) -> float:
+    """Return lambda log n - (m - 1) log log n in nats."""
+    if not 0 <= llc < np.inf:
+        raise ValueError(f"Expected a finite llc of at least 0, got {llc}.")
+    more = (multiplicity - 1) * np.log(np.log(n)) if multiplicity > 1 else 0.0
+    return float(llc * np.log(n) - more)
+
+
+def _check_rows(n: float, multiplicity: int) -> None:
+    """Refuse numbers of rows that the formula is not defined at."""
+    if not (multiplicity >= 1 and float(multiplicity).is_integer()):
+        raise ValueError(f"Expected a whole multiplicity of at least 1, got {multiplicity}.")
+    least = 3 if multiplicity > 1 else 1
+    if not least <= n < np.inf:
+        raise ValueError(f"Expected n of at least {least}, got {n}.")
+
+
+def _check_minimum(name: str, model: Minimum) -> None:
+    """Refuse a model with numbers that are not finite."""
+    if not np.isfinite(model.nll):
+        raise ValueError(f"Expected a finite nll of {name!r}, got {model.nll}.")
+    if not 0 <= model.llc < np.inf:
+        raise ValueError(f"Expected a finite llc of at least 0 of {name!r}, got {model.llc}.")
+    _check_rows(3, model.multiplicity)
+
+
+def _warn_too_few_rows(name: str, n: float) -> None:
+    """Warn that the redundancy is negative."""
+    warnings.warn(
+        f"The redundancy of {name} at n={n:g} is negative: the formula holds for large n, where "
+        "lambda log n exceeds (m - 1) log log n.",
+        AsymptoticFormulaWarning,
+        stacklevel=3,
+    )
+
+
+def _or_nan(value: float | None) -> float:
+    """Return a number that may be missing as a float."""
+    return float("nan") if value is None else float(value)
