@@ -61,3 +61,7 @@ class SingleSequenceWarning(LearnabilityWarning):
 
 class AsymptoticFormulaWarning(LearnabilityWarning):
     """An asymptotic formula was asked for numbers too small for it."""
+
+
+class UndefinedAssociationWarning(LearnabilityWarning, UndefinedMetricWarning):
+    """A correlation is undefined, as a quantity is constant, and is reported as NaN."""

@@ -26,6 +26,10 @@ from sklearn_learnability.metrics._information import (
     negative_log_likelihood,
     pointwise_information,
 )
+from sklearn_learnability.metrics._linear_association import (
+    LinearAssociation,
+    linear_association,
+)
 from sklearn_learnability.metrics._nll_decomposition import (
     NLLDecomposition,
     calibrated_nll,
@@ -42,6 +46,7 @@ __all__ = [
     "DescriptionLengthSelection",
     "Efficiency",
     "Estimate",
+    "LinearAssociation",
     "Minimum",
     "ModelAssessment",
     "ModelComparison",
@@ -58,6 +63,7 @@ __all__ = [
     "information_by_segment",
     "information_score",
     "label_entropy",
+    "linear_association",
     "log_loss_per_sample",
     "negative_log_likelihood",
     "nll_decomposition",

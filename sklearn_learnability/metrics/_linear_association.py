@@ -1,0 +1,240 @@
+"""How well a line describes two quantities, and what is left of it given a third."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from sklearn_learnability._validation import Floats
+from sklearn_learnability.exceptions import UndefinedAssociationWarning
+from sklearn_learnability.metrics._resampling import Estimate, check_confidence
+
+#: Share of a variance below which what is left of it is rounding.
+ROUNDING = 1e-12
+#: What is bootstrapped, in this order.
+STATISTICS = ("r_squared", "given_r_squared", "r_squared_gain", "partial_correlation")
+
+
+@dataclass(frozen=True)
+class LinearAssociation:
+    """A straight line through points, and what it says beyond a third quantity.
+
+    Attributes
+    ----------
+    slope, intercept : float
+        The line of y on x by least squares.
+    r_squared : Estimate
+        Share of the variance of y that x explains.
+    given_r_squared : Estimate
+        The share that the third quantity explains alone; NaN without one.
+    r_squared_gain : Estimate
+        The first minus the second, from the same resamples; NaN without a third quantity.
+    partial_correlation : Estimate
+        Correlation of x and y once the line on the third is taken out of both; NaN without one.
+    n_points, n_groups : int
+        Number of points, and of groups that were resampled; without groups every point is its own.
+    """
+
+    slope: float
+    intercept: float
+    r_squared: Estimate
+    given_r_squared: Estimate
+    r_squared_gain: Estimate
+    partial_correlation: Estimate
+    n_points: int
+    n_groups: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the line as a table of one row, ends of the intervals beside the values."""
+        row: dict[str, float] = {"slope": self.slope, "intercept": self.intercept}
+        for name in STATISTICS:
+            estimate: Estimate = getattr(self, name)
+            row |= {
+                name: estimate.value,
+                f"{name}_lower": estimate.lower,
+                f"{name}_upper": estimate.upper,
+            }
+        return pd.DataFrame([row | {"n_points": self.n_points, "n_groups": self.n_groups}])
+
+
+def linear_association(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    given: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    confidence: float = 0.95,
+    n_resamples: int = 999,
+    random_state: int | np.random.RandomState | None = 0,
+) -> LinearAssociation:
+    r"""Fit a line of y on x, beside the line on a third quantity z and the partial correlation.
+
+    .. math:: R^2 = r_{xy}^2, \qquad
+              r_{xy \cdot z} = \frac{r_{xy} - r_{xz} r_{yz}}
+                                    {\sqrt{(1 - r_{xz}^2)(1 - r_{yz}^2)}}
+
+    Higher is better for :math:`R^2`. Two quantities that both follow a third have a high
+    :math:`R^2` without having to do with each other: look whether it exceeds the one of z alone,
+    and whether the partial correlation is away from 0.
+
+    Intervals are percentiles of the bootstrap, over points or over whole groups. Three groups make
+    ten different resamples: an interval over so few says little more than how far apart they are.
+
+    Parameters
+    ----------
+    x, y : array-like of shape (n_points,)
+        The two quantities.
+    given : array-like of shape (n_points,), optional
+        The third quantity z.
+    groups : array-like of shape (n_points,), optional
+        Points of one group may depend on each other: groups are resampled as wholes.
+    confidence : float, default=0.95
+        Level of the intervals.
+    n_resamples : int, default=999
+        Number of resamples.
+    random_state : int, RandomState instance or None, default=0
+        Draws the resamples.
+
+    Returns
+    -------
+    LinearAssociation
+        The line, and its statistics with intervals.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 3 points (4 with `given`), lengths differ, or a value is not finite.
+
+    Warns
+    -----
+    UndefinedAssociationWarning
+        If a quantity is constant; what depends on it is NaN.
+
+    References
+    ----------
+    R. A. Fisher. The distribution of the partial correlation coefficient. Metron, 1924.
+
+    B. Efron and R. J. Tibshirani. An Introduction to the Bootstrap. Chapman and Hall, 1993.
+    https://doi.org/10.1201/9780429246593
+
+    Examples
+    --------
+    >>> from sklearn_learnability.metrics import linear_association
+    >>> z = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    >>> x = [1.2, 1.9, 3.2, 3.9, 5.2, 5.9]  # both follow z, one against the other
+    >>> y = [0.8, 2.1, 2.8, 4.1, 4.8, 6.1]
+    >>> line = linear_association(x, y, given=z)
+    >>> round(line.r_squared.value, 2), round(line.partial_correlation.value, 2)
+    (0.97, -1.0)
+    """
+    check_confidence(confidence)
+    columns = {"x": x, "y": y} | ({} if given is None else {"given": given})
+    points = _check_points(columns)
+    codes = _group_codes(groups, len(points))
+    _warn_if_constant(points, columns)
+    value = _statistics(points)
+    resampled = _bootstrap(points, codes, n_resamples, random_state)
+    estimates = {
+        name: _percentile_estimate(value[i], resampled[:, i], confidence)
+        for i, name in enumerate(STATISTICS)
+    }
+    slope, intercept = _line(points)
+    return LinearAssociation(
+        slope, intercept, **estimates, n_points=len(points), n_groups=int(codes.max()) + 1
+    )
+
+
+def _check_points(columns: dict[str, ArrayLike]) -> Floats:
+    """Return the columns side by side, refusing what no line can be drawn through."""
+    arrays = {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if arrays["x"].ndim != 1 or len(set(shapes.values())) > 1:
+        raise ValueError(f"Expected vectors of one length, got shapes {shapes}.")
+    points = np.column_stack(list(arrays.values()))
+    least = points.shape[1] + 1
+    if len(points) < least:
+        raise ValueError(f"Expected at least {least} points, got {len(points)}.")
+    if not np.isfinite(points).all():
+        bad = int((~np.isfinite(points)).any(axis=1).sum())
+        raise ValueError(f"Expected finite points, got NaN or infinity in {bad} of {len(points)}.")
+    return points
+
+
+def _group_codes(groups: ArrayLike | None, n_points: int) -> NDArray[np.integer]:
+    """Return the number of every point's group."""
+    if groups is None:
+        return np.arange(n_points)
+    groups = np.asarray(groups)
+    if groups.shape != (n_points,):
+        raise ValueError(f"Expected groups of shape ({n_points},), got {groups.shape}.")
+    return np.unique(groups, return_inverse=True)[1]
+
+
+def _warn_if_constant(points: Floats, names: dict[str, ArrayLike]) -> None:
+    """Warn of columns without variance."""
+    constant = [name for name, flat in zip(names, np.ptp(points, axis=0) == 0, strict=True) if flat]
+    if constant:
+        warnings.warn(
+            f"The association is undefined (NaN): {' and '.join(constant)} has the same value at "
+            f"all {len(points)} points.",
+            UndefinedAssociationWarning,
+            stacklevel=3,
+        )
+
+
+def _line(points: Floats) -> tuple[float, float]:
+    """Return slope and intercept of the second column on the first."""
+    x, y = points[:, 0], points[:, 1]
+    centred = x - x.mean()
+    if not centred.any():
+        return float("nan"), float("nan")
+    slope = float(centred @ (y - y.mean()) / (centred @ centred))
+    return slope, float(y.mean() - slope * x.mean())
+
+
+def _statistics(points: Floats) -> Floats:
+    """Return the four statistics; NaN where they are undefined."""
+    centred = points - points.mean(axis=0)
+    size = np.sqrt((centred**2).sum(axis=0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlation = centred.T @ centred / np.outer(size, size)
+        r_squared = correlation[0, 1] ** 2
+        if points.shape[1] == 2:
+            return np.array([r_squared, np.nan, np.nan, np.nan])
+        left = 1 - correlation[:2, 2] ** 2
+        left[left < ROUNDING] = np.nan
+        partial = (correlation[0, 1] - correlation[0, 2] * correlation[1, 2]) / np.sqrt(left.prod())
+    alone = correlation[1, 2] ** 2
+    return np.array([r_squared, alone, r_squared - alone, np.clip(partial, -1.0, 1.0)])
+
+
+def _bootstrap(
+    points: Floats,
+    codes: NDArray[np.integer],
+    n_resamples: int,
+    random_state: int | np.random.RandomState | None,
+) -> Floats:
+    """Return the statistics of resamplings of whole groups, one row a resampling."""
+    rng = check_random_state(random_state)
+    members = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
+    if len(members) < 2:
+        return np.full((n_resamples, len(STATISTICS)), np.nan)
+    drawn = rng.randint(len(members), size=(n_resamples, len(members)))
+    return np.array(
+        [_statistics(points[np.concatenate([members[group] for group in row])]) for row in drawn]
+    )
+
+
+def _percentile_estimate(value: float, resampled: Floats, confidence: float) -> Estimate:
+    """Return the value with its percentile interval; NaN ends if few resamples have one."""
+    defined = resampled[np.isfinite(resampled)]
+    if np.isnan(value) or 2 * len(defined) < len(resampled):
+        return Estimate(float(value), np.nan, np.nan, np.nan, confidence)
+    tail = (1 - confidence) / 2
+    lower, upper = np.quantile(defined, [tail, 1 - tail])
+    return Estimate(
+        float(value), float(defined.std(ddof=1)), float(lower), float(upper), confidence
+    )
