@@ -65,3 +65,7 @@ class AsymptoticFormulaWarning(LearnabilityWarning):
 
 class UndefinedAssociationWarning(LearnabilityWarning, UndefinedMetricWarning):
     """A correlation is undefined, as a quantity is constant, and is reported as NaN."""
+
+
+class UndefinedLossWarning(LearnabilityWarning):
+    """A loss is not finite at some amounts of compression."""
