@@ -1,6 +1,9 @@
 """What needs torch; never imported by the tabular core at module level."""
 
 from sklearn_learnability.torch._checkpoints import load_language_model, load_parameters
+from sklearn_learnability.torch._compression import CompressedLoss, CompressionScheme
+from sklearn_learnability.torch._compression_curve import CompressionCurve, CriticalAmount
+from sklearn_learnability.torch._critical_amount import critical_amount
 from sklearn_learnability.torch._empirical_loss import next_token_loss
 from sklearn_learnability.torch._information_estimates import (
     InformationEstimate,
@@ -15,6 +18,7 @@ from sklearn_learnability.torch._label_information import (
 from sklearn_learnability.torch._ngrams import LabelTable, ngram_labels
 from sklearn_learnability.torch._plane_results import InformationPlane, PlanePoint
 from sklearn_learnability.torch._preference_information import preference_information
+from sklearn_learnability.torch._quantization import Quantization
 from sklearn_learnability.torch._soft_entropy import soft_entropy
 from sklearn_learnability.torch._soft_information import SoftInformation
 from sklearn_learnability.torch._soft_mutual_information import soft_mutual_information
@@ -22,6 +26,10 @@ from sklearn_learnability.torch._temperature import calibrate_temperature
 from sklearn_learnability.torch._trajectory import Trajectory, measure_checkpoints
 
 __all__ = [
+    "CompressedLoss",
+    "CompressionCurve",
+    "CompressionScheme",
+    "CriticalAmount",
     "InformationEstimate",
     "InformationPlane",
     "InformationProfile",
@@ -29,9 +37,11 @@ __all__ = [
     "LabelPoint",
     "LabelTable",
     "PlanePoint",
+    "Quantization",
     "SoftInformation",
     "Trajectory",
     "calibrate_temperature",
+    "critical_amount",
     "label_information",
     "load_language_model",
     "load_parameters",

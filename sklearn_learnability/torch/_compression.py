@@ -1,0 +1,212 @@
+"""What a way to compress a model is, and how it changes parameters and gives them back."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+LossNow = Callable[[], float]  # the loss of the model as it is at the time of the call
+
+
+@dataclass(frozen=True)
+class CompressedLoss:
+    """The loss of a compressed model.
+
+    Attributes
+    ----------
+    value : float
+        The loss.
+    standard_error : float
+        Of the value, for a scheme that draws; otherwise 0.
+    setting : float
+        What the scheme chose by the loss, such as the clamp; NaN if nothing.
+    n_evaluations : int
+        How many times the loss was evaluated.
+    """
+
+    value: float
+    standard_error: float = 0.0
+    setting: float = math.nan
+    n_evaluations: int = 1
+
+
+class CompressionScheme:
+    """A way to compress a model by an amount, undone afterwards.
+
+    Subclasses say what happens in `__call__`, a context manager: inside it the model is compressed
+    in place, after it every parameter is as before, whatever happened inside. A plain function of a
+    model and an amount that returns such a context manager is a scheme as well; the other methods
+    are for schemes that know more about their amounts.
+
+    Attributes
+    ----------
+    quantity : str
+        What the amount is called.
+    amounts : tuple of float
+        The amounts to scan if no others are given, from the least compressed to the most.
+
+    Examples
+    --------
+    >>> from contextlib import contextmanager
+    >>> import torch
+    >>> from sklearn_learnability.torch import CompressionScheme
+    >>> class Shrinkage(CompressionScheme):
+    ...     quantity = "factor"
+    ...     amounts = (0.9, 0.5, 0.1)
+    ...
+    ...     @contextmanager
+    ...     def __call__(self, model, amount):
+    ...         kept = model.weight.detach().clone()
+    ...         try:
+    ...             model.weight.data.mul_(amount)
+    ...             yield
+    ...         finally:
+    ...             model.weight.data.copy_(kept)
+    >>> model = torch.nn.Linear(1, 1)
+    >>> _ = torch.nn.init.ones_(model.weight)
+    >>> with Shrinkage()(model, 0.5):
+    ...     print(model.weight.item())
+    0.5
+    >>> model.weight.item()
+    1.0
+    """
+
+    quantity: ClassVar[str] = "amount"
+    amounts: ClassVar[tuple[float, ...]] = ()
+
+    def __call__(self, model: nn.Module, amount: float) -> AbstractContextManager[None]:
+        """Compress a model inside the context.
+
+        Parameters
+        ----------
+        model : Module
+            The model, changed in place.
+        amount : float
+            By how much.
+
+        Returns
+        -------
+        context manager
+            Gives the parameters back at its end.
+        """
+        raise NotImplementedError
+
+    def check(self, amount: float) -> None:
+        """Raise ValueError if there is no such amount.
+
+        Parameters
+        ----------
+        amount : float
+            The amount.
+        """
+
+    def between(self, tolerated: float, exceeding: float) -> float | None:
+        """Return an amount between two, None if they are as close as they need to be.
+
+        Parameters
+        ----------
+        tolerated, exceeding : float
+            The two amounts, the less compressed first.
+
+        Returns
+        -------
+        float or None
+            By default the middle, unless the two differ by less than 2 %.
+        """
+        close = abs(tolerated - exceeding) <= 0.02 * max(abs(tolerated), abs(exceeding))
+        return None if close else (tolerated + exceeding) / 2
+
+    def size(self, model: nn.Module, amount: float) -> float:
+        """Return what the compressed model takes, in a unit of the scheme; NaN if it has none.
+
+        Parameters
+        ----------
+        model : Module
+            The model, not compressed.
+        amount : float
+            The amount.
+
+        Returns
+        -------
+        float
+            Bits a coordinate, or parameters left as a share of all.
+        """
+        return math.nan
+
+    def measure(
+        self,
+        model: nn.Module,
+        amount: float,
+        loss: LossNow,
+        near: CompressedLoss | None = None,
+    ) -> CompressedLoss:
+        """Return the loss of the compressed model.
+
+        Parameters
+        ----------
+        model : Module
+            The model, not compressed.
+        amount : float
+            By how much to compress it.
+        loss : callable
+            Returns the loss of the model as it is at the time of the call.
+        near : CompressedLoss, default=None
+            What was measured at a similar amount.
+
+        Returns
+        -------
+        CompressedLoss
+            By default of one evaluation.
+        """
+        with self(model, amount):
+            return CompressedLoss(loss())
+
+
+class FunctionScheme(CompressionScheme):
+    """A plain function of a model and an amount as a scheme."""
+
+    def __init__(
+        self,
+        function: Callable[[nn.Module, float], AbstractContextManager[None]],
+        amounts: Sequence[float],
+    ) -> None:
+        self.function = function
+        self.whole = all(float(amount).is_integer() for amount in amounts)
+
+    def __call__(self, model: nn.Module, amount: float) -> AbstractContextManager[None]:
+        """Compress a model inside the context."""
+        return self.function(model, int(amount) if self.whole else amount)
+
+    def __repr__(self) -> str:
+        return getattr(self.function, "__qualname__", type(self.function).__qualname__)
+
+    def between(self, tolerated: float, exceeding: float) -> float | None:
+        """Return the middle, a whole number if the amounts are."""
+        if not self.whole:
+            return super().between(tolerated, exceeding)
+        near = abs(tolerated - exceeding) < 2
+        return None if near else float((tolerated + exceeding) // 2)
+
+
+def float_parameters(model: nn.Module) -> list[Tensor]:
+    """Return the floating parameters of a model, each once however often it is used."""
+    found = [p.data for p in model.parameters() if p.is_floating_point()]
+    if not found:
+        raise ValueError("Expected a model with floating parameters, got none.")
+    return found
+
+
+@contextmanager
+def restored(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Keep a copy of tensors, which it yields, and write it back at the end, whatever happens."""
+    kept = [tensor.detach().clone() for tensor in tensors]
+    try:
+        yield kept
+    finally:
+        with torch.no_grad():
+            for tensor, copy in zip(tensors, kept, strict=True):
+                tensor.copy_(copy)
