@@ -69,3 +69,23 @@ class UndefinedAssociationWarning(LearnabilityWarning, UndefinedMetricWarning):
 
 class UndefinedLossWarning(LearnabilityWarning):
     """A loss is not finite at some amounts of compression."""
+
+
+class NotAMinimumWarning(LearnabilityWarning):
+    """A learning coefficient was measured where the loss has a slope, which biases it."""
+
+
+class NotLocalWarning(LearnabilityWarning):
+    """Chains left the neighbourhood of w*, or the pull towards it decides the value."""
+
+
+class UnconvergedChainsWarning(LearnabilityWarning):
+    """Chains of a sampler had not converged, or their mean is too noisy."""
+
+
+class LostChainsWarning(LearnabilityWarning):
+    """Some chains met a loss that is not finite, stopped, and were left out."""
+
+
+class SamplingError(ArithmeticError):
+    """Every chain of a sampler met a loss that is not finite."""
