@@ -5,6 +5,10 @@ from sklearn_learnability.torch._compression import CompressedLoss, CompressionS
 from sklearn_learnability.torch._compression_curve import CompressionCurve, CriticalAmount
 from sklearn_learnability.torch._critical_amount import critical_amount
 from sklearn_learnability.torch._empirical_loss import next_token_loss
+from sklearn_learnability.torch._factorization import Factorization
+from sklearn_learnability.torch._fold_norms import FoldedNorms, fold_norms
+from sklearn_learnability.torch._gaussian_noise import GaussianNoise
+from sklearn_learnability.torch._head_pruning import HeadPruning
 from sklearn_learnability.torch._information_estimates import (
     InformationEstimate,
     InformationProfile,
@@ -15,10 +19,13 @@ from sklearn_learnability.torch._label_information import (
     LabelPoint,
     label_information,
 )
+from sklearn_learnability.torch._llc_estimate import LLCEstimate, LLCSettings
+from sklearn_learnability.torch._local_learning_coefficient import LocalLearningCoefficient
 from sklearn_learnability.torch._ngrams import LabelTable, ngram_labels
 from sklearn_learnability.torch._plane_results import InformationPlane, PlanePoint
 from sklearn_learnability.torch._preference_information import preference_information
 from sklearn_learnability.torch._quantization import Quantization
+from sklearn_learnability.torch._retraining import Retraining
 from sklearn_learnability.torch._soft_entropy import soft_entropy
 from sklearn_learnability.torch._soft_information import SoftInformation
 from sklearn_learnability.torch._soft_mutual_information import soft_mutual_information
@@ -30,18 +37,27 @@ __all__ = [
     "CompressionCurve",
     "CompressionScheme",
     "CriticalAmount",
+    "Factorization",
+    "FoldedNorms",
+    "GaussianNoise",
+    "HeadPruning",
     "InformationEstimate",
     "InformationPlane",
     "InformationProfile",
+    "LLCEstimate",
+    "LLCSettings",
     "LabelInformation",
     "LabelPoint",
     "LabelTable",
+    "LocalLearningCoefficient",
     "PlanePoint",
     "Quantization",
+    "Retraining",
     "SoftInformation",
     "Trajectory",
     "calibrate_temperature",
     "critical_amount",
+    "fold_norms",
     "label_information",
     "load_language_model",
     "load_parameters",

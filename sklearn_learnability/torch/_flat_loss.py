@@ -1,0 +1,125 @@
+"""The loss of several chains at once, each position one row of a matrix."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from sklearn_learnability.torch._data_rows import Batch
+from sklearn_learnability.torch._empirical_loss import EmpiricalLoss, Parameters
+
+# Above this, a loop over the chains is as fast as one vectorised call (benchmarks/llc.py).
+MOST_PARAMETERS_VECTORISED = 20_000
+
+
+class FlatLoss:
+    """Losses and gradients at positions (n_chains, d).
+
+    Parameters
+    ----------
+    surface : EmpiricalLoss
+        The loss as a function of named parameters.
+
+    Attributes
+    ----------
+    start : Tensor of shape (d,)
+        w*: the coordinates that vary.
+    vectorised : bool
+        Whether all chains go through the model in one call; otherwise one after the other.
+    """
+
+    def __init__(self, surface: EmpiricalLoss) -> None:
+        self.surface = surface
+        self.shapes = {name: value.shape for name, value in surface.start.items()}
+        self.dtypes = {name: value.dtype for name, value in surface.start.items()}
+        self.sizes = [value.numel() for value in surface.start.values()]
+        dtype = torch.promote_types(next(iter(self.dtypes.values())), torch.float32)
+        self.everything = flatten(surface.start).to(dtype)
+        self.free: Tensor | None = None
+        if surface.masks:
+            masks = {
+                name: surface.masks.get(name, torch.ones_like(value, dtype=torch.bool))
+                for name, value in surface.start.items()
+            }
+            self.free = flatten(masks).nonzero().squeeze(1)
+        self.start = self.everything if self.free is None else self.everything[self.free]
+        self.vectorised = self.start.numel() <= MOST_PARAMETERS_VECTORISED
+        self._whole: Batch = None
+        self._of_all_chains = vmap(surface, in_dims=(0, None))
+
+    def values_and_gradients(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the losses (n_chains,) in float64 and their gradients (n_chains, d)."""
+        if not self.vectorised or len(positions) == 1:
+            pairs = [self._value_and_gradient(position, batch) for position in positions]
+            return torch.stack([v for v, _ in pairs]).double(), torch.stack([g for _, g in pairs])
+        leaf = positions.detach().requires_grad_()
+        with sdpa_kernel(SDPBackend.MATH):  # the fused kernels know no vectorised form
+            values = self._of_all_chains(self.unflatten(leaf), batch)
+        (gradients,) = torch.autograd.grad(values.sum(), leaf)
+        return values.detach().double(), gradients
+
+    @torch.no_grad()
+    def value(self, position: Tensor, batch: Batch) -> Tensor:
+        """Return the loss at one position."""
+        return self._loss(position, batch).double()
+
+    def curvature(self, position: Tensor, batch: Batch, n_steps: int = 6) -> tuple[float, Tensor]:
+        """Return the top curvature of the loss and its direction, by power iteration.
+
+        Products with the Hessian are central differences of gradients, which any model has,
+        second derivatives or not.
+        """
+        _, direction = self.values_and_gradients(position[None], batch)
+        if not direction.any():
+            generator = torch.Generator(position.device).manual_seed(0)
+            direction = torch.empty_like(direction).normal_(generator=generator)
+        step = 1e-3 * max(1.0, float(position.norm()) ** 0.5)
+        size = 0.0
+        for _ in range(n_steps):
+            direction = direction / direction.norm()
+            ends = torch.cat([position + step * direction, position - step * direction])
+            _, gradients = self.values_and_gradients(ends, batch)
+            product = (gradients[:1] - gradients[1:]) / (2 * step)
+            size = float(product.norm())
+            if size == 0.0 or not torch.isfinite(product).all():
+                break
+            direction = product
+        return size, direction[0] / direction[0].norm()
+
+    def unflatten(self, positions: Tensor) -> Parameters:
+        """Return named parameters of one position (d,), or stacked ones of many (n, d)."""
+        if self.free is not None:
+            everything = self.everything.expand(*positions.shape[:-1], -1)
+            positions = everything.index_copy(-1, self.free, positions)
+        parts = positions.split(self.sizes, dim=-1)
+        return {
+            name: part.reshape(*positions.shape[:-1], *shape).to(self.dtypes[name])
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
+
+    def batches(self, rows: Tensor, batch_size: int) -> Iterator[tuple[Batch, int]]:
+        """Return batches of the rows, and how many rows each has."""
+        for part in rows.split(batch_size):
+            yield self.surface.batch(part), len(part)
+
+    def everything_at_once(self) -> Batch:
+        """Return all rows as one batch, kept for the next time."""
+        if self._whole is None:
+            self._whole = self.surface.batch(torch.arange(self.surface.rows.n))
+        return self._whole
+
+    def _loss(self, position: Tensor, batch: Batch) -> Tensor:
+        return self.surface(self.unflatten(position), batch)
+
+    def _value_and_gradient(self, position: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        leaf = position.detach().requires_grad_()
+        value = self._loss(leaf, batch)
+        (gradient,) = torch.autograd.grad(value, leaf)
+        return value.detach(), gradient
+
+
+def flatten(parameters: Parameters) -> Tensor:
+    """Return all values in one row."""
+    return torch.cat([value.flatten() for value in parameters.values()])

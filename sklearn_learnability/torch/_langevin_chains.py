@@ -1,0 +1,190 @@
+"""Langevin chains on batches, and the estimate of the local learning coefficient from them."""
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from sklearn_learnability.exceptions import SamplingError
+from sklearn_learnability.torch._chain_store import ChainStore
+from sklearn_learnability.torch._empirical_loss import EmpiricalLoss
+from sklearn_learnability.torch._flat_loss import FlatLoss
+from sklearn_learnability.torch._langevin_settings import (
+    NOISE_TOLERANCE,
+    ChainSettings,
+    Neighbourhood,
+    choose,
+    first_settings,
+    local_limit,
+    look_around,
+    mean_gradient,
+    noise_share,
+)
+from sklearn_learnability.torch._llc_estimate import LLCEstimate
+from sklearn_learnability.torch._llc_flags import estimate_from_chains
+from sklearn_learnability.torch._samplers import SAMPLERS, GibbsPosterior, LangevinState
+
+
+def langevin_estimate(
+    surface: EmpiricalLoss,
+    *,
+    sampler: str,
+    n_chains: int,
+    n_draws: int | str,
+    temperature: float | str,
+    localization: float | str,
+    step_size: float | str,
+    batch_size: int | None,
+    seed: int,
+    chance_loss: float,
+    progress: bool,
+    store: str | os.PathLike[str] | None,
+) -> LLCEstimate:
+    """Return the estimate from Langevin chains started at w*.
+
+    The parameters are those of :class:`LocalLearningCoefficient`.
+    """
+    flat = FlatLoss(surface)
+    given = {"temperature": temperature, "localization": localization, "step_size": step_size}
+    settings = first_settings(flat, sampler, n_chains, n_draws, batch_size, given)
+    saved = ChainStore(store, flat, settings, given, seed)
+    automatic = frozenset(name for name, value in given.items() if isinstance(value, str))
+    prepared = saved.read_prepared()
+    if prepared is None:
+        prepared = prepare(flat, settings, automatic, chance_loss, seed)
+        saved.write_prepared(*prepared)
+    settings, around = prepared
+    trace = run_chains(flat, settings, around, seed, progress, saved)
+    return estimate_from_chains(trace, settings, around, surface, chance_loss)
+
+
+def prepare(
+    flat: FlatLoss,
+    settings: ChainSettings,
+    automatic: frozenset[str],
+    chance_loss: float,
+    seed: int,
+) -> tuple[ChainSettings, Neighbourhood]:
+    """Return the settings and what is known of w*, before the chains."""
+    generator = torch.Generator().manual_seed(seed)
+    around = look_around(flat, settings.batch_size, generator)
+    limit = local_limit(around.initial_loss, chance_loss)
+    settings = choose(flat, settings, around, limit, automatic, generator)
+    if settings.sampler != "leimkuhler-matthews" or settings.batch_size >= flat.surface.rows.n:
+        return settings, around
+    return pair_gradients(flat, settings, around, limit, generator)
+
+
+def pair_gradients(
+    flat: FlatLoss,
+    settings: ChainSettings,
+    around: Neighbourhood,
+    limit: float,
+    generator: torch.Generator,
+) -> tuple[ChainSettings, Neighbourhood]:
+    """Pair gradients with those at w* where their noise would show, which needs g(w*) well."""
+    share = noise_share(settings, around)
+    if share <= NOISE_TOLERANCE * limit:
+        return settings.because(f"noise of gradients adds at most {share:.2g} nats"), around
+    n = flat.surface.rows.n
+    most = settings.n_steps * settings.batch_size
+    if around.n_seen < min(n, most):
+        rows = torch.randperm(n, generator=generator)[:most]
+        loss, gradient, *_ = mean_gradient(flat, rows, settings.batch_size)
+        squared = float(gradient.square().sum())
+        if len(rows) < n:
+            squared = max(squared - around.noise * settings.batch_size / len(rows), 0.0)
+        around = replace(
+            around,
+            initial_loss=loss,
+            gradient=gradient,
+            squared_gradient=squared,
+            n_seen=len(rows),
+        )
+    told = f"gradients paired with those at w*: their noise would add up to {share:.2g} nats"
+    return settings.because(told, paired_gradients=True), around
+
+
+def run_chains(
+    flat: FlatLoss,
+    settings: ChainSettings,
+    around: Neighbourhood,
+    seed: int,
+    progress: bool,
+    saved: ChainStore,
+) -> NDArray[np.float64]:
+    """Return the excess loss of every chain at every step, NaN from where a chain stopped."""
+    sampler = SAMPLERS[settings.sampler]
+    device = flat.start.device
+    posterior = GibbsPosterior(settings.temperature, settings.localization, flat.start)
+    seeds = np.random.SeedSequence(seed).generate_state(settings.n_steps + 1, np.uint64)
+    trace = np.full((settings.n_chains, settings.n_steps), np.nan)
+    state, done = saved.read_chains(trace)
+    if state is None:
+        positions = flat.start.repeat(settings.n_chains, 1)
+        state = sampler.init(positions, seeded(seeds[-1], device))
+    lost = np.isnan(trace[:, max(done - 1, 0)]) & (done > 0)
+    bar = tqdm(total=settings.n_steps, initial=done, disable=not progress, desc="chains")
+    try:
+        while done < settings.n_steps:
+            rows = seeded(seeds[done])
+            excess, gradients = evaluate(flat, state.position, settings, around, rows)
+            lost |= ~np.isfinite(excess)
+            trace[:, done] = np.where(lost, np.nan, excess)
+            if lost.all():
+                raise SamplingError(
+                    f"Expected a finite loss along the chains, got none finite at step {done} in "
+                    f"any of {settings.n_chains}. Lower step_size={settings.step_size:.3g}."
+                )
+            noise = rows if device.type == "cpu" else seeded(seeds[done], device)
+            state, _ = sampler.step(state, gradients, posterior, settings.step_size, noise)
+            state = hold(state, lost, flat.start)
+            done += 1
+            bar.update()
+            saved.write_chains(state, trace, done)
+    finally:
+        bar.close()
+        saved.write_chains(state, trace, done, now=True)
+    return trace
+
+
+def evaluate(
+    flat: FlatLoss,
+    positions: Tensor,
+    settings: ChainSettings,
+    around: Neighbourhood,
+    generator: torch.Generator,
+) -> tuple[NDArray[np.float64], Tensor]:
+    """Return the loss above that at w* on the same batch, and the gradients."""
+    n = flat.surface.rows.n
+    if settings.batch_size >= n:
+        values, gradients = flat.values_and_gradients(positions, flat.everything_at_once())
+        return (values - around.initial_loss).cpu().numpy(), gradients
+    batch = flat.surface.batch(torch.randint(n, (settings.batch_size,), generator=generator))
+    if not settings.paired_gradients:
+        values, gradients = flat.values_and_gradients(positions, batch)
+        return (values - flat.value(flat.start, batch)).cpu().numpy(), gradients
+    values, gradients = flat.values_and_gradients(torch.cat([positions, flat.start[None]]), batch)
+    excess = (values[:-1] - values[-1]).cpu().numpy()
+    return excess, gradients[:-1].sub_(gradients[-1] - around.gradient)
+
+
+def hold(state: LangevinState, lost: NDArray[np.bool_], start: Tensor) -> LangevinState:
+    """Return the state with chains that stopped back at w*, where nothing is infinite."""
+    if not lost.any():
+        return state
+    gone = torch.from_numpy(lost).to(start.device)[:, None]
+    memory = state.memory
+    return LangevinState(
+        torch.where(gone, start, state.position),
+        torch.where(gone, torch.zeros_like(memory), memory) if memory.numel() else memory,
+    )
+
+
+def seeded(seed: np.uint64, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a generator."""
+    return torch.Generator(device).manual_seed(int(seed))

@@ -1,0 +1,209 @@
+"""The local learning coefficient of a model around its parameters."""
+
+import math
+import os
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from torch import nn
+
+from sklearn_learnability.torch._chance_loss import loss_by_chance
+from sklearn_learnability.torch._empirical_loss import (
+    EmpiricalLoss,
+    Loss,
+    Selection,
+    held_still,
+)
+from sklearn_learnability.torch._langevin_chains import langevin_estimate
+from sklearn_learnability.torch._llc_estimate import LLCEstimate
+from sklearn_learnability.torch._samplers import SAMPLERS
+
+# The Metropolis-adjusted sampler takes all rows at every step.
+MOST_PARAMETERS_EXACT, MOST_WORK_EXACT = 100_000, 20_000_000  # coordinates; coordinates x rows
+
+
+class LocalLearningCoefficient(BaseEstimator):
+    r"""Estimate the local learning coefficient of a model around its parameters.
+
+    .. math::
+
+       \hat\lambda = n\beta \, (E[L_n(w)] - L_n(w^*)), \qquad
+       p(w) \propto \exp(-n\beta L_n(w) - \tfrac{\gamma}{2} \lVert w - w^* \rVert^2)
+
+    with :math:`L_n` the mean loss in nats. It is half the number of parameters for a regular model
+    at its minimum, and less the more directions leave the loss as it is: lower is simpler. What is
+    left on "auto" is chosen from the curvature, the noise of the gradients and a pilot chain, and
+    the reasons are told. The model is left exactly as it was.
+
+    Parameters
+    ----------
+    loss : Module or callable
+        A criterion of outputs and targets such as `torch.nn.CrossEntropyLoss()`, for batches of
+        inputs and targets, or a function of the model and the batch that returns the mean loss or
+        the loss of every row, such as :func:`next_token_loss`.
+    sampler : {"auto", "hamiltonian", "leimkuhler-matthews", "sgld", "rmsprop-sgld"}, default="auto"
+        "hamiltonian" takes all rows at every step and is exact; "auto" takes it for small models on
+        small data in memory, and otherwise "leimkuhler-matthews", on batches. The other two are for
+        comparison with published values.
+    n_chains : int, default=4
+        Number of chains.
+    n_draws : int or "auto", default="auto"
+        Draws kept of each chain; as many again as 40 % of all are discarded before.
+    temperature : float or "auto", default="auto"
+        Inverse temperature :math:`n\beta`.
+    localization : float or "auto", default="auto"
+        Pull :math:`\gamma` towards :math:`w^*`.
+    step_size : float or "auto", default="auto"
+        Step size.
+    batch_size : int, default=None
+        Rows to a gradient. None takes that of the data loader, or one that suits the model's size.
+    parameters : sequence of str, or dict of str to Tensor, default=None
+        What may vary: names of parameters or modules, or boolean masks by parameter name. None
+        takes every floating parameter that requires a gradient.
+    random_state : int, RandomState or None, default=None
+        Seed of batches and noise.
+    device : torch.device or str, default=None
+        Where to compute; by default where the model is.
+    progress : bool, default=True
+        Whether to show a progress bar.
+
+    References
+    ----------
+    .. [1] Lau, E., Furman, Z., Wang, G., Murfet, D., & Wei, S. (2023). The local learning
+       coefficient: a singularity-aware complexity measure. arXiv:2308.12108.
+    .. [2] Leimkuhler, B., & Matthews, C. (2013). Rational construction of stochastic numerical
+       methods for molecular sampling. Applied Mathematics Research eXpress, 2013(1), 34-56.
+       https://doi.org/10.1093/amrx/abs010
+
+    Examples
+    --------
+    A linear regression at its minimum has half as many as it has parameters.
+
+    >>> import torch
+    >>> from sklearn_learnability.torch import LocalLearningCoefficient
+    >>> _ = torch.manual_seed(0)
+    >>> X = torch.randn(500, 4)
+    >>> y = X @ torch.ones(4, 1) + torch.randn(500, 1)
+    >>> model = torch.nn.Linear(4, 1, bias=False)
+    >>> model.weight.data = torch.linalg.lstsq(X, y).solution.T
+    >>> def half_squared_error(model, batch):
+    ...     return (model(batch[0]) - batch[1]).square().mean() / 2
+    >>> llc = LocalLearningCoefficient(
+    ...     half_squared_error, sampler="leimkuhler-matthews", random_state=0, progress=False
+    ... )
+    >>> print(f"{llc.estimate(model, (X, y)).value:.1f}")
+    2.0
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        *,
+        sampler: str = "auto",
+        n_chains: int = 4,
+        n_draws: int | str = "auto",
+        temperature: float | str = "auto",
+        localization: float | str = "auto",
+        step_size: float | str = "auto",
+        batch_size: int | None = None,
+        parameters: Selection | None = None,
+        random_state: Any = None,
+        device: Any = None,
+        progress: bool = True,
+    ) -> None:
+        self.loss = loss
+        self.sampler = sampler
+        self.n_chains = n_chains
+        self.n_draws = n_draws
+        self.temperature = temperature
+        self.localization = localization
+        self.step_size = step_size
+        self.batch_size = batch_size
+        self.parameters = parameters
+        self.random_state = random_state
+        self.device = device
+        self.progress = progress
+
+    def estimate(
+        self,
+        model: nn.Module,
+        data: Any,
+        *,
+        chance_loss: float | None = None,
+        store: str | os.PathLike[str] | None = None,
+    ) -> LLCEstimate:
+        """Estimate the coefficient of a model on data.
+
+        Parameters
+        ----------
+        model : Module
+            The model, its parameters at w*.
+        data : Tensor, sequence or dict of tensors or arrays, Dataset, or DataLoader
+            Rows of known number, in batches as `loss` takes them.
+        chance_loss : float, default=None
+            Loss of a prediction that ignores its input. None takes the entropy of the targets for a
+            cross-entropy, that of the tokens for :func:`next_token_loss`, the targets' variance for
+            `torch.nn.MSELoss()`, and NaN otherwise.
+        store : path-like, default=None
+            A file to keep the chains in. A run that was killed goes on from it.
+
+        Returns
+        -------
+        LLCEstimate
+            The value, its standard error, and what is needed to judge it.
+
+        Raises
+        ------
+        ValueError
+            If a setting is out of range, no parameter may vary, the loss is not a mean over rows,
+            is not finite at w* or is random, or `store` holds something else.
+        TypeError
+            If the data is of unknown length.
+        SamplingError
+            If every chain met a loss that is not finite.
+        """
+        check_settings(self)
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        with held_still(model):
+            surface = EmpiricalLoss(
+                model, self.loss, data, parameters=self.parameters, device=self.device
+            )
+            chance = loss_by_chance(self.loss, surface.rows) if chance_loss is None else chance_loss
+            return langevin_estimate(
+                surface,
+                sampler=sampler_for(surface) if self.sampler == "auto" else self.sampler,
+                n_chains=self.n_chains,
+                n_draws=self.n_draws,
+                temperature=self.temperature,
+                localization=self.localization,
+                step_size=self.step_size,
+                batch_size=self.batch_size,
+                seed=seed,
+                chance_loss=float(chance),
+                progress=self.progress,
+                store=store,
+            )
+
+
+def sampler_for(surface: EmpiricalLoss) -> str:
+    """Return the exact sampler where it is affordable, otherwise the one on batches."""
+    return "leimkuhler-matthews"
+
+
+def check_settings(estimator: LocalLearningCoefficient) -> None:
+    """Raise where a setting is out of range."""
+    if estimator.sampler not in (names := ("auto", "hamiltonian", *SAMPLERS)):
+        raise ValueError(f"Expected sampler to be one of {names}, got {estimator.sampler!r}.")
+    for name in ("n_chains", "n_draws", "batch_size"):
+        value = getattr(estimator, name)
+        automatic = value is None if name == "batch_size" else value == "auto"
+        if not automatic and not (isinstance(value, Integral) and int(value) >= 1):
+            raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+    for name in ("temperature", "localization", "step_size"):
+        value = getattr(estimator, name)
+        positive = isinstance(value, Real) and 0 < float(value) < math.inf
+        if not positive and not (isinstance(value, str) and value == "auto"):
+            raise ValueError(f'Expected {name} to be a positive number or "auto", got {value!r}.')
