@@ -1,0 +1,147 @@
+"""Folding of normalisation weights: same outputs, fewer parameters, and what is left alone."""
+
+import pytest
+import torch
+from torch import nn
+
+from sklearn_learnability.torch import fold_norms
+
+TOKENS = torch.randint(0, 50, (2, 9), generator=torch.Generator().manual_seed(0))
+
+
+def randomized(model):
+    """Give every vector random values, so that folding it wrongly shows."""
+    generator = torch.Generator().manual_seed(1)
+    for p in model.parameters():
+        if p.ndim == 1:
+            p.data = 0.5 + torch.rand(p.shape, generator=generator)
+    return model
+
+
+def outputs(model, inputs=TOKENS):
+    with torch.no_grad():
+        found = model(inputs)
+    return getattr(found, "logits", found)
+
+
+def transformer(kind, **settings):
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    if kind == "llama":
+        config = transformers.LlamaConfig(
+            vocab_size=50,
+            hidden_size=16,
+            intermediate_size=24,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            **settings,
+        )
+        return randomized(transformers.LlamaForCausalLM(config).eval())
+    if kind == "neox":
+        config = transformers.GPTNeoXConfig(
+            vocab_size=50,
+            hidden_size=16,
+            intermediate_size=24,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            **settings,
+        )
+        return randomized(transformers.GPTNeoXForCausalLM(config).eval())
+    config = transformers.GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=4, **settings)
+    return randomized(transformers.GPT2LMHeadModel(config).eval())
+
+
+@pytest.mark.parametrize(("kind", "n_norms"), [("llama", 5), ("gpt2", 5), ("neox", 5)])
+def test_same_outputs_of_transformers(kind, n_norms):
+    model = transformer(kind, tie_word_embeddings=False)
+    before, n_before = outputs(model), sum(p.numel() for p in model.parameters())
+    found = fold_norms(model, TOKENS)
+    assert len(found.folded) == n_norms
+    assert found.left == {}
+    torch.testing.assert_close(outputs(model), before, rtol=1e-4, atol=1e-5)
+    n_vectors = 1 if kind == "llama" else 2
+    kept = 0 if kind == "llama" else 16  # the last bias: the output layer has none to take it
+    assert sum(p.numel() for p in model.parameters()) == n_before - n_norms * n_vectors * 16 + kept
+    norms = [m for name, m in model.named_modules() if name in found.folded]
+    assert all(bool((norm.weight == 1).all()) for norm in norms)
+    assert not any("norm.weight" in name for name, _ in model.named_parameters())
+
+
+def test_names_of_what_reads_a_norm():
+    found = fold_norms(transformer("llama", tie_word_embeddings=False), TOKENS)
+    layer = "model.layers.1"
+    assert found.folded[f"{layer}.input_layernorm"] == tuple(
+        f"{layer}.self_attn.{part}_proj" for part in "qkv"
+    )
+    assert found.folded[f"{layer}.post_attention_layernorm"] == tuple(
+        f"{layer}.mlp.{part}_proj" for part in ("gate", "up")
+    )
+    assert found.folded["model.norm"] == ("lm_head",)
+
+
+@pytest.mark.parametrize(("kind", "last"), [("llama", "model.norm"), ("gpt2", "transformer.ln_f")])
+def test_a_tied_matrix_is_left(kind, last):
+    model = transformer(kind, tie_word_embeddings=True)
+    before = outputs(model)
+    found = fold_norms(model, TOKENS)
+    assert found.left == {last: "the matrix of lm_head is used elsewhere"}
+    assert len(found.folded) == 4
+    torch.testing.assert_close(outputs(model), before, rtol=1e-4, atol=1e-5)
+    assert model.lm_head.weight is model.get_input_embeddings().weight
+
+
+class Residual(nn.Module):
+    """The normalised input is also added to the output."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.LayerNorm(4)
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        x = self.norm(x)
+        return x + self.linear(x)
+
+
+def test_a_norm_read_by_more_than_linear_layers_is_left_exactly():
+    model = randomized(Residual())
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert fold_norms(model, x).left == {"norm": "more than linear layers read it"}
+    assert [name for name, _ in model.named_parameters()] == list(before)
+    assert all(torch.equal(v, before[name]) for name, v in model.state_dict().items())
+
+
+def test_a_layer_that_reads_two_norms_is_left():
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.LayerNorm(4), nn.RMSNorm(4)
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.linear(self.first(x)) + self.linear(self.second(x))
+
+    found = fold_norms(randomized(Shared()), torch.ones(5, 4))
+    assert set(found.left) == {"first", "second"}
+
+
+def test_zero_weights():
+    """A weight of 0 can be folded; a bias beside it cannot be kept without a layer to take it."""
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    for bias in (True, False):
+        model = randomized(nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 3, bias=bias)))
+        model[0].weight.data[1] = 0
+        before = outputs(model, x)
+        found = fold_norms(model, x)
+        assert found.left == ({} if bias else {"0": "its bias can be moved nowhere"})
+        torch.testing.assert_close(outputs(model, x), before)
+
+
+def test_keywords_tuples_and_modes():
+    model = transformer("llama", tie_word_embeddings=False).train()
+    fold_norms(model, {"input_ids": TOKENS})
+    assert model.training
+    assert all(not m._forward_hooks and not m._forward_pre_hooks for m in model.modules())
+    assert fold_norms(nn.Sequential(nn.RMSNorm(4), nn.Linear(4, 2)), (torch.ones(2, 4),)).folded
