@@ -1,5 +1,6 @@
 """Pictures of results: arrays in, matplotlib axes out, nothing computed."""
 
+from sklearn_learnability.displays._compression_curve import CompressionCurveDisplay
 from sklearn_learnability.displays._description_length import DescriptionLengthDisplay
 from sklearn_learnability.displays._efficiency import EfficiencyDisplay
 from sklearn_learnability.displays._information_plane import InformationPlaneDisplay
@@ -8,6 +9,7 @@ from sklearn_learnability.displays._learnability import LearnabilityDisplay
 from sklearn_learnability.displays._segments import SegmentDisplay
 
 __all__ = [
+    "CompressionCurveDisplay",
     "DescriptionLengthDisplay",
     "EfficiencyDisplay",
     "InformationPlaneDisplay",
