@@ -1,0 +1,67 @@
+"""What values at several temperatures say about the learning coefficient at an infinite one."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Extrapolation(NamedTuple):
+    """Extrapolations of t E[K] to infinite t.
+
+    `slope` is its derivative by log t, `multiplicity_corrected` the limit for multiplicity 2,
+    `line_limit` the limit at t = 0 of a line in t, and `bracket` the lowest and highest limit.
+    """
+
+    slope: float
+    slope_error: float
+    multiplicity_corrected: float
+    line_limit: float
+    line_error: float
+    bracket: tuple[float, float]
+
+
+def extrapolate(temperatures: Floats, values: Floats, errors: Floats) -> Extrapolation:
+    """Extrapolate values at falling temperatures t, the first of them the one asked for.
+
+    With multiplicity m, t E[K] = lambda - (m - 1)/(log t + c) has the derivative
+    (m - 1)/(log t + c)^2 by log t, so that lambda = t E[K] + sqrt((m - 1) slope): m = 1 and m = 2
+    bound the bracket, and a power law lambda - b t^-a where three temperatures show one. All are
+    widened by two standard errors.
+    """
+    value, error = float(values[0]), float(errors[0])
+    if len(values) == 1:
+        nan = float("nan")
+        return Extrapolation(nan, nan, nan, nan, nan, (value - 2 * error, value + 2 * error))
+    span = math.log(temperatures[0] / temperatures[-1])
+    slope = float(values[0] - values[-1]) / span
+    slope_error = math.hypot(error, errors[-1]) / span
+    corrected = value + math.sqrt(max(slope, 0.0))
+    steepest = value + math.sqrt(max(slope + slope_error, 0.0))
+    power = power_law_limit(values, errors)
+    ratio = temperatures[0] / temperatures[1]
+    return Extrapolation(
+        slope=slope,
+        slope_error=slope_error,
+        multiplicity_corrected=corrected,
+        line_limit=float(ratio * values[1] - values[0]) / (ratio - 1),
+        line_error=math.hypot(ratio * errors[1], errors[0]) / (ratio - 1),
+        bracket=(min(value, power) - 2 * error, max(steepest, power) + 2 * error),
+    )
+
+
+def power_law_limit(values: Floats, errors: Floats) -> float:
+    """Return the limit of a power law through three values at a fixed ratio of temperatures.
+
+    Returns the first value where they do not rise clearly, or not ever slower.
+    """
+    value = float(values[0])
+    if len(values) < 3 or values[0] - values[2] < 2 * math.hypot(errors[0], errors[2]):
+        return value
+    late, early = float(values[0] - values[1]), float(values[1] - values[2])
+    if early <= 0 or late <= 0 or late >= 0.9 * early:
+        return value
+    return value + late * late / (early - late)
