@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from sklearn_learnability.torch._flat_loss import FlatLoss
-from sklearn_learnability.torch._langevin_settings import ChainSettings, Neighbourhood
+from sklearn_learnability.torch._langevin_settings import ChainSettings
+from sklearn_learnability.torch._neighbourhood import Neighbourhood
 from sklearn_learnability.torch._samplers import LangevinState
 
 SECONDS_BETWEEN_WRITES = 20.0

@@ -1,7 +1,5 @@
 """The loss of several chains at once, each position one row of a matrix."""
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 from torch.func import vmap
@@ -75,7 +73,7 @@ class FlatLoss:
         if not direction.any():
             generator = torch.Generator(position.device).manual_seed(0)
             direction = torch.empty_like(direction).normal_(generator=generator)
-        step = 1e-3 * max(1.0, float(position.norm()) ** 0.5)
+        step = self.difference_step(position)
         size = 0.0
         for _ in range(n_steps):
             direction = direction / direction.norm()
@@ -99,10 +97,9 @@ class FlatLoss:
             for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
 
-    def batches(self, rows: Tensor, batch_size: int) -> Iterator[tuple[Batch, int]]:
-        """Return batches of the rows, and how many rows each has."""
-        for part in rows.split(batch_size):
-            yield self.surface.batch(part), len(part)
+    def difference_step(self, position: Tensor) -> float:
+        """Return the length of a step over which gradients are compared."""
+        return 1e-3 * max(1.0, float(position.norm()) ** 0.5)
 
     def everything_at_once(self) -> Batch:
         """Return all rows as one batch, kept for the next time."""

@@ -1,7 +1,6 @@
 """Langevin chains on batches, and the estimate of the local learning coefficient from them."""
 
 import os
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,18 +13,16 @@ from sklearn_learnability.torch._chain_store import ChainStore
 from sklearn_learnability.torch._empirical_loss import EmpiricalLoss
 from sklearn_learnability.torch._flat_loss import FlatLoss
 from sklearn_learnability.torch._langevin_settings import (
-    NOISE_TOLERANCE,
     ChainSettings,
-    Neighbourhood,
     choose,
+    excess_and_gradients,
     first_settings,
     local_limit,
-    look_around,
-    mean_gradient,
-    noise_share,
+    rows_probed,
 )
 from sklearn_learnability.torch._llc_estimate import LLCEstimate
 from sklearn_learnability.torch._llc_flags import estimate_from_chains
+from sklearn_learnability.torch._neighbourhood import Neighbourhood, look_around
 from sklearn_learnability.torch._samplers import SAMPLERS, GibbsPosterior, LangevinState
 
 
@@ -71,42 +68,9 @@ def prepare(
 ) -> tuple[ChainSettings, Neighbourhood]:
     """Return the settings and what is known of w*, before the chains."""
     generator = torch.Generator().manual_seed(seed)
-    around = look_around(flat, settings.batch_size, generator)
+    around = look_around(flat, settings.batch_size, rows_probed(settings), generator)
     limit = local_limit(around.initial_loss, chance_loss)
-    settings = choose(flat, settings, around, limit, automatic, generator)
-    if settings.sampler != "leimkuhler-matthews" or settings.batch_size >= flat.surface.rows.n:
-        return settings, around
-    return pair_gradients(flat, settings, around, limit, generator)
-
-
-def pair_gradients(
-    flat: FlatLoss,
-    settings: ChainSettings,
-    around: Neighbourhood,
-    limit: float,
-    generator: torch.Generator,
-) -> tuple[ChainSettings, Neighbourhood]:
-    """Pair gradients with those at w* where their noise would show, which needs g(w*) well."""
-    share = noise_share(settings, around)
-    if share <= NOISE_TOLERANCE * limit:
-        return settings.because(f"noise of gradients adds at most {share:.2g} nats"), around
-    n = flat.surface.rows.n
-    most = settings.n_steps * settings.batch_size
-    if around.n_seen < min(n, most):
-        rows = torch.randperm(n, generator=generator)[:most]
-        loss, gradient, *_ = mean_gradient(flat, rows, settings.batch_size)
-        squared = float(gradient.square().sum())
-        if len(rows) < n:
-            squared = max(squared - around.noise * settings.batch_size / len(rows), 0.0)
-        around = replace(
-            around,
-            initial_loss=loss,
-            gradient=gradient,
-            squared_gradient=squared,
-            n_seen=len(rows),
-        )
-    told = f"gradients paired with those at w*: their noise would add up to {share:.2g} nats"
-    return settings.because(told, paired_gradients=True), around
+    return choose(flat, settings, around, limit, automatic, generator)
 
 
 def run_chains(
@@ -132,7 +96,8 @@ def run_chains(
     try:
         while done < settings.n_steps:
             rows = seeded(seeds[done])
-            excess, gradients = evaluate(flat, state.position, settings, around, rows)
+            values, gradients = excess_and_gradients(flat, state.position, settings, around, rows)
+            excess = values.cpu().numpy()
             lost |= ~np.isfinite(excess)
             trace[:, done] = np.where(lost, np.nan, excess)
             if lost.all():
@@ -150,27 +115,6 @@ def run_chains(
         bar.close()
         saved.write_chains(state, trace, done, now=True)
     return trace
-
-
-def evaluate(
-    flat: FlatLoss,
-    positions: Tensor,
-    settings: ChainSettings,
-    around: Neighbourhood,
-    generator: torch.Generator,
-) -> tuple[NDArray[np.float64], Tensor]:
-    """Return the loss above that at w* on the same batch, and the gradients."""
-    n = flat.surface.rows.n
-    if settings.batch_size >= n:
-        values, gradients = flat.values_and_gradients(positions, flat.everything_at_once())
-        return (values - around.initial_loss).cpu().numpy(), gradients
-    batch = flat.surface.batch(torch.randint(n, (settings.batch_size,), generator=generator))
-    if not settings.paired_gradients:
-        values, gradients = flat.values_and_gradients(positions, batch)
-        return (values - flat.value(flat.start, batch)).cpu().numpy(), gradients
-    values, gradients = flat.values_and_gradients(torch.cat([positions, flat.start[None]]), batch)
-    excess = (values[:-1] - values[-1]).cpu().numpy()
-    return excess, gradients[:-1].sub_(gradients[-1] - around.gradient)
 
 
 def hold(state: LangevinState, lost: NDArray[np.bool_], start: Tensor) -> LangevinState:

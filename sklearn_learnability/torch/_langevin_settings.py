@@ -3,110 +3,23 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from sklearn_learnability.torch._flat_loss import FlatLoss
-from sklearn_learnability.torch._samplers import SAMPLERS, GibbsPosterior
+from sklearn_learnability.torch._neighbourhood import Neighbourhood, look_closer
+from sklearn_learnability.torch._samplers import SAMPLERS, STABILISER, GibbsPosterior
 
 RESOLUTION = 0.5  # step size x (n beta h_max + gamma)
 SHARE_DISCARDED = 0.4
 MIXING_TIMES = 10  # of the slowest direction, that a chain lasts
 NATS_FROM_MINIMUM, SHARE_OF_CHANCE = 0.1, 0.1  # where a chain is local
-NOISE_TOLERANCE = 0.03  # of the excess loss, from the noise of gradients
-PILOT_ROUNDS, FIRST_BATCHES = 8, 16
-
-
-@dataclass(frozen=True)
-class Neighbourhood:
-    """What is known of the loss around w* before any chain.
-
-    Attributes
-    ----------
-    initial_loss : float
-        L(w*) of the rows that were looked at.
-    gradient : Tensor of shape (d,)
-        Their mean gradient.
-    squared_gradient : float
-        Squared norm of the gradient of all rows, without the noise of having seen some.
-    noise : float
-        Trace of the variance of a batch's gradient.
-    curvature_along_noise : float
-        v' H v / v' v of that noise v.
-    curvature : float
-        Top curvature h_max.
-    curvature_along_gradient : float
-        g' H g / g' g.
-    n_seen : int
-        Rows that were looked at.
-    """
-
-    initial_loss: float
-    gradient: Tensor
-    squared_gradient: float
-    noise: float
-    curvature_along_noise: float
-    curvature: float
-    curvature_along_gradient: float
-    n_seen: int
-
-
-def look_around(flat: FlatLoss, batch_size: int, generator: torch.Generator) -> Neighbourhood:
-    """Return the loss, gradient and curvature at w*, from some batches."""
-    n = flat.surface.rows.n
-    order = torch.randperm(n, generator=generator)
-    seen = order[: FIRST_BATCHES * batch_size]
-    loss, gradient, noise, n_batches = mean_gradient(flat, seen, batch_size)
-    squared = float(gradient.square().sum())
-    if len(seen) < n:
-        squared = max(squared - noise / n_batches, 0.0)
-    probe = flat.surface.batch(order[: 2 * batch_size])
-    curvature, _ = flat.curvature(flat.start, probe)
-    one, other = (
-        flat.values_and_gradients(flat.start[None], flat.surface.batch(rows))[1][0]
-        for rows in (order[:batch_size], order[-batch_size:])
-    )
-    return Neighbourhood(
-        initial_loss=loss,
-        gradient=gradient,
-        squared_gradient=squared,
-        noise=noise,
-        curvature_along_noise=curvature_along(flat, one - other, probe),
-        curvature=curvature,
-        curvature_along_gradient=curvature_along(flat, gradient, probe),
-        n_seen=len(seen),
-    )
-
-
-def mean_gradient(
-    flat: FlatLoss, rows: Tensor, batch_size: int
-) -> tuple[float, Tensor, float, int]:
-    """Return the mean loss and gradient at w*, the noise of a batch's, and the batches seen."""
-    total = torch.zeros_like(flat.start, dtype=torch.float64)
-    loss = squares = 0.0
-    n_batches = 0
-    for batch, size in flat.batches(rows, batch_size):
-        values, gradients = flat.values_and_gradients(flat.start[None], batch)
-        share = size / len(rows)
-        loss += share * float(values[0])
-        total.add_(gradients[0], alpha=share)
-        squares += share * float(gradients[0].double().square().sum())
-        n_batches += 1
-    noise = max(squares - float(total.square().sum()), 0.0)
-    noise *= n_batches / max(n_batches - 1, 1)
-    return loss, total.to(flat.start.dtype), noise, n_batches
-
-
-def curvature_along(flat: FlatLoss, direction: Tensor, batch: object) -> float:
-    """Return the curvature of the loss along a direction, by differences of gradients."""
-    norm = float(direction.norm())
-    if norm == 0.0:
-        return 0.0
-    unit, step = direction / norm, 1e-3 * max(1.0, float(flat.start.norm()) ** 0.5)
-    ends = torch.stack([flat.start + step * unit, flat.start - step * unit])
-    _, gradients = flat.values_and_gradients(ends, batch)
-    return float(((gradients[0] - gradients[1]) @ unit) / (2 * step))
+LARGEST_SHARE_OF_ROWS = 0.3  # n beta / n, above which a singular model looks regular
+NOISE_TOLERANCE = 0.05  # of the excess loss, from the noise of gradients
+SMALLEST_SLOWDOWN = 0.2  # of the step, for the sake of that noise
+PILOT_ROUNDS, PILOT_BATCHES = 8, 8
 
 
 @dataclass(frozen=True)
@@ -125,6 +38,8 @@ class ChainSettings:
         Rows to a gradient.
     paired_gradients : bool
         Whether gradients are g_B(w) - g_B(w*) + g(w*).
+    resolution : float
+        Automatic step size x (n beta h_max + gamma).
     reasons : tuple of str
         Why the automatic ones were chosen.
     """
@@ -138,6 +53,7 @@ class ChainSettings:
     n_discarded: int
     batch_size: int
     paired_gradients: bool = False
+    resolution: float = RESOLUTION
     reasons: tuple[str, ...] = ()
 
     @property
@@ -145,9 +61,9 @@ class ChainSettings:
         """Draws discarded and kept."""
         return self.n_discarded + self.n_draws
 
-    def because(self, reason: str, **changes: object) -> "ChainSettings":
+    def because(self, reason: str, **changes: Any) -> "ChainSettings":
         """Return other settings and why."""
-        return replace(self, **changes, reasons=(*self.reasons, reason))  # type: ignore[arg-type]
+        return replace(self, **changes, reasons=(*self.reasons, reason))
 
 
 def first_settings(
@@ -161,7 +77,7 @@ def first_settings(
     """Return the settings as they were given, zero in place of automatic ones."""
     rows = flat.surface.rows
     draws = automatic_draws(flat.surface.dim) if isinstance(n_draws, str) else n_draws
-    size = batch_size or rows.batch_size or automatic_batch_size(rows.n, flat.surface.dim)
+    size = batch_size or rows.batch_size or automatic_batch_size(flat.surface.dim)
     known = {name: 0.0 if isinstance(value, str) else float(value) for name, value in given.items()}
     return ChainSettings(
         sampler=sampler,
@@ -170,7 +86,7 @@ def first_settings(
         step_size=known["step_size"],
         n_chains=n_chains,
         n_draws=draws,
-        n_discarded=discarded(draws),
+        n_discarded=math.ceil(draws * SHARE_DISCARDED / (1 - SHARE_DISCARDED)),
         batch_size=min(size, rows.n),
     )
 
@@ -180,14 +96,14 @@ def automatic_draws(dim: int) -> int:
     return round((1 - SHARE_DISCARDED) * min(max(4e7 / dim, 200.0), 4000.0))
 
 
-def automatic_batch_size(n: int, dim: int) -> int:
+def automatic_batch_size(dim: int) -> int:
     """Return rows to a gradient: many where they are cheap."""
-    return min(n, round(min(max(1e7 / dim, 16.0), 256.0)))
+    return round(min(max(1e7 / dim, 16.0), 256.0))
 
 
-def discarded(n_draws: int) -> int:
-    """Return the draws to discard before those kept: 40 % of all."""
-    return math.ceil(n_draws * SHARE_DISCARDED / (1 - SHARE_DISCARDED))
+def rows_probed(settings: ChainSettings) -> int:
+    """Return how many rows to take the curvature of: many where chains are long."""
+    return settings.batch_size * max(2, settings.n_steps // 100)
 
 
 def local_limit(initial_loss: float, chance_loss: float) -> float:
@@ -198,15 +114,9 @@ def local_limit(initial_loss: float, chance_loss: float) -> float:
     return NATS_FROM_MINIMUM
 
 
-def largest_ratio(n_steps: int) -> float:
+def largest_ratio(settings: ChainSettings) -> float:
     """Return the largest n beta h_max / gamma at which chains of this length mix."""
-    return max(RESOLUTION * n_steps / (2 * MIXING_TIMES) - 1, 1.0)
-
-
-def step_for(sampler: str, temperature: float, localization: float, curvature: float) -> float:
-    """Return the step size for a curvature."""
-    step = RESOLUTION / (temperature * curvature + localization)
-    return step / 10 if sampler == "rmsprop-sgld" else step  # its scale is at most 1 / delta
+    return max(settings.resolution * settings.n_steps / (2 * MIXING_TIMES) - 1, 1.0)
 
 
 def choose(
@@ -216,67 +126,84 @@ def choose(
     limit: float,
     automatic: frozenset[str],
     generator: torch.Generator,
-) -> ChainSettings:
+) -> tuple[ChainSettings, Neighbourhood]:
     """Return settings with the automatic ones of temperature, localization and step chosen.
 
     The temperature starts at n / log n, the localization where the slowest direction mixes within
     the chain. A pilot chain then says whether the excess loss is local; while it is not, the
-    localization and, where the loss rose, the temperature are raised.
+    localization and, where the loss rose, the temperature are raised. Gradients are paired with
+    those at w* where their noise would show.
     """
-    if not automatic:
-        return settings
     n = flat.surface.rows.n
     curvature = around.curvature
     if "temperature" in automatic:
         value = n / math.log(n) if n > 2 else float(n)
         settings = settings.because(f"n beta = n / log n = {value:.4g}", temperature=value)
     settings = settle(settings, curvature, automatic)
+    settings, around = pair_gradients(flat, settings, around, limit, generator)
+    if not automatic:
+        return settings, around
     for _ in range(PILOT_ROUNDS):
         excess, end = pilot(flat, settings, around, generator)
-        if math.isfinite(excess) and (abs(excess) <= limit or not free_to_move(excess, automatic)):
+        rise = abs(excess - gradient_bias(settings, around) / settings.temperature)
+        if math.isfinite(rise) and "step_size" in automatic:
+            slower = slow_down(flat, settings, around, end, rise, generator)
+            if slower is not settings:
+                settings = settle(slower, curvature, automatic)
+                continue
+        if abs(excess) <= limit or not can_be_more_local(settings, excess, n, automatic):
             break
         settings = more_local(settings, excess, limit, n, automatic)
         settings = settle(settings, curvature, automatic)
-    if "step_size" in automatic and torch.isfinite(end).all():
-        rows = torch.randint(n, (min(n, 2 * settings.batch_size),), generator=generator)
-        there, _ = flat.curvature(end, flat.surface.batch(rows))
+    if not math.isfinite(rise):
+        return settings, around
+    if "step_size" in automatic:
+        there = curvature_at(flat, end, rows_probed(settings), generator)
         if there > 1.2 * curvature:
+            settings = settings.because(f"the pilot ended where the top curvature is {there:.4g}")
             settings = settle(settings, there, automatic)
-            settings = settings.because(f"top curvature {there:.4g} where the pilot chain ended")
-    return settings
-
-
-def free_to_move(excess: float, automatic: frozenset[str]) -> bool:
-    """Return whether what would make a chain more local is automatic."""
-    return "localization" in automatic or ("temperature" in automatic and excess > 0)
+    return pair_gradients(flat, settings, around, rise, generator)
 
 
 def settle(settings: ChainSettings, curvature: float, automatic: frozenset[str]) -> ChainSettings:
     """Return settings whose localization lets the chain mix and whose step suits the curvature."""
     if "localization" in automatic:
-        lowest = settings.temperature * curvature / largest_ratio(settings.n_steps)
-        if settings.localization < max(lowest, 1.0):
+        lowest = max(settings.temperature * curvature / largest_ratio(settings), 1.0)
+        if settings.localization < lowest:
             settings = settings.because(
-                f"gamma = {max(lowest, 1.0):.4g}, at which the slowest direction mixes "
+                f"gamma = {lowest:.4g}, at which the slowest direction mixes "
                 f"{MIXING_TIMES} times in {settings.n_steps} steps",
-                localization=max(lowest, 1.0),
+                localization=lowest,
             )
     if "step_size" in automatic:
-        step = step_for(settings.sampler, settings.temperature, settings.localization, curvature)
-        settings = settings.because(
-            f"step = {step:.4g} from top curvature {curvature:.4g}", step_size=step
-        )
+        stiffest = settings.temperature * curvature + settings.localization
+        # the preconditioner scales a step by up to 1 / delta
+        scale = STABILISER if settings.sampler == "rmsprop-sgld" else 1.0
+        step = scale * settings.resolution / stiffest
+        reason = f"step = {step:.4g} from top curvature {curvature:.4g}"
+        settings = settings.because(reason, step_size=step)
     return settings
+
+
+def can_be_more_local(
+    settings: ChainSettings, excess: float, n: int, automatic: frozenset[str]
+) -> bool:
+    """Return whether a setting that would hold the chain closer to w* is automatic."""
+    if "localization" in automatic:
+        return True
+    below = settings.temperature < LARGEST_SHARE_OF_ROWS * n
+    return "temperature" in automatic and not excess < 0 and below
 
 
 def more_local(
     settings: ChainSettings, excess: float, limit: float, n: int, automatic: frozenset[str]
 ) -> ChainSettings:
     """Return settings that hold the chain closer to w*."""
-    factor = min(1.5 * abs(excess) / limit, 10.0) if math.isfinite(excess) else 10.0
-    told = f"excess loss {excess:.3g} of a pilot chain is above {limit:.3g}"
-    if "temperature" in automatic and not excess < 0 and settings.temperature < n:
-        temperature = min(settings.temperature * factor, float(n))
+    factor = min(max(1.5 * abs(excess) / limit, 2.0), 10.0) if math.isfinite(excess) else 10.0
+    told = f"excess loss {excess:.3g} of a pilot chain, expected at most {limit:.3g}"
+    highest = max(LARGEST_SHARE_OF_ROWS * n, settings.temperature)
+    if "temperature" in automatic and not excess < 0:
+        temperature = min(settings.temperature * factor, highest)
         settings = settings.because(f"n beta = {temperature:.4g}: {told}", temperature=temperature)
     if "localization" in automatic:
         gamma = settings.localization * factor
@@ -284,32 +211,104 @@ def more_local(
     return settings
 
 
+def pair_gradients(
+    flat: FlatLoss,
+    settings: ChainSettings,
+    around: Neighbourhood,
+    rise: float,
+    generator: torch.Generator,
+) -> tuple[ChainSettings, Neighbourhood]:
+    """Pair gradients with those at w* if their noise would show in a rise of the loss.
+
+    That needs the gradient at w* of many rows: of all, or of as many as a chain sees.
+    """
+    n = flat.surface.rows.n
+    share = noise_share(settings, around, around.noise)
+    whole = settings.batch_size >= n or settings.sampler != "leimkuhler-matthews"
+    if whole or settings.paired_gradients or share <= NOISE_TOLERANCE * rise:
+        return settings, around
+    most = min(n, settings.n_steps * settings.batch_size)
+    if around.n_seen < most:
+        rows = torch.randperm(n, generator=generator)[:most]
+        around = look_closer(flat, around, rows, settings.batch_size)
+    told = f"gradients are paired with those at w*: their noise would add up to {share:.2g} nats"
+    return settings.because(told, paired_gradients=True), around
+
+
+def slow_down(
+    flat: FlatLoss,
+    settings: ChainSettings,
+    around: Neighbourhood,
+    position: Tensor,
+    rise: float,
+    generator: torch.Generator,
+) -> ChainSettings:
+    """Return settings with a smaller step, once, if the noise of paired gradients would show."""
+    if not settings.paired_gradients or settings.resolution < RESOLUTION:
+        return settings
+    n, ends = flat.surface.rows.n, torch.stack([position, flat.start])
+    differences = []
+    for _ in range(PILOT_BATCHES):
+        rows = torch.randint(n, (settings.batch_size,), generator=generator)
+        _, gradients = flat.values_and_gradients(ends, flat.surface.batch(rows))
+        differences.append(gradients[0] - gradients[1])
+    noise = float(torch.stack(differences).double().var(dim=0).sum())
+    share = noise_share(settings, around, noise)
+    if share <= NOISE_TOLERANCE * rise:
+        return settings
+    factor = max(NOISE_TOLERANCE * rise / share, SMALLEST_SLOWDOWN)
+    told = f"step x {factor:.2g}: the noise of paired gradients would add up to {share:.2g} nats"
+    return settings.because(told, resolution=RESOLUTION * factor)
+
+
 def pilot(
     flat: FlatLoss, settings: ChainSettings, around: Neighbourhood, generator: torch.Generator
 ) -> tuple[float, Tensor]:
     """Return the excess loss at the end of a short chain, and where it ended."""
-    n_steps = max(settings.n_steps // 5, 20)
     sampler = SAMPLERS[settings.sampler]
     posterior = GibbsPosterior(settings.temperature, settings.localization, flat.start)
     noise = torch.Generator(flat.start.device).manual_seed(generator.initial_seed())
     state = sampler.init(flat.start[None].clone(), noise)
-    trace = []
-    for _ in range(n_steps):
-        rows = torch.randint(flat.surface.rows.n, (settings.batch_size,), generator=generator)
-        pair = torch.cat([state.position, flat.start[None]])
-        values, gradients = flat.values_and_gradients(pair, flat.surface.batch(rows))
-        trace.append(float(values[0] - values[1]))
+    trace: list[float] = []
+    for _ in range(max(settings.n_steps // 5, 20)):
+        excess, gradients = excess_and_gradients(flat, state.position, settings, around, generator)
+        trace.append(float(excess[0]))
         if not math.isfinite(trace[-1]):
             return float("nan"), state.position[0]
-        gradient = gradients[:1]
-        if settings.sampler == "leimkuhler-matthews":
-            gradient = gradient - gradients[1:] + around.gradient
-        state, _ = sampler.step(state, gradient, posterior, settings.step_size, noise)
-    late = trace[n_steps // 2 :]
+        state, _ = sampler.step(state, gradients, posterior, settings.step_size, noise)
+    late = trace[len(trace) // 2 :]
     return sum(late) / len(late), state.position[0]
 
 
-def noise_share(settings: ChainSettings, around: Neighbourhood) -> float:
+def excess_and_gradients(
+    flat: FlatLoss,
+    positions: Tensor,
+    settings: ChainSettings,
+    around: Neighbourhood,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Return the loss above that at w* on the same batch, and the gradients."""
+    n = flat.surface.rows.n
+    if settings.batch_size >= n:
+        values, gradients = flat.values_and_gradients(positions, flat.everything_at_once())
+        return values - around.initial_loss, gradients
+    batch = flat.surface.batch(torch.randint(n, (settings.batch_size,), generator=generator))
+    if not settings.paired_gradients:
+        values, gradients = flat.values_and_gradients(positions, batch)
+        return values - flat.value(flat.start, batch), gradients
+    values, gradients = flat.values_and_gradients(torch.cat([positions, flat.start[None]]), batch)
+    return values[:-1] - values[-1], gradients[:-1].sub_(gradients[-1] - around.gradient)
+
+
+def curvature_at(
+    flat: FlatLoss, position: Tensor, n_rows: int, generator: torch.Generator
+) -> float:
+    """Return the top curvature at a position."""
+    rows = torch.randperm(flat.surface.rows.n, generator=generator)[:n_rows]
+    return flat.curvature(position, flat.surface.batch(rows))[0]
+
+
+def noise_share(settings: ChainSettings, around: Neighbourhood, noise: float) -> float:
     """Return the most that the noise of gradients adds to the excess loss, in nats.
 
     A step e adds e^2 (n beta)^2 C / 4 to a variance that decays by e A a step, with
@@ -320,4 +319,18 @@ def noise_share(settings: ChainSettings, around: Neighbourhood) -> float:
     decay = settings.temperature * curvature + settings.localization
     if decay == 0.0:
         return 0.0
-    return settings.step_size * settings.temperature**2 * curvature * around.noise / (8 * decay)
+    return settings.step_size * settings.temperature**2 * curvature * noise / (8 * decay)
+
+
+def gradient_bias(settings: ChainSettings, around: Neighbourhood) -> float:
+    """Return what a slope at w* adds to the value, to second order along the gradient.
+
+    The chain's mean lies n beta g / A from w*, A = n beta h + gamma with h the curvature along g:
+    -(n beta)^2 |g|^2 / A (1 - n beta h / (2 A)).
+    """
+    t = settings.temperature
+    stiffness = t * max(around.curvature_along_gradient, 0.0)
+    total = stiffness + settings.localization
+    if total == 0.0:
+        return 0.0
+    return -(t**2) * around.squared_gradient / total * (1 - stiffness / (2 * total))

@@ -25,12 +25,14 @@ from sklearn_learnability.torch._chain_diagnostics import (
 )
 from sklearn_learnability.torch._empirical_loss import EmpiricalLoss
 from sklearn_learnability.torch._langevin_settings import (
+    NOISE_TOLERANCE,
     ChainSettings,
-    Neighbourhood,
+    gradient_bias,
     local_limit,
     noise_share,
 )
 from sklearn_learnability.torch._llc_estimate import LLCEstimate, LLCSettings
+from sklearn_learnability.torch._neighbourhood import Neighbourhood
 
 LARGEST_DRIFT, LARGEST_R_HAT, LARGEST_ERROR, LARGEST_BIAS = 0.05, 1.1, 0.1, 0.05
 Flags = list[tuple[str, type[LearnabilityWarning]]]
@@ -135,8 +137,9 @@ def flags_of_neighbourhood(
             "a scaled trace of the Hessian. Compare it only with values of the same settings."
         )
         flags.append((text, NotLocalWarning))
-    share = 0.0 if settings.paired_gradients else noise_share(settings, around)
-    if settings.batch_size < found.n_samples and share > LARGEST_BIAS * abs(found.excess_loss):
+    noisy = settings.batch_size < found.n_samples and not settings.paired_gradients
+    share = noise_share(settings, around, around.noise) if noisy else 0.0
+    if share > 2 * NOISE_TOLERANCE * abs(found.excess_loss - bias / settings.temperature):
         text = (
             f"The noise of gradients adds up to {share:.3g} to an excess loss of "
             f"{found.excess_loss:.3g}. Lower step_size or temperature, or raise batch_size."
@@ -145,22 +148,8 @@ def flags_of_neighbourhood(
     return flags
 
 
-def gradient_bias(settings: ChainSettings, around: Neighbourhood) -> float:
-    """Return what a slope at w* adds to the value, to second order along the gradient.
-
-    The chain's mean lies n beta g / A from w*, A = n beta h + gamma with h the curvature along g:
-    -(n beta)^2 |g|^2 / A (1 - n beta h / (2 A)).
-    """
-    t = settings.temperature
-    stiffness = t * max(around.curvature_along_gradient, 0.0)
-    total = stiffness + settings.localization
-    if total == 0.0:
-        return 0.0
-    return -(t**2) * around.squared_gradient / total * (1 - stiffness / (2 * total))
-
-
 def public_settings(settings: ChainSettings) -> LLCSettings:
     """Return what a user is told of the settings."""
     shown = asdict(settings)
-    del shown["paired_gradients"]
+    del shown["paired_gradients"], shown["resolution"]
     return LLCSettings(**shown | {"reasons": settings.reasons})
