@@ -1,6 +1,13 @@
 """What needs torch; never imported by the tabular core at module level."""
 
 from sklearn_learnability.torch._checkpoints import load_language_model, load_parameters
+from sklearn_learnability.torch._complexity_against_compressibility import (
+    complexity_against_compressibility,
+)
+from sklearn_learnability.torch._complexity_results import (
+    CheckpointComplexity,
+    ComplexityAgainstCompressibility,
+)
 from sklearn_learnability.torch._compression import CompressedLoss, CompressionScheme
 from sklearn_learnability.torch._compression_curve import CompressionCurve, CriticalAmount
 from sklearn_learnability.torch._critical_amount import critical_amount
@@ -19,6 +26,7 @@ from sklearn_learnability.torch._label_information import (
     LabelPoint,
     label_information,
 )
+from sklearn_learnability.torch._llc_checkpoints import LLCTrajectory
 from sklearn_learnability.torch._llc_estimate import LLCEstimate, LLCSettings
 from sklearn_learnability.torch._local_learning_coefficient import LocalLearningCoefficient
 from sklearn_learnability.torch._ngrams import LabelTable, ngram_labels
@@ -26,6 +34,7 @@ from sklearn_learnability.torch._plane_results import InformationPlane, PlanePoi
 from sklearn_learnability.torch._preference_information import preference_information
 from sklearn_learnability.torch._quantization import Quantization
 from sklearn_learnability.torch._retraining import Retraining
+from sklearn_learnability.torch._self_divergence import self_divergence_loss
 from sklearn_learnability.torch._soft_entropy import soft_entropy
 from sklearn_learnability.torch._soft_information import SoftInformation
 from sklearn_learnability.torch._soft_mutual_information import soft_mutual_information
@@ -33,6 +42,8 @@ from sklearn_learnability.torch._temperature import calibrate_temperature
 from sklearn_learnability.torch._trajectory import Trajectory, measure_checkpoints
 
 __all__ = [
+    "CheckpointComplexity",
+    "ComplexityAgainstCompressibility",
     "CompressedLoss",
     "CompressionCurve",
     "CompressionScheme",
@@ -46,6 +57,7 @@ __all__ = [
     "InformationProfile",
     "LLCEstimate",
     "LLCSettings",
+    "LLCTrajectory",
     "LabelInformation",
     "LabelPoint",
     "LabelTable",
@@ -56,6 +68,7 @@ __all__ = [
     "SoftInformation",
     "Trajectory",
     "calibrate_temperature",
+    "complexity_against_compressibility",
     "critical_amount",
     "fold_norms",
     "label_information",
@@ -66,6 +79,7 @@ __all__ = [
     "next_token_loss",
     "ngram_labels",
     "preference_information",
+    "self_divergence_loss",
     "soft_entropy",
     "soft_mutual_information",
 ]

@@ -34,16 +34,14 @@ class ChainStore:
         self,
         path: str | os.PathLike[str] | None,
         flat: FlatLoss,
-        settings: ChainSettings,
-        given: Mapping[str, Any],
-        seed: int,
+        request: Mapping[str, Any],
     ) -> None:
         self.path = None if path is None else Path(path)
         self.content: dict[str, Any] = {}
         self.written = time.monotonic()
         if self.path is None:
             return
-        self.key = fingerprint(flat, settings, given, seed)
+        self.key = fingerprint(flat, request)
         if self.path.exists():
             self.content = torch.load(self.path, weights_only=True)
             if self.content.pop("key", None) != self.key:
@@ -97,13 +95,12 @@ class ChainStore:
         self.written = time.monotonic()
 
 
-def fingerprint(
-    flat: FlatLoss, settings: ChainSettings, given: Mapping[str, Any], seed: int
-) -> str:
+def fingerprint(flat: FlatLoss, request: Mapping[str, Any]) -> str:
     """Return a digest of what chains depend on."""
     rows = flat.surface.rows
     first = flat.value(flat.start, flat.surface.batch(torch.arange(min(rows.n, 8))))
-    told = [asdict(settings), dict(given), seed, rows.n, flat.surface.dim, float(first)]
+    asked = {name: value for name, value in request.items() if name not in ("progress", "store")}
+    told = [asked, rows.n, rows.batch_size, flat.surface.dim, float(first)]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     digest.update(flat.start.detach().cpu().numpy().tobytes())
     return digest.hexdigest()

@@ -1,6 +1,7 @@
 """Langevin chains on batches, and the estimate of the local learning coefficient from them."""
 
 import os
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -26,73 +27,82 @@ from sklearn_learnability.torch._neighbourhood import Neighbourhood, look_around
 from sklearn_learnability.torch._samplers import SAMPLERS, GibbsPosterior, LangevinState
 
 
-def langevin_estimate(
-    surface: EmpiricalLoss,
-    *,
-    sampler: str,
-    n_chains: int,
-    n_draws: int | str,
-    temperature: float | str,
-    localization: float | str,
-    step_size: float | str,
-    batch_size: int | None,
-    seed: int,
-    chance_loss: float,
-    progress: bool,
-    store: str | os.PathLike[str] | None,
-) -> LLCEstimate:
-    """Return the estimate from Langevin chains started at w*.
+@dataclass(frozen=True)
+class LangevinRequest:
+    """What a user asked of the chains; parameters of :class:`LocalLearningCoefficient`."""
 
-    The parameters are those of :class:`LocalLearningCoefficient`.
-    """
+    sampler: str
+    n_chains: int
+    n_draws: int | str
+    temperature: float | str
+    localization: float | str
+    step_size: float | str
+    batch_size: int | None
+    seed: int
+    chance_loss: float
+    progress: bool
+    store: str | os.PathLike[str] | None
+
+    @property
+    def automatic(self) -> frozenset[str]:
+        """Names of the settings that are left to us."""
+        names = ("temperature", "localization", "step_size")
+        return frozenset(name for name in names if isinstance(getattr(self, name), str))
+
+
+def langevin_estimate(surface: EmpiricalLoss, request: LangevinRequest) -> LLCEstimate:
+    """Return the estimate from Langevin chains started at w*."""
     flat = FlatLoss(surface)
-    given = {"temperature": temperature, "localization": localization, "step_size": step_size}
-    settings = first_settings(flat, sampler, n_chains, n_draws, batch_size, given)
-    saved = ChainStore(store, flat, settings, given, seed)
-    automatic = frozenset(name for name, value in given.items() if isinstance(value, str))
-    prepared = saved.read_prepared()
-    if prepared is None:
-        prepared = prepare(flat, settings, automatic, chance_loss, seed)
-        saved.write_prepared(*prepared)
-    settings, around = prepared
-    trace = run_chains(flat, settings, around, seed, progress, saved)
-    return estimate_from_chains(trace, settings, around, surface, chance_loss)
+    saved = ChainStore(request.store, flat, asdict(request))
+    settings, around = prepare(flat, request, saved)
+    trace = run_chains(flat, settings, around, request, saved)
+    return estimate_from_chains(trace, settings, around, surface, request.chance_loss)
+
+
+def langevin_settings(surface: EmpiricalLoss, request: LangevinRequest) -> ChainSettings:
+    """Return the settings that the chains would run with."""
+    flat = FlatLoss(surface)
+    return prepare(flat, request, ChainStore(request.store, flat, asdict(request)))[0]
 
 
 def prepare(
-    flat: FlatLoss,
-    settings: ChainSettings,
-    automatic: frozenset[str],
-    chance_loss: float,
-    seed: int,
+    flat: FlatLoss, request: LangevinRequest, saved: ChainStore
 ) -> tuple[ChainSettings, Neighbourhood]:
     """Return the settings and what is known of w*, before the chains."""
-    generator = torch.Generator().manual_seed(seed)
+    stored = saved.read_prepared()
+    if stored is not None:
+        return stored
+    generator = torch.Generator().manual_seed(request.seed)
+    given = {name: getattr(request, name) for name in ("temperature", "localization", "step_size")}
+    settings = first_settings(
+        flat, request.sampler, request.n_chains, request.n_draws, request.batch_size, given
+    )
     around = look_around(flat, settings.batch_size, rows_probed(settings), generator)
-    limit = local_limit(around.initial_loss, chance_loss)
-    return choose(flat, settings, around, limit, automatic, generator)
+    limit = local_limit(around.initial_loss, request.chance_loss)
+    settings, around = choose(flat, settings, around, limit, request.automatic, generator)
+    saved.write_prepared(settings, around)
+    return settings, around
 
 
 def run_chains(
     flat: FlatLoss,
     settings: ChainSettings,
     around: Neighbourhood,
-    seed: int,
-    progress: bool,
+    request: LangevinRequest,
     saved: ChainStore,
 ) -> NDArray[np.float64]:
     """Return the excess loss of every chain at every step, NaN from where a chain stopped."""
     sampler = SAMPLERS[settings.sampler]
     device = flat.start.device
     posterior = GibbsPosterior(settings.temperature, settings.localization, flat.start)
-    seeds = np.random.SeedSequence(seed).generate_state(settings.n_steps + 1, np.uint64)
+    seeds = np.random.SeedSequence(request.seed).generate_state(settings.n_steps + 1, np.uint64)
     trace = np.full((settings.n_chains, settings.n_steps), np.nan)
     state, done = saved.read_chains(trace)
     if state is None:
         positions = flat.start.repeat(settings.n_chains, 1)
         state = sampler.init(positions, seeded(seeds[-1], device))
     lost = np.isnan(trace[:, max(done - 1, 0)]) & (done > 0)
-    bar = tqdm(total=settings.n_steps, initial=done, disable=not progress, desc="chains")
+    bar = tqdm(total=settings.n_steps, initial=done, disable=not request.progress, desc="chains")
     try:
         while done < settings.n_steps:
             rows = seeded(seeds[done])

@@ -1,12 +1,29 @@
 """What an estimate of the local learning coefficient comes with."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+NUMBERS = (
+    "value",
+    "standard_error",
+    "standard_error_between",
+    "standard_error_within",
+    "multiplicity_corrected",
+    "r_hat",
+    "effective_sample_size",
+    "half_chain_drift",
+    "acceptance",
+    "initial_loss",
+    "excess_loss",
+    "chance_loss",
+    "gradient_norm",
+    "n_samples",
+    "dim",
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +95,8 @@ class LLCEstimate:
     flags : tuple of str
         Why the value should not be trusted; empty if nothing speaks against it.
     loss_trace : ndarray of shape (n_chains, n_draws)
-        Excess loss of the draws kept.
+        Excess loss of the draws kept. `arviz.from_dict({"posterior": {"excess_loss": loss_trace}})`
+        takes it as it is.
     by_temperature : DataFrame
         Value and its standard error at every temperature that was sampled.
     """
@@ -109,3 +127,34 @@ class LLCEstimate:
     def trusted(self) -> bool:
         """Whether nothing speaks against the value."""
         return not self.flags
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table of one row: the numbers, the settings, and whether to trust them."""
+        row = {name: getattr(self, name) for name in NUMBERS}
+        row |= {"lower": self.bracket[0], "upper": self.bracket[1]}
+        settings = asdict(self.settings)
+        del settings["reasons"]
+        return pd.DataFrame([row | settings | {"trusted": self.trusted}])
+
+    def summary(self) -> str:
+        """Return the estimate in words: value, chains, neighbourhood, settings, and doubts."""
+        s = self.settings
+        lines = [
+            f"local learning coefficient  {self.value:.4g} ± {self.standard_error:.2g} "
+            f"(standard error), of {self.dim} parameters",
+            f"bracket                     {self.bracket[0]:.4g} to {self.bracket[1]:.4g}",
+            f"chains                      {s.n_chains} x {s.n_draws} draws of {s.sampler}, "
+            f"{s.n_discarded} discarded before",
+            f"convergence                 R-hat {self.r_hat:.3f}, {self.effective_sample_size:.0f} "
+            f"effective draws, halves differ by {self.half_chain_drift:.1%}"
+            + ("" if np.isnan(self.acceptance) else f", acceptance {self.acceptance:.2f}"),
+            f"loss                        {self.initial_loss:.4g} at w*, {self.excess_loss:+.3g} "
+            f"along the chains, {self.chance_loss:.4g} by chance",
+            f"gradient at w*              norm {self.gradient_norm:.3g}",
+            f"settings                    n beta {s.temperature:.4g}, gamma {s.localization:.4g}, "
+            f"step {s.step_size:.3g}, {s.batch_size} of {self.n_samples} rows a step",
+            *(f"  because                   {reason}" for reason in s.reasons),
+            "trusted                     " + ("yes" if self.trusted else "no"),
+            *(f"  {flag}" for flag in self.flags),
+        ]
+        return "\n".join(lines)

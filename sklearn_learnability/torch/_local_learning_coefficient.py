@@ -2,14 +2,20 @@
 
 import math
 import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+import torch
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from torch import nn
 
+from sklearn_learnability.exceptions import CheckpointError
 from sklearn_learnability.torch._chance_loss import loss_by_chance
 from sklearn_learnability.torch._empirical_loss import (
     EmpiricalLoss,
@@ -17,10 +23,25 @@ from sklearn_learnability.torch._empirical_loss import (
     Selection,
     held_still,
 )
-from sklearn_learnability.torch._langevin_chains import langevin_estimate
+from sklearn_learnability.torch._exact_chains import exact_estimate
+from sklearn_learnability.torch._langevin_chains import (
+    LangevinRequest,
+    langevin_estimate,
+    langevin_settings,
+)
+from sklearn_learnability.torch._langevin_settings import ChainSettings
+from sklearn_learnability.torch._llc_checkpoints import (
+    LLCTrajectory,
+    file_name,
+    first_middle_last,
+    strongest,
+    whole_checkpoints,
+)
 from sklearn_learnability.torch._llc_estimate import LLCEstimate
 from sklearn_learnability.torch._samplers import SAMPLERS
+from sklearn_learnability.torch._trajectory import name_checkpoints
 
+DEFAULT_CHAINS = 4  # on batches
 # The Metropolis-adjusted sampler takes all rows at every step.
 MOST_PARAMETERS_EXACT, MOST_WORK_EXACT = 100_000, 20_000_000  # coordinates; coordinates x rows
 
@@ -48,8 +69,8 @@ class LocalLearningCoefficient(BaseEstimator):
         "hamiltonian" takes all rows at every step and is exact; "auto" takes it for small models on
         small data in memory, and otherwise "leimkuhler-matthews", on batches. The other two are for
         comparison with published values.
-    n_chains : int, default=4
-        Number of chains.
+    n_chains : int or "auto", default="auto"
+        Number of chains: 4 on batches, otherwise more the fewer parameters there are.
     n_draws : int or "auto", default="auto"
         Draws kept of each chain; as many again as 40 % of all are discarded before.
     temperature : float or "auto", default="auto"
@@ -103,7 +124,7 @@ class LocalLearningCoefficient(BaseEstimator):
         loss: Loss,
         *,
         sampler: str = "auto",
-        n_chains: int = 4,
+        n_chains: int | str = "auto",
         n_draws: int | str = "auto",
         temperature: float | str = "auto",
         localization: float | str = "auto",
@@ -165,32 +186,141 @@ class LocalLearningCoefficient(BaseEstimator):
         SamplingError
             If every chain met a loss that is not finite.
         """
-        check_settings(self)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        with self._posed(model, data, chance_loss, store, seed) as (surface, request):
+            if request.sampler == "hamiltonian":
+                return self._estimate_exactly(surface, request)
+            return langevin_estimate(surface, request)
+
+    def estimate_checkpoints(
+        self,
+        checkpoints: Sequence[Any] | Mapping[str, Any],
+        data: Any,
+        *,
+        load: Callable[[Any], Any] | None = None,
+        chance_loss: float | None = None,
+        store: str | os.PathLike[str] | None = None,
+    ) -> LLCTrajectory:
+        """Estimate the coefficient of several checkpoints at one temperature and localization.
+
+        On batches, what is automatic of the two is chosen for the first, the middle and the last
+        checkpoint, and the strongest is taken for all; the step size suits each. All see the same
+        batches and noise. One that cannot be loaded is skipped with a warning.
+
+        Parameters
+        ----------
+        checkpoints : sequence, or dict of str to object
+            What `load` takes, in the order of training. They are named after their files, or by the
+            keys.
+        data : object
+            As in :meth:`estimate`.
+        load : callable, default=None
+            Takes a checkpoint and returns a model. None loads language models of transformers from
+            the disk (:func:`load_language_model`).
+        chance_loss : float, default=None
+            As in :meth:`estimate`.
+        store : path-like, default=None
+            A folder to keep the chains of each checkpoint in. A killed run goes on from it.
+
+        Returns
+        -------
+        LLCTrajectory
+            The estimates, and what was skipped.
+
+        Raises
+        ------
+        CheckpointError
+            If no checkpoint could be loaded.
+        ValueError
+            If names repeat, or as in :meth:`estimate`.
+        """
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        folder = None if store is None else Path(store)
+        named = name_checkpoints(checkpoints)
+        skipped: dict[str, str] = {}
+        chosen: list[ChainSettings] = []
+        if "auto" in (self.temperature, self.localization):
+            for name, model in whole_checkpoints(first_middle_last(named), load, skipped):
+                path = None if folder is None else folder / f"{file_name(name)}_settings.pt"
+                with self._posed(model, data, chance_loss, path, seed) as (surface, request):
+                    if request.sampler != "hamiltonian":
+                        chosen.append(langevin_settings(surface, request))
+        shared = clone(self).set_params(random_state=seed, **strongest(chosen))
+        found = {}
+        for name, model in whole_checkpoints(named, load, skipped):
+            path = None if folder is None else folder / f"{file_name(name)}.pt"
+            found[name] = shared.estimate(model, data, chance_loss=chance_loss, store=path)
+        if not found:
+            raise CheckpointError(
+                f"Expected at least one whole checkpoint, got none of {len(named)}. "
+                f"{next(iter(skipped.values()), '')}".rstrip()
+            )
+        return LLCTrajectory(tuple(found), tuple(found.values()), tuple(skipped.items()))
+
+    @contextmanager
+    def _posed(
+        self,
+        model: nn.Module,
+        data: Any,
+        chance_loss: float | None,
+        store: str | os.PathLike[str] | None,
+        seed: int,
+    ) -> Iterator[tuple[EmpiricalLoss, LangevinRequest]]:
+        """Hold the model still; yield its loss as a function of parameters, and what is asked."""
+        check_settings(self)
         with held_still(model):
-            surface = EmpiricalLoss(
-                model, self.loss, data, parameters=self.parameters, device=self.device
-            )
+            surface = self._surface(model, data)
+            name = sampler_for(surface) if self.sampler == "auto" else self.sampler
+            if name == "hamiltonian":
+                surface = self._surface(model, data, torch.float64)
             chance = loss_by_chance(self.loss, surface.rows) if chance_loss is None else chance_loss
-            return langevin_estimate(
+            yield (
                 surface,
-                sampler=sampler_for(surface) if self.sampler == "auto" else self.sampler,
-                n_chains=self.n_chains,
-                n_draws=self.n_draws,
-                temperature=self.temperature,
-                localization=self.localization,
-                step_size=self.step_size,
-                batch_size=self.batch_size,
-                seed=seed,
-                chance_loss=float(chance),
-                progress=self.progress,
-                store=store,
+                LangevinRequest(
+                    sampler=name,
+                    n_chains=DEFAULT_CHAINS if self.n_chains == "auto" else int(self.n_chains),
+                    n_draws=self.n_draws,
+                    temperature=self.temperature,
+                    localization=self.localization,
+                    step_size=self.step_size,
+                    batch_size=self.batch_size,
+                    seed=seed,
+                    chance_loss=float(chance),
+                    progress=self.progress,
+                    store=store,
+                ),
             )
+
+    def _surface(
+        self, model: nn.Module, data: Any, dtype: torch.dtype | None = None
+    ) -> EmpiricalLoss:
+        """Return the loss as a function of the parameters that may vary."""
+        return EmpiricalLoss(
+            model, self.loss, data, parameters=self.parameters, device=self.device, dtype=dtype
+        )
+
+    def _estimate_exactly(self, surface: EmpiricalLoss, request: LangevinRequest) -> LLCEstimate:
+        """Return the estimate of Hamiltonian chains."""
+        found = exact_estimate(
+            surface,
+            n_chains=self.n_chains,
+            n_draws=self.n_draws,
+            temperature=self.temperature,
+            localization=self.localization,
+            step_size=self.step_size,
+            seed=request.seed,
+            progress=self.progress,
+            store=None if request.store is None else Path(request.store),
+        )
+        return replace(found, chance_loss=request.chance_loss)
 
 
 def sampler_for(surface: EmpiricalLoss) -> str:
     """Return the exact sampler where it is affordable, otherwise the one on batches."""
-    return "leimkuhler-matthews"
+    affordable = surface.dim <= MOST_PARAMETERS_EXACT and (
+        surface.dim * surface.rows.n <= MOST_WORK_EXACT
+    )
+    return "hamiltonian" if affordable and surface.rows.in_memory else "leimkuhler-matthews"
 
 
 def check_settings(estimator: LocalLearningCoefficient) -> None:
@@ -199,7 +329,8 @@ def check_settings(estimator: LocalLearningCoefficient) -> None:
         raise ValueError(f"Expected sampler to be one of {names}, got {estimator.sampler!r}.")
     for name in ("n_chains", "n_draws", "batch_size"):
         value = getattr(estimator, name)
-        automatic = value is None if name == "batch_size" else value == "auto"
+        automatic = value is None if name == "batch_size" else isinstance(value, str)
+        automatic = automatic and value in (None, "auto")
         if not automatic and not (isinstance(value, Integral) and int(value) >= 1):
             raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
     for name in ("temperature", "localization", "step_size"):
