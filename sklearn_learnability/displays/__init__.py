@@ -1,5 +1,8 @@
 """Pictures of results: arrays in, matplotlib axes out, nothing computed."""
 
+from sklearn_learnability.displays._complexity_against_compressibility import (
+    ComplexityAgainstCompressibilityDisplay,
+)
 from sklearn_learnability.displays._compression_curve import CompressionCurveDisplay
 from sklearn_learnability.displays._description_length import DescriptionLengthDisplay
 from sklearn_learnability.displays._efficiency import EfficiencyDisplay
@@ -9,6 +12,7 @@ from sklearn_learnability.displays._learnability import LearnabilityDisplay
 from sklearn_learnability.displays._segments import SegmentDisplay
 
 __all__ = [
+    "ComplexityAgainstCompressibilityDisplay",
     "CompressionCurveDisplay",
     "DescriptionLengthDisplay",
     "EfficiencyDisplay",

@@ -1,0 +1,351 @@
+"""Whether models that are harder to compress are the more complex ones.
+
+    python benchmarks/train_small_lms.py                         # first, 25 CPU-minutes
+    python benchmarks/complexity_and_compressibility.py          # what is not yet measured
+    python benchmarks/complexity_and_compressibility.py --small  # one run, three checkpoints
+
+Two parts. Deep linear networks, whose local learning coefficients are known. Small language models
+of three sizes and three seeds over training, whose coefficients are estimated by several settings,
+all of them listed here and reported. Coefficients and curves are kept in
+output/complexity_and_compressibility as they are done; a killed run continues. Writes
+benchmarks/results/complexity_and_compressibility.json, the points beside it as CSV, and figures.
+"""
+
+import argparse
+import copy
+import json
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from _deep_linear import DIM, deep_linear_network, half_squared_error, whitened_data
+from _small_lm import load_small_lm, pack
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from sklearn_learnability.exceptions import LearnabilityWarning
+from sklearn_learnability.metrics import linear_association, predicted_bits, theoretical_llc
+from sklearn_learnability.torch import (
+    GaussianNoise,
+    LocalLearningCoefficient,
+    Quantization,
+    complexity_against_compressibility,
+    critical_amount,
+    next_token_loss,
+)
+
+ROOT = Path(__file__).parents[1]
+MODELS = ROOT / "output" / "small_lms"
+STORE = ROOT / "output" / "complexity_and_compressibility"
+NAME = "complexity_and_compressibility"
+
+# Deep linear networks
+RANKS, TEACHERS, SAMPLED_TEACHERS = range(1, 11), 8, 2
+DEEP_TOLERANCE = 0.1
+
+# Language models: the first checkpoint, and the last eight of those evenly spaced on a log scale
+SEEDS = (0, 1, 2)
+STEPS = (0, 70, 114, 183, 296, 477, 769, 1240, 2000)
+SAMPLED, COMPRESSED = 2048, 32  # held-out sequences for the coefficient, others for compression
+TOLERANCES = (0.25, 1.0, 0.5)
+START_BELOW, LATE_BELOW = 0.9, 0.65  # shares of the first loss; chosen before measuring
+# Chosen from the chains' own diagnostics at three checkpoints, before any line was fitted: no more
+# than about 0.1 nats above w*, and halves that agree
+LOCAL = {
+    "sampler": "rmsprop-sgld",
+    "temperature": 3000.0,
+    "localization": 1e4,
+    "step_size": 2e-6,
+    "n_chains": 2,
+    "n_draws": 120,
+    "batch_size": 8,
+}
+PAPER = LOCAL | {"temperature": 30.0, "localization": 300.0, "step_size": 1e-3}
+DEEP = {"temperature": 1e5 / np.log(1e5), "localization": 1.0, "random_state": 0, "progress": False}
+SCHEMES = {
+    "one clamp, searched": Quantization(),
+    "a clamp a tensor, searched": Quantization(scope="tensor"),
+    "one clamp, the largest": Quantization(clamp="max"),
+    "relative noise": GaussianNoise(relative=True),
+    "absolute noise": GaussianNoise(relative=False),
+}
+
+
+class SelfKL:
+    """Divergence of a model from the outputs it had at w*, in nats a token; 0 there."""
+
+    batch = None
+
+    def bind(self, model):
+        """Take a model's outputs as the reference."""
+        self.reference, self.batch = copy.deepcopy(model), None
+        return model
+
+    def __call__(self, model, batch):
+        """Return the divergence of every sequence."""
+        if batch is not self.batch:  # the same for every chain
+            with torch.no_grad():
+                self.expected = F.log_softmax(self.reference(batch[:, :-1]), -1)
+            self.batch = batch
+        got = F.log_softmax(model(batch[:, :-1]), -1)
+        return F.kl_div(got, self.expected, reduction="none", log_target=True).sum(-1).mean(1)
+
+    def __str__(self):
+        return "SelfKL"
+
+
+def estimators():
+    """Return every setting of the estimator that is tried, by name."""
+
+    def of(loss=next_token_loss, seed=0, **settings):
+        return LocalLearningCoefficient(
+            loss, **(LOCAL | settings), random_state=seed, progress=False
+        )
+
+    return {
+        "local, self-KL": of(SelfKL()),
+        "local": of(),
+        "as in the paper": of(**PAPER),
+        "local, self-KL, a quarter of the draws": of(SelfKL(), n_draws=30),
+        "local, self-KL, another seed": of(SelfKL(), seed=1),
+    }
+
+
+# What runs, in this order
+STUDIES = (
+    ("60k", "local, self-KL"),
+    ("130k", "local, self-KL"),
+    ("130k", "as in the paper"),
+    ("130k", "local"),
+    ("400k", "local, self-KL"),
+    ("130k", "local, self-KL, a quarter of the draws"),
+    ("60k", "local"),
+    ("130k", "local, self-KL, another seed"),
+    ("400k", "local"),
+)
+
+
+def held_out_sequences(folder, n):
+    """Return the first held-out sequences (n, T + 1)."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    length = json.loads((folder / "config.json").read_text())["context"] + 1
+    texts = json.loads((folder / "held_out.json").read_text())
+    tokens = pack(tokenizer, texts)[: n * length]
+    return torch.from_numpy(tokens).view(n, length)
+
+
+def study(size, name, llc, seeds=SEEDS, steps=STEPS, schemes=SCHEMES, progress=True):
+    """Return the study of one size under one setting of the estimator."""
+    sequences = held_out_sequences(MODELS / f"{size}_{seeds[0]}", SAMPLED + COMPRESSED)
+    paths = {
+        f"{size} seed {seed} step {step}": MODELS
+        / f"{size}_{seed}"
+        / f"step_{step:06d}.safetensors"
+        for seed in seeds
+        for step in steps
+    }
+
+    def load(path):
+        model = load_small_lm(path)
+        return llc.loss.bind(model) if isinstance(llc.loss, SelfKL) else model
+
+    print(f"{size}, {name}", flush=True)
+    return complexity_against_compressibility(
+        paths,
+        sequences[:SAMPLED],
+        llc=llc,
+        loss=next_token_loss,
+        schemes=schemes,
+        tolerances=TOLERANCES,
+        compression_data=sequences[SAMPLED:],
+        groups={path: path.rpartition(" step ")[0] for path in paths},
+        start_below=START_BELOW,
+        load=load,
+        store=STORE,
+        progress=progress,
+    )
+
+
+def language_models(small):
+    """Measure one study after the other; yield the points and lines of all that are done."""
+    points, lines = [], []
+    options = {"seeds": (0,), "steps": (0, 114, 477, 1240, 2000)} if small else {}
+    for size, name in STUDIES[:1] if small else STUDIES:
+        found = study(size, name, estimators()[name], **options)
+        points.append(found.to_frame().assign(parameters=size, estimator=name))
+        for start in (None, START_BELOW, LATE_BELOW):
+            part = replace(found, start_below=start)
+            for of in ("critical", "size"):
+                table = part.fits_to_frame(of=of)
+                lines.append(table.assign(of=of, start=start, parameters=size, estimator=name))
+        draw(found, size, name)
+        yield pd.concat(points, ignore_index=True), pd.concat(lines, ignore_index=True)
+
+
+def by_run(points):
+    """Return the line of every run by itself, at the middle tolerance and the first scheme."""
+    rows = []
+    used = points[(points["left_out"] == "") & (points["tolerance"] == 0.5)]
+    for (estimator, scheme, run), part in used.groupby(["estimator", "scheme", "group"]):
+        if len(part) >= 4:
+            line = linear_association(part["llc"], part["critical"], given=part["loss"])
+            rows.append(
+                {
+                    "estimator": estimator,
+                    "scheme": scheme,
+                    "run": run,
+                    "n_points": line.n_points,
+                    "r_squared": line.r_squared.value,
+                    "loss_alone": line.given_r_squared.value,
+                    "partial_correlation": line.partial_correlation.value,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def chains(points):
+    """Return how well the chains of each setting did, over the checkpoints of a size."""
+    each = points.drop_duplicates(["estimator", "parameters", "checkpoint"])
+    grouped = each.groupby(["estimator", "parameters"], sort=False)
+    drift = grouped["half_chain_drift"]
+    return pd.DataFrame(
+        {
+            "checkpoints": grouped.size(),
+            "median_drift": drift.apply(lambda values: values.abs().median()),
+            "drift_below_2_percent": drift.apply(lambda values: (values.abs() < 0.02).mean()),
+            "largest_excess_loss": grouped["excess_loss"].max(),
+            "lowest_llc": grouped["llc"].min(),
+            "highest_llc": grouped["llc"].max(),
+            "median_relative_error": grouped.apply(
+                lambda part: (part["llc_standard_error"] / part["llc"].abs()).median(),
+                include_groups=False,
+            ),
+            "unflagged": grouped["flags"].apply(lambda flags: (flags == "").mean()),
+        }
+    ).reset_index()
+
+
+def draw(found, size, name):
+    """Save the figures of one study."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    from sklearn_learnability.displays import ComplexityAgainstCompressibilityDisplay
+
+    for scheme in SCHEMES:
+        display = ComplexityAgainstCompressibilityDisplay.from_result(found, scheme=scheme)
+        display.figure_.suptitle(f"{size} parameters, {name}: {scheme}")
+        label = f"{size} {name} {scheme}".replace(",", "").replace(" ", "_")
+        display.figure_.savefig(STORE / f"{label}.png", dpi=90)
+        pyplot.close(display.figure_)
+
+
+def deep_linear(small):
+    """Measure deep linear networks of known coefficient; return their points."""
+    rows = []
+    for rank in tqdm(RANKS, unit="rank"):
+        truth = theoretical_llc.deep_linear_network([DIM] * 3, rank)
+        for teacher in range(2 if small else TEACHERS):
+            network = deep_linear_network(rank, np.random.RandomState([rank, teacher]))
+            data = whitened_data(network)
+            found = critical_amount(
+                network,
+                half_squared_error,
+                data,
+                Quantization(),
+                tolerance=DEEP_TOLERANCE,
+                progress=False,
+            )
+            llc = float("nan")
+            if teacher < (0 if small else SAMPLED_TEACHERS):
+                llc = deep_estimate(network, data, rank, teacher)
+            rows.append(
+                {
+                    "rank": rank,
+                    "teacher": teacher,
+                    "true_llc": truth.value,
+                    "llc": llc,
+                    "critical": found.value,
+                    "bits": found.size,
+                    "predicted_bits": predicted_bits(truth.value, 2 * DIM**2, DEEP_TOLERANCE),
+                    "squared_norm": sum(float(p.square().sum()) for p in network.parameters()),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def deep_estimate(network, data, rank, teacher):
+    """Return the estimated coefficient of a deep linear network, kept once it is done."""
+    path = STORE / f"deep_linear_{rank}_{teacher}.json"
+    if not path.exists():
+        estimate = LocalLearningCoefficient(half_squared_error, **DEEP).estimate(network, data)
+        path.write_text(json.dumps(estimate.value))
+    return json.loads(path.read_text())
+
+
+def deep_lines(points):
+    """Return the lines through the deep linear networks that crossed, intervals over teachers."""
+    lines = {}
+    for name in ("true_llc", "llc"):
+        part = points[points[name].notna() & points["critical"].notna()]
+        for of in ("critical", "bits"):
+            if len(part) > 4:
+                line = linear_association(
+                    part[name], part[of], given=part["squared_norm"], groups=part["teacher"]
+                )
+                lines[f"{of} on {name}"] = line.to_frame().iloc[0].to_dict()
+    return lines
+
+
+def write(results, deep, points, lines, started):
+    """Write what is done."""
+    summary = {
+        "settings": {name: str(llc) for name, llc in estimators().items()},
+        "cpu_seconds_of_this_call": round(time.process_time() - started),
+        "deep_linear": {"points": records(deep), "lines": deep_lines(deep)},
+        "lines": records(lines),
+        "by_run": records(by_run(points)),
+        "chains": records(chains(points)),
+    }
+    text = json.dumps(summary, indent=1).replace("NaN", "null")
+    (results / f"{NAME}.json").write_text(text + "\n")
+    points.to_csv(results / f"{NAME}.csv", index=False, float_format="%.6g")
+
+
+def records(table):
+    """Return the rows of a table as dicts of rounded numbers."""
+    return table.round(6).to_dict("records")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="one run, a few checkpoints")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore", LearnabilityWarning)  # flags are in the tables
+    STORE.mkdir(parents=True, exist_ok=True)
+    results = STORE if options.small else ROOT / "benchmarks" / "results"
+    started = time.process_time()
+    deep = deep_linear(options.small)
+    for points, lines in language_models(options.small):
+        write(results, deep, points, lines, started)
+        latest = (lines["estimator"] == lines["estimator"].iloc[-1]) & (lines["tolerance"] == 0.5)
+        latest &= (lines["parameters"] == lines["parameters"].iloc[-1]) & (
+            lines["of"] == "critical"
+        )
+        shown = ["scheme", "start", "r_squared", "given_r_squared", "partial_correlation"]
+        shown += ["n_points", "n_left_out"]
+        print(lines[latest][shown].round(3).to_string(index=False), flush=True)
+    print(chains(points).round(3).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""How far checkpoints can be compressed, against how complex they are."""
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+
+from sklearn_learnability.displays._drawing import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    VERMILION,
+    import_pyplot,
+)
+
+TOLERANCE_COLORS = (BLUE, VERMILION, ORANGE, "#009E73")
+MARKERS = "osD^vP"
+
+
+class ComplexityAgainstCompressibilityDisplay:
+    """Loss against compression on the left, critical amounts against complexity on the right.
+
+    Left: one line a checkpoint, dark early in training and light late; dashed lines are the
+    tolerances. Right: one point a checkpoint and tolerance, another marker for each run, with the
+    line through the points that are used. Points that are not used are open. The key gives the
+    share of variance explained by the coefficient and, after it, by the loss alone.
+
+    Parameters
+    ----------
+    curves : sequence of tuple
+        For each checkpoint its amounts and the increases of the loss there.
+    points : DataFrame
+        Columns "group", "llc", "critical", "tolerance", and "left_out", empty where a point is
+        used.
+    lines : dict of float to tuple
+        By tolerance: slope, intercept, share explained by the coefficient, share by the loss alone.
+    quantity : str
+        What the amounts are.
+    highest : float, default=2.0
+        Upper end of the axis of the increase.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes of shape (2,)
+        The axes drawn on.
+    figure_ : matplotlib Figure
+        The figure they belong to.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_learnability.displays import ComplexityAgainstCompressibilityDisplay
+    >>> points = pd.DataFrame(
+    ...     {
+    ...         "group": "run",
+    ...         "llc": [1.0, 2.0, 4.0],
+    ...         "critical": [5.0, 6.0, 9.0],
+    ...         "tolerance": 0.5,
+    ...         "left_out": "",
+    ...     }
+    ... )
+    >>> display = ComplexityAgainstCompressibilityDisplay(
+    ...     [([16, 8, 4], [0.0, 0.2, 0.9])],
+    ...     points=points,
+    ...     lines={0.5: (1.36, 3.5, 0.99, 0.8)},
+    ...     quantity="n_q",
+    ... )
+    >>> display.plot().axes_[1].get_ylabel()
+    'critical n_q'
+    """
+
+    def __init__(self, curves, *, points, lines, quantity, highest=2.0):
+        self.curves = curves
+        self.points = points
+        self.lines = lines
+        self.quantity = quantity
+        self.highest = highest
+
+    @classmethod
+    def from_result(cls, result, *, scheme=None, tolerances=None, axes=None):
+        """Draw one scheme of a study.
+
+        Parameters
+        ----------
+        result : ComplexityAgainstCompressibility
+            What :func:`~sklearn_learnability.torch.complexity_against_compressibility` returns.
+        scheme : str, default=None
+            The scheme; by default the first.
+        tolerances : sequence of float, default=None
+            The tolerances; by default all.
+        axes : sequence of matplotlib Axes, default=None
+            Two axes to draw on; a new figure by default.
+
+        Returns
+        -------
+        ComplexityAgainstCompressibilityDisplay
+            The display, drawn.
+        """
+        table = result.to_frame()
+        schemes = list(table["scheme"].unique())
+        scheme = schemes[0] if scheme is None else scheme
+        if scheme not in schemes:
+            raise ValueError(f"Expected a scheme among {schemes}, got {scheme!r}.")
+        points = table[table["scheme"] == scheme]
+        if tolerances is not None:
+            points = points[points["tolerance"].isin(list(tolerances))]
+        drawn = points["tolerance"].unique()
+        curves = [point.critical[scheme][-1].curve for point in result.checkpoints]
+        lines = {
+            tolerance: (
+                line.slope,
+                line.intercept,
+                line.r_squared.value,
+                line.given_r_squared.value,
+            )
+            for (of, tolerance), line in result.fits().items()
+            if of == scheme and tolerance in drawn
+        }
+        return cls(
+            [(curve.amounts, curve.increases) for curve in curves],
+            points=points,
+            lines=lines,
+            quantity=curves[0].quantity,
+            highest=4 * max(drawn),
+        ).plot(axes)
+
+    def plot(self, axes=None):
+        """Draw both panels.
+
+        Parameters
+        ----------
+        axes : sequence of matplotlib Axes, default=None
+            Two axes to draw on; a new figure by default.
+
+        Returns
+        -------
+        ComplexityAgainstCompressibilityDisplay
+            The display itself, with `axes_` and `figure_` set.
+        """
+        for amounts, increases in self.curves:
+            check_consistent_length(amounts, increases)
+        if axes is None:
+            _, axes = import_pyplot().subplots(1, 2, figsize=(9.6, 4.2), layout="constrained")
+        left, right = axes
+        tolerances = list(dict.fromkeys(self.points["tolerance"]))
+        colors = dict(zip(tolerances, TOLERANCE_COLORS * len(tolerances), strict=False))
+        self._draw_curves(left, colors)
+        self._draw_points(right, colors)
+        for ax in (left, right):
+            ax.spines[["top", "right"]].set_visible(False)
+            ax.tick_params(colors=MUTED)
+        self.axes_ = np.array([left, right])
+        self.figure_ = left.figure
+        return self
+
+    def _draw_curves(self, ax, colors):
+        """Draw the loss against the amount, and the tolerances."""
+        shades = import_pyplot().get_cmap("viridis")(np.linspace(0, 0.92, len(self.curves)))
+        for shade, (amounts, increases) in zip(shades, self.curves, strict=True):
+            shown = np.where(np.isfinite(increases), increases, np.nan)
+            ax.plot(amounts, shown, color=shade, linewidth=1.2, marker=".", markersize=3)
+        for tolerance, color in colors.items():
+            ax.axhline(tolerance, color=color, linestyle="--", linewidth=1)
+        amounts = np.concatenate([np.asarray(a, dtype=float) for a, _ in self.curves])
+        if amounts.min() > 0 and amounts.max() > 10 * amounts.min():
+            ax.set_xscale("log")
+        ax.set_ylim(-0.05 * self.highest, self.highest)
+        ax.set_xlabel(self.quantity)
+        ax.set_ylabel("increase of the loss")
+
+    def _draw_points(self, ax, colors):
+        """Draw critical amounts against coefficients, and the lines through those used."""
+        groups = list(dict.fromkeys(self.points["group"]))
+        markers = dict(zip(groups, MARKERS * len(groups), strict=False))
+        for tolerance, color in colors.items():
+            here = self.points[self.points["tolerance"] == tolerance]
+            for group, part in here.groupby("group", sort=False):
+                used = (part["left_out"] == "").to_numpy()
+                style = {"marker": markers[group], "color": color, "linestyle": "none"}
+                ax.plot(part["llc"][used], part["critical"][used], alpha=0.75, **style)
+                ax.plot(part["llc"][~used], part["critical"][~used], fillstyle="none", **style)
+            self._draw_line(ax, here, tolerance, color)
+        ax.set_xlabel("local learning coefficient")
+        ax.set_ylabel(f"critical {self.quantity}")
+        if self.lines:
+            ax.legend(frameon=False, fontsize=9, labelcolor=INK)
+
+    def _draw_line(self, ax, points, tolerance, color):
+        """Draw the line of one tolerance over the range of the points it goes through."""
+        if tolerance not in self.lines:
+            return
+        slope, intercept, explained, by_loss = self.lines[tolerance]
+        used = points["llc"][points["left_out"] == ""]
+        ends = np.array([used.min(), used.max()])
+        label = f"ε = {tolerance:g}: R² {explained:.2f}, loss alone {by_loss:.2f}"
+        ax.plot(ends, intercept + slope * ends, color=color, linewidth=1.5, label=label)

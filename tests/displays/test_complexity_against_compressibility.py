@@ -1,0 +1,99 @@
+"""The picture of complexity against compressibility."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from sklearn_learnability.displays import ComplexityAgainstCompressibilityDisplay
+
+
+def make_points():
+    llc = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    table = pd.DataFrame(
+        {
+            "group": ["one"] * 3 + ["two"] * 3,
+            "llc": llc,
+            "critical": 3 * llc + 2,
+            "tolerance": 0.5,
+            "left_out": ["before the start", "", "", "never crossed", "", ""],
+        }
+    )
+    table.loc[3, "critical"] = np.nan
+    return pd.concat([table, table.assign(tolerance=1.0, critical=table["critical"] / 2)])
+
+
+CURVES = [([64, 16, 4], [0.0, 0.1, 0.9]), ([64, 16, 4], [0.0, 0.6, np.inf])]
+LINES = {0.5: (3.0, 2.0, 0.97, 0.8), 1.0: (1.5, 1.0, 0.9, 0.7)}
+
+
+@pytest.fixture
+def display():
+    return ComplexityAgainstCompressibilityDisplay(
+        CURVES, points=make_points(), lines=LINES, quantity="n_q"
+    ).plot()
+
+
+def test_line_goes_through_the_points_used(display):
+    drawn = [line for line in display.axes_[1].lines if line.get_linestyle() == "-"]
+    assert_allclose(drawn[0].get_xdata(), [2, 6])
+    assert_allclose(drawn[0].get_ydata(), [8, 20])
+    assert len(drawn) == 2
+
+
+def test_points_not_used_are_open_and_shown(display):
+    points = [line for line in display.axes_[1].lines if line.get_linestyle() == "None"]
+    open_ones = [line for line in points if line.get_fillstyle() == "none"]
+    shown = sorted(x for line in open_ones for x in line.get_xdata())
+    assert shown == [1, 1, 4, 4]
+    assert len({line.get_marker() for line in points}) == 2  # one for each run
+
+
+def test_key_names_the_loss_alone(display):
+    texts = [text.get_text() for text in display.axes_[1].get_legend().get_texts()]
+    assert texts[0] == "ε = 0.5: R² 0.97, loss alone 0.80"
+
+
+def test_curves_and_tolerances(display):
+    left = display.axes_[0]
+    assert len([line for line in left.lines if line.get_linestyle() == "--"]) == 2
+    assert left.get_xscale() == "log"
+    assert np.isnan(left.lines[1].get_ydata()[-1])  # what is infinite leaves a gap
+
+
+def test_draws_on_given_axes(pyplot):
+    _, axes = pyplot.subplots(1, 2)
+    display = ComplexityAgainstCompressibilityDisplay(
+        CURVES, points=make_points(), lines={}, quantity="sigma"
+    ).plot(axes)
+    assert list(display.axes_) == list(axes)
+    assert axes[1].get_legend() is None
+    assert axes[1].get_ylabel() == "critical sigma"
+
+
+def test_from_result():
+    pytest.importorskip("torch")
+    from sklearn_learnability.torch import (
+        CheckpointComplexity,
+        ComplexityAgainstCompressibility,
+        CompressionCurve,
+    )
+
+    def checkpoint(i):
+        increases = np.array([0.0, 0.1 * i, 2.0])
+        nothing = np.full(3, np.nan)
+        curve = CompressionCurve(
+            "n_q", 1.0, np.array([64.0, 16.0, 4.0]), 1 + increases, nothing, nothing, nothing, 3
+        )
+        found = {"rounding": (curve.critical(0.5), curve.critical(1.0))}
+        return CheckpointComplexity(f"step {i}", "run", 5.0 - i, 10.0 * i, 0, 0, 0, (), found)
+
+    result = ComplexityAgainstCompressibility(tuple(map(checkpoint, range(1, 6))), (), None)
+    display = ComplexityAgainstCompressibilityDisplay.from_result(result, tolerances=[1.0])
+    assert len(display.curves) == 5
+    line = result.fits()["rounding", 1.0]
+    assert display.lines == {
+        1.0: (line.slope, line.intercept, line.r_squared.value, line.given_r_squared.value)
+    }
+    with pytest.raises(ValueError, match=r"among \['rounding'\], got 'pruning'"):
+        ComplexityAgainstCompressibilityDisplay.from_result(result, scheme="pruning")
