@@ -17,8 +17,8 @@ from sklearn_learnability.torch._compression import (
     restored,
 )
 
-# Clamps are searched at 2^(-k/4) of the largest value.
-STEPS_PER_OCTAVE = 4
+# Clamps are searched at 2^(-k/8) of the largest value.
+STEPS_PER_OCTAVE = 8
 LAST_STEP = 12 * STEPS_PER_OCTAVE
 
 
@@ -40,7 +40,7 @@ class Quantization(CompressionScheme):
     clamp : "search", "max", or float, default="search"
         The clamp :math:`m` as a share of the largest absolute value: the share with the least
         loss, 1, or a share in (0, 1]. The search needs a loss, which :func:`critical_amount` has;
-        it tries shares a quarter of an octave apart and stops where none beside is better.
+        it tries shares an eighth of an octave apart and stops where none beside is better.
     scope : "model", "tensor" or "channel", default="model"
         Where the largest absolute value is taken: over all parameters, over each tensor, or over
         each row of a matrix (its output, for `torch.nn.Linear`). One share serves all.
@@ -247,16 +247,18 @@ def _search(loss_of: Callable[[int], float], start: int | None) -> tuple[int, di
 
 def _limits(values: Sequence[Tensor], scope: str) -> list[Tensor]:
     """Return the largest absolute value that holds for each tensor, to be broadcast."""
-    if scope == "channel":
-        return [
-            v.abs().amax(dim=tuple(range(1, v.ndim)), keepdim=True) if v.ndim > 1 else v.abs().max()
-            for v in values
-        ]
-    limits = [v.abs().max() if v.numel() else v.new_zeros(()) for v in values]
-    if scope == "tensor":
+
+    def largest(value: Tensor, by_row: bool) -> Tensor:
+        if not value.numel():
+            return value.new_zeros(())
+        dims = tuple(range(1, value.ndim)) if by_row and value.ndim > 1 else None
+        return torch.linalg.vector_norm(value, math.inf, dims, keepdim=dims is not None)
+
+    limits = [largest(value, scope == "channel") for value in values]
+    if scope != "model":
         return limits
-    largest = torch.stack([limit.float().cpu() for limit in limits]).max()
-    return [largest.to(v.device) for v in values]
+    of_all = torch.stack([limit.double().cpu() for limit in limits]).max()
+    return [of_all.to(value.device) for value in values]
 
 
 def _round_all(

@@ -153,8 +153,8 @@ def test_critical_n_q_is_that_of_every_n_q_and_every_clamp(scope):
     )
     least = {}
     for n_q in range(4, 66, 2):
-        for step in range(25):
-            with torch.no_grad(), Quantization(2 ** (-step / 4), scope)(model, n_q):
+        for step in range(41):
+            with torch.no_grad(), Quantization(2 ** (-step / 8), scope)(model, n_q):
                 loss = float(F.mse_loss(model(data[0]), data[1]))
             least[n_q] = min(loss, least.get(n_q, np.inf))
     beyond = [n for n in range(64, 4, -2) if min(least[n], least[n - 2]) > 0.05]
@@ -163,7 +163,7 @@ def test_critical_n_q_is_that_of_every_n_q_and_every_clamp(scope):
     step = (0.05 - least[critical]) / (least[critical - 2] - least[critical])
     assert found.value == pytest.approx(critical - 2 * step, rel=1e-4)
     assert found.size == pytest.approx(np.log2(found.value), abs=0.02)
-    assert found.curve.n_evaluations < 31 * 25 / 8
+    assert found.curve.n_evaluations < 31 * 41 / 8
 
 
 def test_an_already_quantized_model_loses_nothing_at_its_own_grid():

@@ -156,12 +156,12 @@ def test_search_finds_the_best_clamp():
     for n_q in (4, 8, 16, 64, 256):
         found = Quantization().measure(model, n_q, loss)
         every = []
-        for step in range(49):
-            with Quantization(clamp=2 ** (-step / 4))(model, n_q):
+        for step in range(97):
+            with Quantization(clamp=2 ** (-step / 8))(model, n_q):
                 every.append(loss())
         assert found.value == min(every)
-        assert found.setting == 2 ** (-every.index(found.value) / 4)
-        assert found.n_evaluations < 25
+        assert found.setting == 2 ** (-every.index(found.value) / 8)
+        assert found.n_evaluations < 28
     beside = Quantization().measure(model, 128, loss, CompressedLoss(0.0, 0.0, found.setting))
     assert beside.n_evaluations < 12
     assert torch.equal(model.weight.data.flatten(), weights)
