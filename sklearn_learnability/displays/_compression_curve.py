@@ -146,7 +146,7 @@ class CompressionCurveDisplay:
         self._draw_tolerance(ax, increases)
         ax.set_xlabel(self.quantity)
         ax.set_ylabel("increase of the loss")
-        if len(set(self.names)) > 1 or self.critical:
+        if len(set(self.names)) > 1 or self.tolerance is not None:
             ax.legend(frameon=False, fontsize=9)
         plain_axes(ax)
         self.ax_ = ax
@@ -181,16 +181,12 @@ class CompressionCurveDisplay:
         lowest, highest = min(finite.min(initial=0), 0), finite.max(initial=0)
         if self.tolerance is not None:
             highest = min(max(highest, 1.2 * self.tolerance), 6 * self.tolerance)
-            ax.axhline(self.tolerance, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
-            ax.annotate(
-                f"tolerance {self.tolerance:g}",
-                (0.99, self.tolerance),
-                xycoords=ax.get_yaxis_transform(),
-                xytext=(0, 3),
-                textcoords="offset points",
-                ha="right",
+            ax.axhline(
+                self.tolerance,
                 color=MUTED,
-                fontsize=9,
+                linestyle=(0, (4, 3)),
+                linewidth=1,
+                label=f"tolerance {self.tolerance:g}",
             )
         if highest > lowest:
             ax.set_ylim(lowest - 0.04 * (highest - lowest), 1.04 * highest)

@@ -85,7 +85,7 @@ def critical_amount(
     ------
     ValueError
         If the tolerance is not positive, the amounts are not strictly monotone or not the scheme's,
-        the loss of the model itself is not finite, or `store` holds something else.
+        the loss is a sum or not finite for the model itself, or `store` holds something else.
 
     Warns
     -----
@@ -119,6 +119,8 @@ def critical_amount(
     scan = _check_amounts(wrapped, amounts)
     if not tolerance > 0:
         raise ValueError(f"Expected a tolerance above 0, got {tolerance}.")
+    if getattr(loss, "reduction", "mean") == "sum":
+        raise ValueError('Expected a loss that is a mean over rows, got one with reduction="sum".')
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     rows = data_rows(data, device)
     size = batch_size or rows.batch_size or 64

@@ -276,6 +276,8 @@ def test_bad_schemes_and_losses():
     model, data = regression()
     with pytest.raises(TypeError, match="Expected a scheme"):
         critical_amount(model, MSE, data, "quantize", progress=False)
+    with pytest.raises(ValueError, match='reduction="sum"'):
+        critical_amount(model, nn.MSELoss(reduction="sum"), data, Quantization(), progress=False)
     with pytest.raises(ValueError, match="at least two different amounts"):
         critical_amount(model, MSE, data, lambda model, amount: None, progress=False)
     model.weight.data.fill_(float("inf"))
