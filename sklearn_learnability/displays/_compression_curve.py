@@ -147,7 +147,7 @@ class CompressionCurveDisplay:
         ax.set_xlabel(self.quantity)
         ax.set_ylabel("increase of the loss")
         if len(set(self.names)) > 1 or self.tolerance is not None:
-            ax.legend(frameon=False, fontsize=9)
+            ax.legend(edgecolor="none", framealpha=0.85, fontsize=9)
         plain_axes(ax)
         self.ax_ = ax
         self.figure_ = ax.figure
