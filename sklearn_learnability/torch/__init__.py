@@ -12,6 +12,7 @@ from sklearn_learnability.torch._compression import CompressedLoss, CompressionS
 from sklearn_learnability.torch._compression_curve import CompressionCurve, CriticalAmount
 from sklearn_learnability.torch._critical_amount import critical_amount
 from sklearn_learnability.torch._empirical_loss import next_token_loss
+from sklearn_learnability.torch._estimate_llc import estimate_llc
 from sklearn_learnability.torch._factorization import Factorization
 from sklearn_learnability.torch._fold_norms import FoldedNorms, fold_norms
 from sklearn_learnability.torch._gaussian_noise import GaussianNoise
@@ -28,6 +29,7 @@ from sklearn_learnability.torch._label_information import (
 )
 from sklearn_learnability.torch._llc_checkpoints import LLCTrajectory
 from sklearn_learnability.torch._llc_estimate import LLCEstimate, LLCSettings
+from sklearn_learnability.torch._llc_sensitivity import LLCSensitivity, llc_sensitivity
 from sklearn_learnability.torch._local_learning_coefficient import LocalLearningCoefficient
 from sklearn_learnability.torch._ngrams import LabelTable, ngram_labels
 from sklearn_learnability.torch._plane_results import InformationPlane, PlanePoint
@@ -56,6 +58,7 @@ __all__ = [
     "InformationPlane",
     "InformationProfile",
     "LLCEstimate",
+    "LLCSensitivity",
     "LLCSettings",
     "LLCTrajectory",
     "LabelInformation",
@@ -70,8 +73,10 @@ __all__ = [
     "calibrate_temperature",
     "complexity_against_compressibility",
     "critical_amount",
+    "estimate_llc",
     "fold_norms",
     "label_information",
+    "llc_sensitivity",
     "load_language_model",
     "load_parameters",
     "measure_checkpoints",

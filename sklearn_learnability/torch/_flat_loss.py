@@ -7,6 +7,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sklearn_learnability.torch._data_rows import Batch
 from sklearn_learnability.torch._empirical_loss import EmpiricalLoss, Parameters
+from sklearn_learnability.torch._recorded import Recorded
 
 # Above this, a loop over the chains is as fast as one vectorised call (benchmarks/llc.py).
 MOST_PARAMETERS_VECTORISED = 20_000
@@ -45,18 +46,14 @@ class FlatLoss:
         self.start = self.everything if self.free is None else self.everything[self.free]
         self.vectorised = self.start.numel() <= MOST_PARAMETERS_VECTORISED
         self._whole: Batch = None
-        self._of_all_chains = vmap(surface, in_dims=(0, None))
+        self._at_once = Recorded(self._values_and_gradients)
 
     def values_and_gradients(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the losses (n_chains,) in float64 and their gradients (n_chains, d)."""
-        if not self.vectorised or len(positions) == 1:
-            pairs = [self._value_and_gradient(position, batch) for position in positions]
-            return torch.stack([v for v, _ in pairs]).double(), torch.stack([g for _, g in pairs])
-        leaf = positions.detach().requires_grad_()
-        with sdpa_kernel(SDPBackend.MATH):  # the fused kernels know no vectorised form
-            values = self._of_all_chains(self.unflatten(leaf), batch)
-        (gradients,) = torch.autograd.grad(values.sum(), leaf)
-        return values.detach().double(), gradients
+        if self.vectorised and len(positions) > 1:
+            return self._at_once(positions, batch)
+        pairs = [self._value_and_gradient(position, batch) for position in positions]
+        return torch.stack([v for v, _ in pairs]).double(), torch.stack([g for _, g in pairs])
 
     @torch.no_grad()
     def value(self, position: Tensor, batch: Batch) -> Tensor:
@@ -109,6 +106,13 @@ class FlatLoss:
 
     def _loss(self, position: Tensor, batch: Batch) -> Tensor:
         return self.surface(self.unflatten(position), batch)
+
+    def _values_and_gradients(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        leaf = positions.detach().requires_grad_()
+        with sdpa_kernel(SDPBackend.MATH):  # the fused kernels know no vectorised form
+            values = vmap(self.surface, in_dims=(0, None))(self.unflatten(leaf), batch)
+        (gradients,) = torch.autograd.grad(values.sum(), leaf)
+        return values.detach().double(), gradients
 
     def _value_and_gradient(self, position: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         leaf = position.detach().requires_grad_()

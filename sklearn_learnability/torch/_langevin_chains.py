@@ -78,7 +78,7 @@ def prepare(
         flat, request.sampler, request.n_chains, request.n_draws, request.batch_size, given
     )
     around = look_around(flat, settings.batch_size, rows_probed(settings), generator)
-    limit = local_limit(around.initial_loss, request.chance_loss)
+    limit = local_limit(request.chance_loss)
     settings, around = choose(flat, settings, around, limit, request.automatic, generator)
     saved.write_prepared(settings, around)
     return settings, around

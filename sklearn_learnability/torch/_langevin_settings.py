@@ -15,7 +15,7 @@ from sklearn_learnability.torch._samplers import SAMPLERS, STABILISER, GibbsPost
 RESOLUTION = 0.5  # step size x (n beta h_max + gamma)
 SHARE_DISCARDED = 0.4
 MIXING_TIMES = 10  # of the slowest direction, that a chain lasts
-NATS_FROM_MINIMUM, SHARE_OF_CHANCE = 0.1, 0.1  # where a chain is local
+LARGEST_EXCESS = 0.1  # nats, or share of a chance loss below 1, where a chain is local
 LARGEST_SHARE_OF_ROWS = 0.3  # n beta / n, above which a singular model looks regular
 NOISE_TOLERANCE = 0.05  # of the excess loss, from the noise of gradients
 SMALLEST_SLOWDOWN = 0.2  # of the step, for the sake of that noise
@@ -106,12 +106,10 @@ def rows_probed(settings: ChainSettings) -> int:
     return settings.batch_size * max(2, settings.n_steps // 100)
 
 
-def local_limit(initial_loss: float, chance_loss: float) -> float:
+def local_limit(chance_loss: float) -> float:
     """Return the excess loss up to which a chain is local."""
-    distance = chance_loss - initial_loss
-    if math.isfinite(distance) and distance > 0:
-        return min(NATS_FROM_MINIMUM, SHARE_OF_CHANCE * distance)
-    return NATS_FROM_MINIMUM
+    scale = chance_loss if math.isfinite(chance_loss) and chance_loss > 0 else 1.0
+    return LARGEST_EXCESS * min(scale, 1.0)
 
 
 def largest_ratio(settings: ChainSettings) -> float:

@@ -122,12 +122,18 @@ def flags_of_neighbourhood(
     elif found.value < 0:
         text = f"The value is negative, {found.value:.4g}: there are lower losses near w*."
         flags.append((text, NotAMinimumWarning))
-    limit = 2 * local_limit(around.initial_loss, found.chance_loss)
+    limit = 2 * local_limit(found.chance_loss)
     if abs(found.excess_loss) > limit:
         text = (
             f"The chains left the neighbourhood of w*: their loss is {found.excess_loss:.3g} above "
             f"the {found.initial_loss:.3g} there, expected at most {limit:.3g}. Raise localization "
             "or temperature."
+        )
+        flags.append((text, NotLocalWarning))
+    if found.initial_loss < found.chance_loss < found.initial_loss + found.excess_loss:
+        text = (
+            f"The chains predict no better than chance: a loss of "
+            f"{found.initial_loss + found.excess_loss:.3g} against {found.chance_loss:.3g}."
         )
         flags.append((text, NotLocalWarning))
     if settings.temperature * around.curvature < settings.localization:

@@ -113,7 +113,11 @@ class LocalLearningCoefficient(BaseEstimator):
     >>> def half_squared_error(model, batch):
     ...     return (model(batch[0]) - batch[1]).square().mean() / 2
     >>> llc = LocalLearningCoefficient(
-    ...     half_squared_error, sampler="leimkuhler-matthews", random_state=0, progress=False
+    ...     half_squared_error,
+    ...     sampler="leimkuhler-matthews",
+    ...     n_draws=1000,
+    ...     random_state=0,
+    ...     progress=False,
     ... )
     >>> print(f"{llc.estimate(model, (X, y)).value:.1f}")
     2.0
