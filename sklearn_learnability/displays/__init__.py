@@ -9,6 +9,8 @@ from sklearn_learnability.displays._efficiency import EfficiencyDisplay
 from sklearn_learnability.displays._information_plane import InformationPlaneDisplay
 from sklearn_learnability.displays._layer_profile import LayerProfileDisplay
 from sklearn_learnability.displays._learnability import LearnabilityDisplay
+from sklearn_learnability.displays._llc_sensitivity import LLCSensitivityDisplay
+from sklearn_learnability.displays._llc_trace import LLCTraceDisplay
 from sklearn_learnability.displays._segments import SegmentDisplay
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
     "DescriptionLengthDisplay",
     "EfficiencyDisplay",
     "InformationPlaneDisplay",
+    "LLCSensitivityDisplay",
+    "LLCTraceDisplay",
     "LayerProfileDisplay",
     "LearnabilityDisplay",
     "SegmentDisplay",

@@ -1,0 +1,132 @@
+"""The local learning coefficient against the settings one chooses."""
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+
+from sklearn_learnability.displays._drawing import (
+    BLUE,
+    MUTED,
+    ORANGE,
+    SKY,
+    VERMILION,
+    import_pyplot,
+)
+
+PULL_COLORS = (BLUE, SKY, ORANGE, VERMILION)
+
+
+class LLCSensitivityDisplay:
+    r"""The coefficient against the inverse temperature, one line for each localization.
+
+    A value that depends on neither has a plateau; one that rises with the temperature or falls with
+    the localization all along is a property of the settings as much as of the model. Open points
+    are estimates that their own diagnostics do not trust.
+
+    Parameters
+    ----------
+    temperature, localization : array-like of shape (n_estimates,)
+        Inverse temperature :math:`n\beta` and pull :math:`\gamma` of each estimate.
+    value, standard_error : array-like of shape (n_estimates,)
+        The coefficient and its standard error.
+    trusted : array-like of shape (n_estimates,)
+        Whether nothing speaks against it.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on.
+    figure_ : matplotlib Figure
+        The figure they belong to.
+
+    Examples
+    --------
+    >>> from sklearn_learnability.displays import LLCSensitivityDisplay
+    >>> display = LLCSensitivityDisplay(
+    ...     [10, 100], [1, 1], value=[1.3, 1.5], standard_error=[0.1, 0.1], trusted=[True, True]
+    ... )
+    >>> display.plot().ax_.get_ylabel()
+    'local learning coefficient'
+    """
+
+    def __init__(self, temperature, localization, *, value, standard_error, trusted):
+        self.temperature = temperature
+        self.localization = localization
+        self.value = value
+        self.standard_error = standard_error
+        self.trusted = trusted
+
+    @classmethod
+    def from_sensitivity(cls, sensitivity, *, ax=None):
+        """Draw what a sensitivity study found.
+
+        Parameters
+        ----------
+        sensitivity : LLCSensitivity
+            What :func:`~sklearn_learnability.torch.llc_sensitivity` returns.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        Returns
+        -------
+        LLCSensitivityDisplay
+            The display, drawn.
+        """
+        frame = sensitivity.to_frame()
+        return cls(
+            frame["temperature"],
+            frame["localization"],
+            value=frame["value"],
+            standard_error=frame["standard_error"],
+            trusted=frame["trusted"],
+        ).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw the values.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        Returns
+        -------
+        LLCSensitivityDisplay
+            The display itself, with `ax_` and `figure_` set.
+        """
+        columns = [self.temperature, self.localization, self.value, self.standard_error]
+        check_consistent_length(*columns, self.trusted)
+        points = np.column_stack([np.asarray(column, dtype=float) for column in columns])
+        trusted = np.asarray(self.trusted, dtype=bool)
+        if ax is None:
+            _, ax = import_pyplot().subplots(figsize=(6.4, 4.2), layout="constrained")
+        for i, pull in enumerate(np.unique(points[:, 1])):
+            chosen = points[:, 1] == pull
+            draw_line(ax, points[chosen], trusted[chosen], PULL_COLORS[i % len(PULL_COLORS)])
+        ax.set_xscale("log")
+        ax.set_xlabel("inverse temperature nβ")
+        ax.set_ylabel("local learning coefficient")
+        ax.legend(title="pull γ", frameon=False, fontsize=9)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.tick_params(colors=MUTED)
+        self.ax_ = ax
+        self.figure_ = ax.figure
+        return self
+
+
+def draw_line(ax, points, trusted, color):
+    """Draw the values of one localization: means over seeds as a line, each with its error."""
+    temperatures = np.unique(points[:, 0])
+    means = [points[points[:, 0] == t, 2].mean() for t in temperatures]
+    ax.plot(temperatures, means, color=color, linewidth=1.2, label=f"{points[0, 1]:.3g}")
+    for (temperature, _, value, error), good in zip(points, trusted, strict=True):
+        ax.errorbar(
+            temperature,
+            value,
+            error,
+            fmt="o",
+            color=color,
+            markerfacecolor=color if good else "white",
+            markersize=5,
+            capsize=2,
+            zorder=3,
+        )
