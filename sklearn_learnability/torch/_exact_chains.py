@@ -36,9 +36,10 @@ from sklearn_learnability.torch._samplers import GibbsPosterior
 
 HALVINGS = 12  # of the temperature, to the hot posterior
 WARM_UP = {"hot": 16, "cool": 4, "rest": 12, "join": 30}  # trajectories
-BLOCK, MOST_DRAWS = 20, 200
+BLOCK, MOST_DRAWS = 20, 160
 WANTED_ERROR = 0.0125  # relative
-LONGEST_TRAJECTORY = 256
+LONGEST_TRAJECTORY, LONGEST_WITHOUT_FLATS = 128, 32  # leapfrogs
+SMALLEST_PULL = 0.02  # share of the localization in the energy, with flat directions
 MOST_DIVERGENCES = 0.01  # of a warm-up, before step sizes are varied
 LONGEST_JITTER = 4.0  # halvings of the step size
 
@@ -193,8 +194,7 @@ class ExactChains:
 
     def _step(self, temperature: float, step_size: float) -> hamiltonian.HamiltonianInfo:
         gamma = self.settings.localization
-        across = math.pi / 2 / (step_size * math.sqrt(max(gamma, 1e-12)))
-        longest = min(max(across, 8.0), LONGEST_TRAJECTORY)
+        longest = self._longest_trajectory(step_size)
         uniform = torch.rand(
             len(self.state.loss) + 1, 1, generator=self.generator, device=self.start.device
         ).to(self.start)
@@ -207,6 +207,14 @@ class ExactChains:
             self.generator,
         )
         return info
+
+    def _longest_trajectory(self, step_size: float) -> float:
+        """Return how many leapfrogs cross the neighbourhood, few where no direction is flat."""
+        gamma = self.settings.localization
+        away = self.state.position - self.start
+        flat = gamma * float(away.square().mean()) > SMALLEST_PULL
+        across = math.pi / 2 / (step_size * math.sqrt(max(gamma, 1e-12)))
+        return min(max(across, 8.0), LONGEST_TRAJECTORY if flat else LONGEST_WITHOUT_FLATS)
 
     def _worst_acceptance(self, info: hamiltonian.HamiltonianInfo, stage: Stage) -> float:
         """Return the mean chance of acceptance, of the start where it is lower."""

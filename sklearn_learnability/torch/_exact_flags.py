@@ -17,18 +17,20 @@ from sklearn_learnability.torch._chain_diagnostics import effective_sample_size,
 from sklearn_learnability.torch._llc_extrapolation import Extrapolation
 
 LARGEST_DIFFERENCE = 0.05
-LARGEST_R_HAT = 1.3
+LARGEST_R_HAT = 1.3  # with few draws, which noise alone takes to 1.2
+SMALL_ERROR = 0.005  # of the value, below which R-hat says nothing more
 LARGEST_SHARE_OF_DIVERGENCES = 0.01
 LOWEST_VARIANCE, HIGHEST_VARIANCE = 0.7, 1.4
 SURE = 2.5  # standard errors beyond which a difference is not by chance
 Flags = list[tuple[str, type[LearnabilityWarning]]]
 
 
-class ExactChains(NamedTuple):
+class Evidence(NamedTuple):
     """What flags are decided from."""
 
-    draws: NDArray[np.float64]  # t K, (n_chains, n_draws)
-    cold: NDArray[np.bool_]  # which chains started at w*
+    draws: NDArray[np.float64]  # t K, (n_chains, n_draws), NaN for chains that never moved
+    used: NDArray[np.bool_]  # which chains the value is of
+    apart: float  # relative difference of the starts, 0 if small
     value: float
     error: float
     r_hat: float
@@ -40,40 +42,44 @@ class ExactChains(NamedTuple):
     limit: Extrapolation
 
 
-def flags_of(found: ExactChains) -> Flags:
+def flags_of(found: Evidence) -> Flags:
     """Return all that speaks against the value."""
     lost = int(np.isnan(found.draws).any(axis=1).sum())
     text = f"{lost} of {len(found.draws)} chains accepted no step, and were left out."
     flags: Flags = [(text, LostChainsWarning)] if lost else []
-    whole = found.draws[np.isfinite(found.draws).all(axis=1)]
-    cold = found.cold[np.isfinite(found.draws).all(axis=1)]
-    texts = [*_of_starts(whole, cold), *_of_convergence(whole, found)]
+    texts = _of_convergence(found.draws[found.used], found)
+    if found.apart:
+        texts.append(
+            f"Chains from a hot start lie {found.apart:+.1%} from those started at w*, which were "
+            "left out."
+        )
     flags += [(text, UnconvergedChainsWarning) for text in texts]
     flags += [(text, NotAMinimumWarning) for text in _of_minimum(found)]
     return flags + [(text, NotLocalWarning) for text in _of_limit(found)]
 
 
-def _of_starts(whole: NDArray[np.float64], cold: NDArray[np.bool_]) -> list[str]:
-    """Return whether chains started at w* and from a hot posterior differ."""
-    means = whole.mean(axis=1)
+def difference_of_starts(means: NDArray[np.float64], cold: NDArray[np.bool_]) -> float:
+    """Return how far chains from a hot start lie above those from w*, relative to their mean.
+
+    Returns 0 where the difference is small, or may be chance. `means` are of the chains.
+    """
     if min(cold.sum(), (~cold).sum()) < 2:
-        return []
+        return 0.0
     difference = means[~cold].mean() - means[cold].mean()
     error = math.hypot(
         *(means[group].std(ddof=1) / math.sqrt(group.sum()) for group in (cold, ~cold))
     )
-    relative = difference / abs(means.mean())
-    if abs(relative) < LARGEST_DIFFERENCE or abs(difference) < SURE * error:
-        return []
-    return [f"Chains from a hot start lie {relative:+.1%} from those started at w*."]
+    relative = float(difference / abs(means.mean()))
+    small = abs(relative) < LARGEST_DIFFERENCE or abs(difference) < SURE * error
+    return 0.0 if small else relative
 
 
-def _of_convergence(whole: NDArray[np.float64], found: ExactChains) -> list[str]:
+def _of_convergence(whole: NDArray[np.float64], found: Evidence) -> list[str]:
     """Return whether the chains have converged."""
     texts = []
-    if found.r_hat > LARGEST_R_HAT:
-        texts.append(f"The chains disagree: split R-hat {found.r_hat:.3g}.")
     relative = found.error / abs(found.value)
+    if found.r_hat > LARGEST_R_HAT and relative > SMALL_ERROR:
+        texts.append(f"The chains disagree: split R-hat {found.r_hat:.3g}.")
     if relative > LARGEST_DIFFERENCE / 2:
         texts.append(f"The standard error is {relative:.1%} of the value. Draw more.")
     drift = half_chain_drift(whole)
@@ -90,7 +96,7 @@ def _of_convergence(whole: NDArray[np.float64], found: ExactChains) -> list[str]
     return texts
 
 
-def _of_minimum(found: ExactChains) -> list[str]:
+def _of_minimum(found: Evidence) -> list[str]:
     """Return whether w* is no minimum."""
     bias = -found.temperature * found.loss_below
     texts = []
@@ -112,7 +118,7 @@ def _of_minimum(found: ExactChains) -> list[str]:
     return texts
 
 
-def _of_limit(found: ExactChains) -> list[str]:
+def _of_limit(found: Evidence) -> list[str]:
     """Return whether the value is far from its limit in the temperature, or is no LLC at all."""
     limit, texts = found.limit, []
     if found.temperature > 1.7 * found.highest_temperature:
@@ -141,7 +147,7 @@ def _of_limit(found: ExactChains) -> list[str]:
             "the multiplicity is 2."
         )
     drop = limit.line_limit - found.value
-    noisy = found.temperature > 0.5 * found.highest_temperature
+    noisy = limit.convex and found.temperature > 0.5 * found.highest_temperature
     if noisy and drop < -max(LARGEST_DIFFERENCE * found.value, SURE * limit.line_error):
         texts.append(
             f"The value grows with the temperature as if by noise in the labels, from "

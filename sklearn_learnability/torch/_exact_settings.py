@@ -88,7 +88,7 @@ def choose_settings(
 
 def automatic_chains(dim: int) -> int:
     """Return more chains for fewer dimensions, as the relative error of a draw is larger."""
-    return min(max(8 * round(160 / dim), 16), 256)
+    return min(max(8 * round(160 / dim), 16 if dim <= 500 else 8), 256)
 
 
 def noise_of_labels(
@@ -97,21 +97,21 @@ def noise_of_labels(
     """Return the variance of the rows' losses over their mean, both above w*, close to w*.
 
     2 for a negative log-likelihood, 0 without noise. The positions are random, at a distance
-    where the mean is about 1e-5 of the loss's scale.
+    where t K is about 1. 2 is returned where w* is not a minimum and the mean is negative.
     """
     generator = torch.Generator().manual_seed(seed)
     like = flat.start
     directions = torch.randn(8, len(like), generator=generator, dtype=torch.float64).to(like)
-    size = 1.0
+    size, total = 1.0, math.inf
     for _ in range(40):
-        mean = loss_and_gradient(flat.start + size * directions)[0] - start_loss
-        if not float(mean.mean()) > 1.0 / NOISE_FREE_TEMPERATURE:
+        losses = loss_and_gradient(flat.start + size * directions)[0]
+        total = float(losses.mean()) - start_loss
+        if not total > 1.0 / NOISE_FREE_TEMPERATURE:
             break
         size /= 2
     rows = torch.randperm(flat.surface.rows.n, generator=generator)[:MOST_ROWS]
     excess = row_losses(flat, flat.start + size * directions, rows)
     excess = excess - row_losses(flat, flat.start[None], rows)
-    total = float(excess.mean())
     if not total > 0:
         return 2.0
     ratio = float(excess.var(dim=1).mean()) / total

@@ -1,7 +1,7 @@
 """From the draws of exact chains to the estimate."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,11 @@ from sklearn_learnability.torch._chain_diagnostics import (
     standard_error_between,
     standard_error_within,
 )
-from sklearn_learnability.torch._exact_flags import ExactChains, flags_of
+from sklearn_learnability.torch._exact_flags import (
+    Evidence,
+    difference_of_starts,
+    flags_of,
+)
 from sklearn_learnability.torch._exact_settings import ExactSettings
 from sklearn_learnability.torch._llc_estimate import LLCEstimate, LLCSettings
 from sklearn_learnability.torch._llc_extrapolation import extrapolate
@@ -96,21 +100,29 @@ def summarise(
     those at the highest, and are not there at the others.
     """
     top = drawn[0]
-    means = [mean_of(part) for part in drawn]
-    mean, t = means[0], top.temperature
+    t = top.temperature
+    whole = moved(top)
+    cold = np.arange(len(whole)) < settings.n_cold
+    everyone = mean_of(top)
+    apart = difference_of_starts(everyone.per_chain[whole], cold[whole])
+    used = whole & ~cold if apart else whole
+    mean = mean_of(only(top, used)) if apart else everyone
+    means = [mean, *(mean_of(part) for part in drawn[1:])]
     temperatures = np.array([part.temperature for part in drawn])
     limit = extrapolate(
         temperatures, np.array([m.value for m in means]), np.array([m.error for m in means])
     )
-    whole = moved(top)
-    kept = top.excess[whole]
+    kept = top.excess[used]
     bracket = limit.bracket
-    if settings.n_cold > 1:
-        bracket = widened(bracket, mean, np.arange(len(whole)) < settings.n_cold)
+    if limit.convex and t > settings.highest_temperature / 2:
+        ends = (limit.line_limit - 2 * limit.line_error, limit.line_limit + 2 * limit.line_error)
+        bracket = min(bracket[0], ends[0]), max(bracket[1], ends[1])
+    bracket = widened(bracket, everyone, cold) if apart else bracket
     flags = flags_of(
-        ExactChains(
+        Evidence(
             draws=np.where(whole[:, None], t * top.excess, np.nan),
-            cold=np.arange(len(whole)) < settings.n_cold,
+            used=used,
+            apart=apart,
             value=mean.value,
             error=mean.error,
             r_hat=split_r_hat(kept),
@@ -131,7 +143,7 @@ def summarise(
         standard_error_within=mean.within,
         bracket=bracket,
         multiplicity_corrected=limit.multiplicity_corrected,
-        per_chain=mean.per_chain,
+        per_chain=everyone.per_chain,
         r_hat=split_r_hat(kept),
         effective_sample_size=effective_sample_size(kept),
         half_chain_drift=half_chain_drift(kept),
@@ -157,6 +169,12 @@ def summarise(
             }
         ),
     )
+
+
+def only(drawn: TemperatureDraws, chains: NDArray[np.bool_]) -> TemperatureDraws:
+    """Return the draws of some chains."""
+    parts = (drawn.excess[chains], drawn.virial[chains], drawn.pull[chains])
+    return replace(drawn, excess=parts[0], virial=parts[1], pull=parts[2])
 
 
 def widened(

@@ -13,7 +13,8 @@ class Extrapolation(NamedTuple):
     """Extrapolations of t E[K] to infinite t.
 
     `slope` is its derivative by log t, `multiplicity_corrected` the limit for multiplicity 2,
-    `line_limit` the limit at t = 0 of a line in t, and `bracket` the lowest and highest limit.
+    `line_limit` the limit at t = 0 of a line in t, `convex` whether the values rise by log t ever
+    faster, as such a line does, and `bracket` the lowest and highest limit.
     """
 
     slope: float
@@ -21,6 +22,7 @@ class Extrapolation(NamedTuple):
     multiplicity_corrected: float
     line_limit: float
     line_error: float
+    convex: bool
     bracket: tuple[float, float]
 
 
@@ -35,12 +37,14 @@ def extrapolate(temperatures: Floats, values: Floats, errors: Floats) -> Extrapo
     value, error = float(values[0]), float(errors[0])
     if len(values) == 1:
         nan = float("nan")
-        return Extrapolation(nan, nan, nan, nan, nan, (value - 2 * error, value + 2 * error))
+        return Extrapolation(nan, nan, nan, nan, nan, False, (value - 2 * error, value + 2 * error))
     span = math.log(temperatures[0] / temperatures[-1])
     slope = float(values[0] - values[-1]) / span
     slope_error = math.hypot(error, errors[-1]) / span
-    corrected = value + math.sqrt(max(slope, 0.0))
-    steepest = value + math.sqrt(max(slope + slope_error, 0.0))
+    rises = -np.diff(values) / -np.diff(np.log(temperatures))
+    last = min(slope, float(rises[0]))  # the rise flattens towards the limit
+    corrected = value + math.sqrt(max(last, 0.0))
+    steepest = value + math.sqrt(max(last + slope_error, 0.0))
     power = power_law_limit(values, errors)
     ratio = temperatures[0] / temperatures[1]
     return Extrapolation(
@@ -49,6 +53,7 @@ def extrapolate(temperatures: Floats, values: Floats, errors: Floats) -> Extrapo
         multiplicity_corrected=corrected,
         line_limit=float(ratio * values[1] - values[0]) / (ratio - 1),
         line_error=math.hypot(ratio * errors[1], errors[0]) / (ratio - 1),
+        convex=bool(rises[0] > rises[-1] and slope > 0),
         bracket=(min(value, power) - 2 * error, max(steepest, power) + 2 * error),
     )
 
