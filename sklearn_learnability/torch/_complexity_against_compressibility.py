@@ -34,7 +34,7 @@ def complexity_against_compressibility(
     checkpoints: Sequence[Any] | Mapping[str, Any],
     data: Any,
     *,
-    llc: LocalLearningCoefficient,
+    llc: LocalLearningCoefficient | Callable[[nn.Module], LocalLearningCoefficient],
     loss: Loss,
     schemes: Mapping[str, Scheme],
     tolerances: Sequence[float] = (0.5,),
@@ -63,8 +63,9 @@ def complexity_against_compressibility(
         keys.
     data : Tensor, tuple or dict of Tensor, Dataset, or DataLoader
         The rows the coefficient is estimated on.
-    llc : LocalLearningCoefficient
-        How it is estimated. One setting serves all checkpoints.
+    llc : LocalLearningCoefficient or callable
+        How it is estimated. One setting serves all checkpoints. A function of a checkpoint's model
+        serves where the loss depends on it, as :func:`self_divergence_loss` does.
     loss : Module or callable
         The loss that compression raises: a criterion of outputs and targets, or a function of the
         model and a batch.
@@ -159,7 +160,8 @@ def complexity_against_compressibility(
                 )
                 continue
             start = folder / name.replace(os.sep, "_")
-            estimate = _coefficient(model, data, llc, start)
+            of_model = llc if isinstance(llc, LocalLearningCoefficient) else llc(model)
+            estimate = _coefficient(model, data, of_model, start)
             critical = {
                 label: _critical_amounts(
                     model,
@@ -238,10 +240,12 @@ def describe_estimate(model: nn.Module, data: Any, llc: LocalLearningCoefficient
     rows = data_rows(data)
     seen = rows.take(torch.arange(rows.n if rows.in_memory else min(rows.n, 64)))
     settings = {
-        name: getattr(value, "__qualname__", None) or str(value)
+        name: str(value)
         for name, value in llc.get_params(deep=False).items()
-        if name not in ("device", "progress")
+        if name not in ("loss", "device", "progress")
     }
+    named = llc.loss if isinstance(llc.loss, nn.Module) else type(llc.loss).__qualname__
+    settings["loss"] = getattr(llc.loss, "__qualname__", None) or str(named)
     sums = [[name, *_sums(value)] for name, value in model.state_dict().items()]
     sums += [["data", *_sums(tensor)] for tensor in _tensors(seen)]
     return fingerprint(json.dumps([rows.n, settings, sums]), [])
