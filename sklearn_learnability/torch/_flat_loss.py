@@ -1,5 +1,7 @@
 """The loss of several chains at once, each position one row of a matrix."""
 
+import warnings
+
 import torch
 from torch import Tensor
 from torch.func import vmap
@@ -109,7 +111,9 @@ class FlatLoss:
 
     def _values_and_gradients(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         leaf = positions.detach().requires_grad_()
-        with sdpa_kernel(SDPBackend.MATH):  # the fused kernels know no vectorised form
+        # the fused kernels of attention know no vectorised form
+        with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
             values = vmap(self.surface, in_dims=(0, None))(self.unflatten(leaf), batch)
         (gradients,) = torch.autograd.grad(values.sum(), leaf)
         return values.detach().double(), gradients

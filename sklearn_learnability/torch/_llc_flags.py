@@ -98,7 +98,8 @@ def flags_of_chains(found: LLCEstimate) -> Flags:
         flags.append((text, UnconvergedChainsWarning))
     relative = found.standard_error / abs(found.value)
     drift = abs(found.half_chain_drift)
-    if drift > max(LARGEST_DRIFT, 4 * relative):  # the halves' difference has twice the error
+    # the halves' difference has twice the error of the value
+    if drift > max(LARGEST_DRIFT, 3 * 2 * relative):
         text = f"The halves of the chains differ by {found.half_chain_drift:.1%} of the value."
         flags.append((text, UnconvergedChainsWarning))
     if not relative < LARGEST_ERROR:

@@ -1,6 +1,7 @@
 """A function of tensors recorded as a graph, which spares a small model most of its time."""
 
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -10,20 +11,20 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_flatten
 
 Function = Callable[[Tensor, Any], tuple[Tensor, Tensor]]
-FIRST_CALLS = 3  # of which the graph's results are compared with the function's
+CALLS_BEFORE, CALLS_COMPARED = 25, 3
 
 
 class Recorded:
-    """Calls a graph of the function, one for each shape of its arguments.
+    """Calls a graph of the function once it has been called with arguments of a shape some times.
 
-    A function that cannot be recorded, or whose graph gives other numbers on later arguments, is
-    called as it is.
+    At first the graph's results are compared with the function's. A function that cannot be
+    recorded, or whose graph gives other numbers, is called as it is.
     """
 
     def __init__(self, function: Function) -> None:
         self.function = function
         self.graphs: dict[Any, Function] = {}
-        self.calls: dict[Any, int] = {}
+        self.calls: Counter[Any] = Counter()
 
     def __call__(self, positions: Tensor, batch: Any) -> tuple[Tensor, Tensor]:
         """Return what the function returns."""
@@ -31,16 +32,16 @@ class Recorded:
         if not all(isinstance(leaf, Tensor) for leaf in leaves):
             return self.function(positions, batch)
         key = (positions.shape, *((leaf.shape, leaf.dtype) for leaf in leaves))
-        if key not in self.graphs:
+        self.calls[key] += 1
+        n_calls = self.calls[key] - CALLS_BEFORE
+        if n_calls == 1:
             self.graphs[key] = self._record(positions, batch)
-            self.calls[key] = 0
-        graph = self.graphs[key]
+        graph = self.graphs.get(key, self.function)
         if graph is self.function:
             return self.function(positions, batch)
-        self.calls[key] += 1
         with torch.no_grad():
             found = graph(positions, batch)
-        if self.calls[key] <= FIRST_CALLS:
+        if n_calls <= CALLS_COMPARED:
             expected = self.function(positions, batch)
             pairs = zip(found, expected, strict=True)
             if not all(torch.allclose(a, b, 1e-4, 1e-7, equal_nan=True) for a, b in pairs):
