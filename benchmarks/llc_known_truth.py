@@ -1,0 +1,187 @@
+"""The local learning coefficient where it is known, with one automatic setting, beside devinterp.
+
+    pip install -e ".[torch,benchmark]"
+    python benchmarks/llc_known_truth.py           # about 40 minutes on one core
+    python benchmarks/llc_known_truth.py --small   # two seeds a case, the cheap cases
+
+Every case is a model at its minimum and real rows of data, given to `LocalLearningCoefficient` with
+nothing set but the random state. devinterp runs as its page shows (lr=0.001, n_beta=30, 4 chains of
+200 draws). The seeds start at 1000; none of them was looked at while the rules were made. Each run
+is written to output/llc_known_truth.csv at once, and not repeated when the script is started again.
+"""
+
+import argparse
+import io
+import json
+import time
+import warnings
+from contextlib import redirect_stderr
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import torch
+from _known_truth_cases import CASES
+from torch import nn
+from tqdm import tqdm
+
+from sklearn_learnability.torch import LocalLearningCoefficient
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "llc_known_truth.json"
+RUNS = HERE.parent / "output" / "llc_known_truth.csv"
+FIRST_SEED, PEER_SEEDS, SMALL_SEEDS = 1000, 3, 2
+EXPENSIVE = ("d=1000", "n=10000", "n=4000", "[20, 30, 20]")
+
+
+def ours(case, seed):
+    """Return one run of the public estimator."""
+    model, data = case.make(seed)
+    estimator = LocalLearningCoefficient(nn.MSELoss(), random_state=seed, progress=False)
+    start = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the flags hold the same texts
+        found = estimator.estimate(model, data)
+    return {
+        "value": found.value,
+        "standard_error": found.standard_error,
+        "low": found.bracket[0],
+        "high": found.bracket[1],
+        "corrected": found.multiplicity_corrected,
+        "temperature": found.settings.temperature,
+        "flags": " | ".join(found.flags),
+        "seconds": time.process_time() - start,
+    }
+
+
+def peer(case, seed):
+    """Return one run of devinterp, as its page shows, with row numbers for tokens."""
+    from datasets import Dataset
+    from devinterp.slt.llc import llc
+
+    model, (inputs, targets) = case.make(seed)
+    rows = torch.arange(len(inputs)).repeat(2, 1).T.tolist()
+
+    def row_loss(model, input_ids):
+        which = input_ids[:, 0]
+        return (model(inputs[which]) - targets[which]).square().mean(1, keepdim=True)
+
+    dataset = Dataset.from_dict({"input_ids": rows}).with_format("torch")
+    start = time.process_time()
+    with TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
+        result = llc(
+            model=model,
+            dataset=dataset,
+            observables={},
+            lr=0.001,
+            n_beta=30,
+            num_chains=4,
+            num_draws=200,
+            init_seed=seed,
+            loss_fn=row_loss,
+            device="cpu",
+            output_path=f"{folder}/samples.zarr",
+        )
+        value = float(result["llc_mean"])
+    return {"value": value, "flags": "", "seconds": time.process_time() - start}
+
+
+def run(cases, small):
+    """Return all runs, with those of earlier calls."""
+    done = pd.read_csv(RUNS, keep_default_na=False) if RUNS.exists() else pd.DataFrame()
+    seen = (
+        set(done[["case", "package", "seed"]].itertuples(index=False, name=None))
+        if len(done)
+        else set()
+    )
+    wanted = [
+        (case, package, FIRST_SEED + number)
+        for case in cases
+        for package, most in (("ours", case.n_seeds), ("devinterp", PEER_SEEDS))
+        for number in range(min(most, SMALL_SEEDS) if small else most)
+    ]
+    left = [w for w in wanted if (w[0].name, w[1], w[2]) not in seen]
+    for case, package, seed in tqdm(left, desc="runs"):
+        found = {"ours": ours, "devinterp": peer}[package](case, seed)
+        row = {"case": case.name, "package": package, "seed": seed, "truth": case.truth}
+        columns = ["value", "standard_error", "low", "high", "corrected", "temperature", "flags"]
+        row |= {name: found.get(name, "") for name in [*columns, "seconds"]}
+        RUNS.parent.mkdir(exist_ok=True)
+        pd.DataFrame([row]).to_csv(RUNS, mode="a", header=not RUNS.exists(), index=False)
+    runs = pd.read_csv(RUNS)
+    runs["flags"] = runs["flags"].fillna("")
+    return runs[runs["case"].isin([case.name for case in cases])]
+
+
+def summarise(cases, runs):
+    """Return one row a case."""
+    rows = []
+    for case in cases:
+        mine = runs[(runs["case"] == case.name) & (runs["package"] == "ours")]
+        theirs = runs[(runs["case"] == case.name) & (runs["package"] == "devinterp")]
+        error = mine["value"] / case.truth - 1
+        scale = np.hypot(mine["standard_error"], 0.005 * case.truth)
+        flagged = mine["flags"] != ""
+        rows.append(
+            {
+                "group": case.group,
+                "case": case.name,
+                "truth": case.truth,
+                "seeds": len(mine),
+                "bias": error.mean(),
+                "largest error": error.abs().max(),
+                "within 3 %": (error.abs() <= 0.03).mean(),
+                "standard error": (mine["standard_error"] / case.truth).mean(),
+                "rms z": float(np.sqrt((((mine["value"] - case.truth) / scale) ** 2).mean())),
+                "bracket holds truth": mine.eval("low <= truth <= high").mean(),
+                "flagged": flagged.mean(),
+                "wrong without flag": ((error.abs() > 0.05) & ~flagged).mean(),
+                "seconds": mine["seconds"].mean(),
+                "devinterp": (theirs["value"] / case.truth - 1).mean(),
+                "devinterp spread": (theirs["value"] / case.truth).std(),
+                "devinterp seconds": theirs["seconds"].mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def targets(table):
+    """Return what was aimed at, over the groups."""
+    good = table["group"].isin(["regular", "quartic", "linear network"])
+
+    def share(rows, column):
+        return float(np.average(rows[column], weights=rows["seeds"]))
+
+    return {
+        "good cases: within 3 %": share(table[good], "within 3 %"),
+        "good cases: rms z": float(
+            np.sqrt(np.average(table[good]["rms z"] ** 2, weights=table[good]["seeds"]))
+        ),
+        "good cases: flagged": share(table[good], "flagged"),
+        "other cases: bracket holds truth": share(table[~good], "bracket holds truth"),
+        "all cases: wrong by more than 5 % without a flag": share(table, "wrong without flag"),
+        "runs": int(table["seeds"].sum()),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="two seeds a case, the cheap cases")
+    small = parser.parse_args().small
+    torch.set_num_threads(1)
+    cases = [c for c in CASES if not (small and any(part in c.name for part in EXPENSIVE))]
+    runs = run(cases, small)
+    table = summarise(cases, runs)
+    with pd.option_context("display.width", 250, "display.max_columns", None):
+        print(table.round(3).to_string(index=False))
+    reached = targets(table)
+    for name, value in reached.items():
+        print(f"{name}: {value:.3g}")
+    if not small:
+        results = {"targets": reached, "table": table.to_dict("records")}
+        RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
