@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from _complexity_report import by_run, chains, draw_sizes_and_settings, other_baselines
 from _deep_linear import DIM, deep_linear_network, half_squared_error, whitened_data
 from _small_lm import load_small_lm, pack
 from tqdm import tqdm
@@ -40,7 +41,9 @@ from sklearn_learnability.torch import (
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "output" / "small_lms"
 STORE = ROOT / "output" / "complexity_and_compressibility"
+FIGURES = ROOT / "docs" / "_static"
 NAME = "complexity_and_compressibility"
+FIRST = ("local, self-KL", "one clamp, searched")  # setting and scheme
 
 # Deep linear networks
 RANKS, TEACHERS, SAMPLED_TEACHERS = range(1, 11), 8, 2
@@ -84,6 +87,9 @@ def of_self_divergence(**settings):
     return lambda model: coefficient(self_divergence_loss(model), **settings)
 
 
+# Noise takes the most evaluations and is left out where each is dear
+DEAR = "400k"
+
 # Every setting of the estimator that is tried
 ESTIMATORS = {
     "local, self-KL": of_self_divergence(),
@@ -119,7 +125,7 @@ def held_out_sequences(folder, n):
     return torch.from_numpy(tokens).view(n, length)
 
 
-def study(size, name, llc, seeds=SEEDS, steps=STEPS, schemes=SCHEMES, progress=True):
+def study(size, name, llc, seeds=SEEDS, steps=STEPS, schemes=SCHEMES):
     """Return the study of one size under one setting of the estimator."""
     sequences = held_out_sequences(MODELS / f"{size}_{seeds[0]}", SAMPLED + COMPRESSED)
     paths = {
@@ -143,7 +149,6 @@ def study(size, name, llc, seeds=SEEDS, steps=STEPS, schemes=SCHEMES, progress=T
         start_below=START_BELOW,
         load=load_small_lm,
         store=STORE,
-        progress=progress,
     )
 
 
@@ -152,7 +157,8 @@ def language_models(small):
     points, lines = [], []
     options = {"seeds": (0,), "steps": (0, 114, 477, 1240, 2000)} if small else {}
     for size, name in STUDIES[:1] if small else STUDIES:
-        found = study(size, name, ESTIMATORS[name], **options)
+        schemes = {k: v for k, v in SCHEMES.items() if size != DEAR or "noise" not in k}
+        found = study(size, name, ESTIMATORS[name], schemes=schemes, **options)
         points.append(found.to_frame().assign(parameters=size, estimator=name))
         for start in (None, START_BELOW, LATE_BELOW):
             part = replace(found, start_below=start)
@@ -161,49 +167,6 @@ def language_models(small):
                 lines.append(table.assign(of=of, start=start, parameters=size, estimator=name))
         draw(found, size, name)
         yield pd.concat(points, ignore_index=True), pd.concat(lines, ignore_index=True)
-
-
-def by_run(points):
-    """Return the line of every run by itself, at the middle tolerance and the first scheme."""
-    rows = []
-    used = points[(points["left_out"] == "") & (points["tolerance"] == 0.5)]
-    for (estimator, scheme, run), part in used.groupby(["estimator", "scheme", "group"]):
-        if len(part) >= 4:
-            line = linear_association(part["llc"], part["critical"], given=part["loss"])
-            rows.append(
-                {
-                    "estimator": estimator,
-                    "scheme": scheme,
-                    "run": run,
-                    "n_points": line.n_points,
-                    "r_squared": line.r_squared.value,
-                    "loss_alone": line.given_r_squared.value,
-                    "partial_correlation": line.partial_correlation.value,
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def chains(points):
-    """Return how well the chains of each setting did, over the checkpoints of a size."""
-    each = points.drop_duplicates(["estimator", "parameters", "checkpoint"])
-    grouped = each.groupby(["estimator", "parameters"], sort=False)
-    drift = grouped["half_chain_drift"]
-    return pd.DataFrame(
-        {
-            "checkpoints": grouped.size(),
-            "median_drift": drift.apply(lambda values: values.abs().median()),
-            "drift_below_2_percent": drift.apply(lambda values: (values.abs() < 0.02).mean()),
-            "largest_excess_loss": grouped["excess_loss"].max(),
-            "lowest_llc": grouped["llc"].min(),
-            "highest_llc": grouped["llc"].max(),
-            "median_relative_error": grouped.apply(
-                lambda part: (part["llc_standard_error"] / part["llc"].abs()).median(),
-                include_groups=False,
-            ),
-            "unflagged": grouped["flags"].apply(lambda flags: (flags == "").mean()),
-        }
-    ).reset_index()
 
 
 def draw(found, size, name):
@@ -215,11 +178,13 @@ def draw(found, size, name):
 
     from sklearn_learnability.displays import ComplexityAgainstCompressibilityDisplay
 
-    for scheme in SCHEMES:
+    for scheme in found.checkpoints[0].critical:
         display = ComplexityAgainstCompressibilityDisplay.from_result(found, scheme=scheme)
         display.figure_.suptitle(f"{size} parameters, {name}: {scheme}")
         label = f"{size} {name} {scheme}".replace(",", "").replace(" ", "_")
         display.figure_.savefig(STORE / f"{label}.png", dpi=90)
+        if (size, name, scheme) == ("130k", *FIRST):
+            display.figure_.savefig(FIGURES / "complexity_curves.png", dpi=90)
         pyplot.close(display.figure_)
 
 
@@ -288,6 +253,7 @@ def write(results, deep, points, lines, started):
         "deep_linear": {"points": records(deep), "lines": deep_lines(deep)},
         "lines": records(lines),
         "by_run": records(by_run(points)),
+        "other_baselines": records(other_baselines(points)),
         "chains": records(chains(points)),
     }
     text = json.dumps(summary, indent=1).replace("NaN", "null")
@@ -320,6 +286,8 @@ def main():
         shown += ["n_points", "n_left_out"]
         print(lines[latest][shown].round(3).to_string(index=False), flush=True)
     print(chains(points).round(3).to_string(index=False))
+    if not options.small:
+        draw_sizes_and_settings(points, FIGURES)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ class ComplexityAgainstCompressibilityDisplay:
     Parameters
     ----------
     curves : sequence of tuple
-        For each checkpoint its amounts and the increases of the loss there.
+        For each checkpoint its amounts, the increases of the loss there, and its place in its run,
+        from 0 for the first to 1 for the last.
     points : DataFrame
         Columns "group", "llc", "critical", "tolerance", and "left_out", empty where a point is
         used.
@@ -59,7 +60,7 @@ class ComplexityAgainstCompressibilityDisplay:
     ...     }
     ... )
     >>> display = ComplexityAgainstCompressibilityDisplay(
-    ...     [([16, 8, 4], [0.0, 0.2, 0.9])],
+    ...     [([16, 8, 4], [0.0, 0.2, 0.9], 1.0)],
     ...     points=points,
     ...     lines={0.5: (1.36, 3.5, 0.99, 0.8)},
     ...     quantity="n_q",
@@ -105,6 +106,8 @@ class ComplexityAgainstCompressibilityDisplay:
             points = points[points["tolerance"].isin(list(tolerances))]
         drawn = points["tolerance"].unique()
         curves = [point.critical[scheme][-1].curve for point in result.checkpoints]
+        places = places_in_runs([point.group for point in result.checkpoints])
+        tallest = max(c.increases[np.isfinite(c.increases)].max(initial=0) for c in curves)
         lines = {
             tolerance: (
                 line.slope,
@@ -116,11 +119,11 @@ class ComplexityAgainstCompressibilityDisplay:
             if of == scheme and tolerance in drawn
         }
         return cls(
-            [(curve.amounts, curve.increases) for curve in curves],
+            [(c.amounts, c.increases, place) for c, place in zip(curves, places, strict=True)],
             points=points,
             lines=lines,
             quantity=curves[0].quantity,
-            highest=4 * max(drawn),
+            highest=min(4 * max(drawn), 1.05 * tallest),
         ).plot(axes)
 
     def plot(self, axes=None):
@@ -136,12 +139,12 @@ class ComplexityAgainstCompressibilityDisplay:
         ComplexityAgainstCompressibilityDisplay
             The display itself, with `axes_` and `figure_` set.
         """
-        for amounts, increases in self.curves:
+        for amounts, increases, _ in self.curves:
             check_consistent_length(amounts, increases)
         if axes is None:
             _, axes = import_pyplot().subplots(1, 2, figsize=(9.6, 4.2), layout="constrained")
         left, right = axes
-        tolerances = list(dict.fromkeys(self.points["tolerance"]))
+        tolerances = sorted(self.points["tolerance"].unique())
         colors = dict(zip(tolerances, TOLERANCE_COLORS * len(tolerances), strict=False))
         self._draw_curves(left, colors)
         self._draw_points(right, colors)
@@ -154,13 +157,14 @@ class ComplexityAgainstCompressibilityDisplay:
 
     def _draw_curves(self, ax, colors):
         """Draw the loss against the amount, and the tolerances."""
-        shades = import_pyplot().get_cmap("viridis")(np.linspace(0, 0.92, len(self.curves)))
-        for shade, (amounts, increases) in zip(shades, self.curves, strict=True):
+        shades = import_pyplot().get_cmap("viridis")
+        for amounts, increases, place in self.curves:
             shown = np.where(np.isfinite(increases), increases, np.nan)
-            ax.plot(amounts, shown, color=shade, linewidth=1.2, marker=".", markersize=3)
+            style = {"linewidth": 1.2, "marker": ".", "markersize": 3}
+            ax.plot(amounts, shown, color=shades(0.92 * place), **style)
         for tolerance, color in colors.items():
             ax.axhline(tolerance, color=color, linestyle="--", linewidth=1)
-        amounts = np.concatenate([np.asarray(a, dtype=float) for a, _ in self.curves])
+        amounts = np.concatenate([np.asarray(a, dtype=float) for a, _, _ in self.curves])
         if amounts.min() > 0 and amounts.max() > 10 * amounts.min():
             ax.set_xscale("log")
         ax.set_ylim(-0.05 * self.highest, self.highest)
@@ -193,3 +197,14 @@ class ComplexityAgainstCompressibilityDisplay:
         ends = np.array([used.min(), used.max()])
         label = f"ε = {tolerance:g}: R² {explained:.2f}, loss alone {by_loss:.2f}"
         ax.plot(ends, intercept + slope * ends, color=color, linewidth=1.5, label=label)
+
+
+def places_in_runs(groups):
+    """Return the place of every checkpoint in its run, from 0 to 1."""
+    sizes = {group: groups.count(group) for group in groups}
+    seen = dict.fromkeys(groups, 0)
+    places = []
+    for group in groups:
+        places.append(seen[group] / max(sizes[group] - 1, 1))
+        seen[group] += 1
+    return places

@@ -23,7 +23,7 @@ def make_points():
     return pd.concat([table, table.assign(tolerance=1.0, critical=table["critical"] / 2)])
 
 
-CURVES = [([64, 16, 4], [0.0, 0.1, 0.9]), ([64, 16, 4], [0.0, 0.6, np.inf])]
+CURVES = [([64, 16, 4], [0.0, 0.1, 0.9], 0.0), ([64, 16, 4], [0.0, 0.6, np.inf], 1.0)]
 LINES = {0.5: (3.0, 2.0, 0.97, 0.8), 1.0: (1.5, 1.0, 0.9, 0.7)}
 
 
@@ -90,7 +90,7 @@ def test_from_result():
 
     result = ComplexityAgainstCompressibility(tuple(map(checkpoint, range(1, 6))), (), None)
     display = ComplexityAgainstCompressibilityDisplay.from_result(result, tolerances=[1.0])
-    assert len(display.curves) == 5
+    assert [place for *_, place in display.curves] == [0.0, 0.25, 0.5, 0.75, 1.0]
     line = result.fits()["rounding", 1.0]
     assert display.lines == {
         1.0: (line.slope, line.intercept, line.r_squared.value, line.given_r_squared.value)

@@ -66,11 +66,12 @@ def counting():
 
 def coefficient(cls=LocalLearningCoefficient, **changes):
     settings = {
+        "sampler": "leimkuhler-matthews",
         "n_chains": 2,
         "n_draws": 20,
         "temperature": 100.0,
         "localization": 1.0,
-        "step_size": 1e-3,
+        "step_size": 5e-3,
         "random_state": 0,
         "progress": False,
     }
@@ -102,6 +103,22 @@ class TestPoints:
                 )
                 assert_allclose(table.loc[(name, tolerance), "critical"], alone.value, rtol=0.03)
                 assert_allclose(table.loc[(name, tolerance), "loss"], alone.curve.baseline)
+
+    def test_the_estimator_may_depend_on_the_model(self):
+        def of_itself(model):
+            reference = load(0.0)
+            reference.load_state_dict(model.state_dict())
+
+            def squared_change(changed, batch):
+                return 0.5 * (changed(batch[0]) - reference(batch[0])).square().sum(1)
+
+            return coefficient().set_params(loss=squared_change)
+
+        table = measure(llc=of_itself).to_frame()
+        half_the_parameters = table["llc"][table["scheme"] == "noise"]
+        assert_allclose(half_the_parameters, DIM / 2, rtol=0.5)
+        assert np.ptp(half_the_parameters) < 1e-3  # the same bowl everywhere, the same noise
+        assert table["loss"].nunique() == len(SCALES)
 
     def test_none_is_missing_from_the_table(self):
         table = measure(tolerances=(0.1, 0.5)).to_frame()
