@@ -1,11 +1,9 @@
 """The local learning coefficient of a model around its parameters."""
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +36,13 @@ from sklearn_learnability.torch._llc_checkpoints import (
     whole_checkpoints,
 )
 from sklearn_learnability.torch._llc_estimate import LLCEstimate
-from sklearn_learnability.torch._samplers import SAMPLERS
+from sklearn_learnability.torch._llc_options import (
+    DEFAULT_CHAINS,
+    check_settings,
+    published_settings,
+    sampler_for,
+)
 from sklearn_learnability.torch._trajectory import name_checkpoints
-
-DEFAULT_CHAINS = 4  # on batches
-# The Metropolis-adjusted sampler takes all rows at every step.
-MOST_PARAMETERS_EXACT, MOST_WORK_EXACT = 100_000, 20_000_000  # coordinates; coordinates x rows
 
 
 class LocalLearningCoefficient(BaseEstimator):
@@ -152,6 +151,33 @@ class LocalLearningCoefficient(BaseEstimator):
         self.device = device
         self.progress = progress
 
+    @classmethod
+    def paper(
+        cls, loss: Loss, *, n_parameters: float, **settings: Any
+    ) -> "LocalLearningCoefficient":
+        r"""Return the settings that values of language models were published with.
+
+        RMSprop-preconditioned SGLD with :math:`\gamma = 300`, :math:`n\beta = 30`, 4 chains of 200
+        steps (100 from a billion parameters), 32 rows a step, and a step size by size. Small models
+        leave the neighbourhood at these settings: look at the flags. Other than in print, 40 % of
+        the steps are discarded and losses at w* are those of the same batches.
+
+        Parameters
+        ----------
+        loss : Module or callable
+            As of the class.
+        n_parameters : float
+            Number of parameters of the model, from 14 million to 6.9 billion in the paper.
+        **settings : object
+            Other parameters of the class.
+
+        Returns
+        -------
+        LocalLearningCoefficient
+            The estimator.
+        """
+        return cls(loss, **published_settings(n_parameters) | settings)
+
     def estimate(
         self,
         model: nn.Module,
@@ -190,11 +216,7 @@ class LocalLearningCoefficient(BaseEstimator):
         SamplingError
             If every chain met a loss that is not finite.
         """
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        with self._posed(model, data, chance_loss, store, seed) as (surface, request):
-            if request.sampler == "hamiltonian":
-                return self._estimate_exactly(surface, request)
-            return langevin_estimate(surface, request)
+        return self._estimate(model, data, chance_loss, store, self._draw_seed())
 
     def estimate_checkpoints(
         self,
@@ -238,7 +260,7 @@ class LocalLearningCoefficient(BaseEstimator):
         ValueError
             If names repeat, or as in :meth:`estimate`.
         """
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        seed = self._draw_seed()
         folder = None if store is None else Path(store)
         named = name_checkpoints(checkpoints)
         skipped: dict[str, str] = {}
@@ -249,17 +271,35 @@ class LocalLearningCoefficient(BaseEstimator):
                 with self._posed(model, data, chance_loss, path, seed) as (surface, request):
                     if request.sampler != "hamiltonian":
                         chosen.append(langevin_settings(surface, request))
-        shared = clone(self).set_params(random_state=seed, **strongest(chosen))
+        shared = clone(self).set_params(**strongest(chosen))
         found = {}
         for name, model in whole_checkpoints(named, load, skipped):
             path = None if folder is None else folder / f"{file_name(name)}.pt"
-            found[name] = shared.estimate(model, data, chance_loss=chance_loss, store=path)
+            found[name] = shared._estimate(model, data, chance_loss, path, seed)
         if not found:
             raise CheckpointError(
                 f"Expected at least one whole checkpoint, got none of {len(named)}. "
                 f"{next(iter(skipped.values()), '')}".rstrip()
             )
         return LLCTrajectory(tuple(found), tuple(found.values()), tuple(skipped.items()))
+
+    def _draw_seed(self) -> int:
+        """Return the seed of all batches and noise."""
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _estimate(
+        self,
+        model: nn.Module,
+        data: Any,
+        chance_loss: float | None,
+        store: str | os.PathLike[str] | None,
+        seed: int,
+    ) -> LLCEstimate:
+        """Return the estimate at a seed."""
+        with self._posed(model, data, chance_loss, store, seed) as (surface, request):
+            if request.sampler == "hamiltonian":
+                return self._estimate_exactly(surface, request)
+            return langevin_estimate(surface, request)
 
     @contextmanager
     def _posed(
@@ -271,7 +311,7 @@ class LocalLearningCoefficient(BaseEstimator):
         seed: int,
     ) -> Iterator[tuple[EmpiricalLoss, LangevinRequest]]:
         """Hold the model still; yield its loss as a function of parameters, and what is asked."""
-        check_settings(self)
+        check_settings(self.get_params(deep=False))
         with held_still(model):
             surface = self._surface(model, data)
             name = sampler_for(surface) if self.sampler == "auto" else self.sampler
@@ -317,28 +357,3 @@ class LocalLearningCoefficient(BaseEstimator):
             store=None if request.store is None else Path(request.store),
         )
         return replace(found, chance_loss=request.chance_loss)
-
-
-def sampler_for(surface: EmpiricalLoss) -> str:
-    """Return the exact sampler where it is affordable, otherwise the one on batches."""
-    affordable = surface.dim <= MOST_PARAMETERS_EXACT and (
-        surface.dim * surface.rows.n <= MOST_WORK_EXACT
-    )
-    return "hamiltonian" if affordable and surface.rows.in_memory else "leimkuhler-matthews"
-
-
-def check_settings(estimator: LocalLearningCoefficient) -> None:
-    """Raise where a setting is out of range."""
-    if estimator.sampler not in (names := ("auto", "hamiltonian", *SAMPLERS)):
-        raise ValueError(f"Expected sampler to be one of {names}, got {estimator.sampler!r}.")
-    for name in ("n_chains", "n_draws", "batch_size"):
-        value = getattr(estimator, name)
-        automatic = value is None if name == "batch_size" else isinstance(value, str)
-        automatic = automatic and value in (None, "auto")
-        if not automatic and not (isinstance(value, Integral) and int(value) >= 1):
-            raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
-    for name in ("temperature", "localization", "step_size"):
-        value = getattr(estimator, name)
-        positive = isinstance(value, Real) and 0 < float(value) < math.inf
-        if not positive and not (isinstance(value, str) and value == "auto"):
-            raise ValueError(f'Expected {name} to be a positive number or "auto", got {value!r}.')
