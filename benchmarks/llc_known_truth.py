@@ -8,6 +8,7 @@ Every case is a model at its minimum and real rows of data, given to `LocalLearn
 nothing set but the random state. devinterp runs as its page shows (lr=0.001, n_beta=30, 4 chains of
 200 draws). The seeds start at 1000; none of them was looked at while the rules were made. Each run
 is written to output/llc_known_truth.csv at once, and not repeated when the script is started again.
+Interrupted, it makes its tables of the runs there are.
 """
 
 import argparse
@@ -32,6 +33,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "llc_known_truth.json"
 RUNS = HERE.parent / "output" / "llc_known_truth.csv"
 FIRST_SEED, PEER_SEEDS, SMALL_SEEDS = 1000, 3, 2
+COLUMNS = ["value", "standard_error", "low", "high", "corrected", "temperature", "flags", "seconds"]
 EXPENSIVE = ("d=1000", "n=10000", "n=4000", "[20, 30, 20]")
 
 
@@ -102,13 +104,16 @@ def run(cases, small):
         for number in range(min(most, SMALL_SEEDS) if small else most)
     ]
     left = [w for w in wanted if (w[0].name, w[1], w[2]) not in seen]
-    for case, package, seed in tqdm(left, desc="runs"):
-        found = {"ours": ours, "devinterp": peer}[package](case, seed)
-        row = {"case": case.name, "package": package, "seed": seed, "truth": case.truth}
-        columns = ["value", "standard_error", "low", "high", "corrected", "temperature", "flags"]
-        row |= {name: found.get(name, "") for name in [*columns, "seconds"]}
-        RUNS.parent.mkdir(exist_ok=True)
-        pd.DataFrame([row]).to_csv(RUNS, mode="a", header=not RUNS.exists(), index=False)
+    left.sort(key=lambda w: w[2])  # every case once before any case twice
+    try:
+        for case, package, seed in tqdm(left, desc="runs"):
+            found = {"ours": ours, "devinterp": peer}[package](case, seed)
+            row = {"case": case.name, "package": package, "seed": seed, "truth": case.truth}
+            row |= {name: found.get(name, "") for name in COLUMNS}
+            RUNS.parent.mkdir(exist_ok=True)
+            pd.DataFrame([row]).to_csv(RUNS, mode="a", header=not RUNS.exists(), index=False)
+    except KeyboardInterrupt:
+        print("Interrupted; the table is of the runs so far.")
     runs = pd.read_csv(RUNS)
     runs["flags"] = runs["flags"].fillna("")
     return runs[runs["case"].isin([case.name for case in cases])]

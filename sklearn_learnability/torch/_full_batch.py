@@ -24,6 +24,11 @@ def full_batch_loss(flat: FlatLoss) -> LossAndGradient:
         losses, gradients = flat.values_and_gradients(positions, batch)
         return losses, gradients
 
+    if flat.vectorised:
+        try:
+            direct(flat.start.repeat(2, 1))
+        except Exception:  # whatever a model does that torch.func cannot vectorise
+            flat.vectorised = False
     graphs: dict[int, LossAndGradient] = {}
 
     def recorded(positions: Tensor) -> tuple[Tensor, Tensor]:
