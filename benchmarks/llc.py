@@ -11,6 +11,8 @@ The standard error of devinterp's mean is computed from its traces as ours is.
 """
 
 import argparse
+import contextlib
+import io
 import json
 import resource
 import subprocess
@@ -102,7 +104,7 @@ def theirs(model, loss, rows, settings, n_steps, folder, seed=0):
             chosen = numbers[:, 0]
             return F.cross_entropy(network(X[chosen]), y[chosen], reduction="none")[:, None]
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         found = sample(
             model,
@@ -205,17 +207,20 @@ def main():
         run_for_memory(arguments.memory)
         return
     lengths = {"MLP on digits": (200, 1000), "transformer, 0.4M": (20, 60)}
-    table = []
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results |= {"torch": torch.__version__, "chains": N_CHAINS, "table": []}
+    table = results["table"]
     for name, model, loss, rows, settings in cases():
         steps = lengths.get(name, (10, 30))
         table.append(compare(name, model, loss, rows, settings, steps, arguments.repetitions))
         print(pd.DataFrame([table[-1]]).T.to_string(header=False), flush=True)
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     few, many = peak_megabytes(2), peak_megabytes(12)
     memory = {"parameters": sum(p.numel() for p in million_lm().parameters())}
     memory["MB a chain"] = (many - few) / 10
     memory["numbers a parameter"] = memory["MB a chain"] * 2**20 / 4 / memory["parameters"]
     print(memory)
-    results = {"torch": torch.__version__, "chains": N_CHAINS, "table": table, "memory": memory}
+    results["memory"] = memory
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -291,11 +291,15 @@ def excess_and_gradients(
         values, gradients = flat.values_and_gradients(positions, flat.everything_at_once())
         return values - around.initial_loss, gradients
     batch = flat.surface.batch(torch.randint(n, (settings.batch_size,), generator=generator))
-    if not settings.paired_gradients:
+    if not (settings.paired_gradients or flat.vectorised):
         values, gradients = flat.values_and_gradients(positions, batch)
         return values - flat.value(flat.start, batch), gradients
+    # one more chain, that stays at w*
     values, gradients = flat.values_and_gradients(torch.cat([positions, flat.start[None]]), batch)
-    return values[:-1] - values[-1], gradients[:-1].sub_(gradients[-1] - around.gradient)
+    moving = gradients[:-1]
+    if settings.paired_gradients:
+        moving.sub_(gradients[-1] - around.gradient)
+    return values[:-1] - values[-1], moving
 
 
 def curvature_at(

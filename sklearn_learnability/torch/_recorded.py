@@ -53,7 +53,13 @@ class Recorded:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                graph: Function = make_fx(lambda p, b: self.function(p, b))(positions, batch)
+                recorded = make_fx(lambda p, b: self.function(p, b))(positions, batch)
         except Exception:  # whatever a model does that cannot be recorded
             return self.function
+        for node in recorded.graph.nodes:
+            if node.target is torch.ops.aten.detach.default:  # means nothing without autograd
+                node.replace_all_uses_with(node.args[0])
+        recorded.graph.eliminate_dead_code()
+        recorded.recompile()
+        graph: Function = recorded.forward
         return graph

@@ -1,0 +1,150 @@
+"""The local learning coefficient of small networks: minima and early stops, checkpoints, settings.
+
+    python benchmarks/train_small_lm.py       # once: the language model and its checkpoints
+    python benchmarks/llc_networks.py         # minutes on one core
+
+Networks with one hidden layer on the digits, at several widths, trained to a minimum of the loss
+with weight decay, and stopped early. Checkpoints of a language model of 0.4 million parameters, at
+one automatic setting, for the loss of the next token and for the divergence from the checkpoint's
+own predictions. How far values depend on temperature, localization and seed. And the settings that
+values of language models were published with, on a model of this size.
+"""
+
+import argparse
+import json
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import torch
+from _llc_data import digits, digits_mlp, held_out_rows, small_lm, train_digits
+from _small_lm import FOLDER, load_small_lm
+from torch import nn
+
+from sklearn_learnability.torch import (
+    LocalLearningCoefficient,
+    llc_sensitivity,
+    next_token_loss,
+    self_divergence_loss,
+)
+
+RESULTS = Path(__file__).parent / "results" / "llc_networks.json"
+DECAY = 1e-3
+CHECKPOINTS = (0, 105, 314, 934, 1933, 4000)
+SHORT = {"n_chains": 2, "n_draws": 90, "batch_size": 8, "random_state": 0, "progress": False}
+SHOWN = ["value", "standard_error", "excess_loss", "initial_loss", "gradient_norm"]
+SHOWN += ["half_chain_drift", "r_hat", "temperature", "localization", "trusted"]
+
+
+def penalised(model, batch):
+    """Return the cross-entropy with the weight decay that the network was trained with."""
+    penalty = sum(p.square().sum() for p in model.parameters())
+    return nn.functional.cross_entropy(model(batch[0]), batch[1]) + DECAY / 2 * penalty
+
+
+def row_of(estimate):
+    """Return the numbers shown of an estimate, and its flags."""
+    return estimate.to_frame()[SHOWN].iloc[0].to_dict() | {"flags": list(estimate.flags)}
+
+
+def of_digits():
+    """Return the coefficient by width: at a minimum, by the loss trained and without the decay."""
+    rows = []
+    settings = {"sampler": "leimkuhler-matthews", "random_state": 0, "progress": False}
+    settings |= {"n_draws": 1200, "batch_size": 256}
+    for width in (8, 32, 128):
+        trained = train_digits(digits_mlp(width), decay=DECAY)
+        stopped = train_digits(digits_mlp(width), n_steps=60, decay=DECAY)
+        for name, model, loss in (
+            ("minimum", trained, penalised),
+            ("minimum, loss without the decay", trained, nn.CrossEntropyLoss()),
+            ("stopped early", stopped, penalised),
+        ):
+            found = LocalLearningCoefficient(loss, **settings).estimate(model, digits())
+            rows.append({"width": width, "network": name, "parameters": found.dim, **row_of(found)})
+            print(pd.DataFrame(rows[-1:])[["width", "network", *SHOWN[:5]]].to_string(header=False))
+    return rows
+
+
+def of_checkpoints(data):
+    """Return the coefficient over training, for the labels and for the model's own predictions."""
+    paths = [FOLDER / f"step_{step:06d}.safetensors" for step in CHECKPOINTS]
+    llc = LocalLearningCoefficient(next_token_loss, **SHORT)
+    found = llc.estimate_checkpoints(paths, data, load=load_small_lm)
+    rows = []
+    for step, path, estimate in zip(CHECKPOINTS, paths, found.estimates, strict=True):
+        model = load_small_lm(path)
+        itself = LocalLearningCoefficient(
+            self_divergence_loss(model),
+            **SHORT,
+            temperature=estimate.settings.temperature,
+            localization=estimate.settings.localization,
+        ).estimate(model, data)
+        rows.append(
+            {"step": step, "chance_loss": estimate.chance_loss, **row_of(estimate)}
+            | {"divergence, value": itself.value}
+            | {"divergence, standard_error": itself.standard_error}
+            | {"divergence, half_chain_drift": itself.half_chain_drift}
+        )
+        print(pd.DataFrame(rows[-1:]).drop(columns="flags").T.to_string(header=False))
+    return rows
+
+
+def of_settings(model, data):
+    """Return the coefficient of the divergence at several settings and seeds."""
+    llc = LocalLearningCoefficient(self_divergence_loss(model), **SHORT | {"n_draws": 60})
+    found = llc_sensitivity(
+        llc,
+        model,
+        data,
+        temperatures=(300, 3000, 30000),
+        localizations=(1e4, 5e4, 2.5e5),
+        seeds=(0, 1),
+    )
+    table = found.to_frame()[["seed", *SHOWN]]
+    print(table.round(3).to_string())
+    return table.to_dict("records")
+
+
+def as_published(model, data):
+    """Return what the published settings give here, with fewer chains."""
+    rows = []
+    for name, settings in (
+        ("published", {}),
+        ("published, automatic pull and temperature", {"temperature": "auto"}),
+    ):
+        if settings:
+            settings |= {"localization": "auto", "step_size": "auto"}
+        llc = LocalLearningCoefficient.paper(
+            next_token_loss,
+            n_parameters=14e6,
+            **{"n_chains": 2, "batch_size": 8, "random_state": 0, "progress": False} | settings,
+        )
+        found = llc.estimate(model, data)
+        rows.append({"settings": name, "chance_loss": found.chance_loss, **row_of(found)})
+        print(found.summary())
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", help="digits, checkpoints, settings, published")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results["torch"] = torch.__version__
+    data = held_out_rows()
+    parts = {
+        "digits": of_digits,
+        "checkpoints": lambda: of_checkpoints(data),
+        "settings": lambda: of_settings(small_lm(), data),
+        "published": lambda: as_published(small_lm(), data),
+    }
+    for name in arguments.parts or parts:
+        results[name] = parts[name]()
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
