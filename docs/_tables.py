@@ -219,11 +219,202 @@ def generator_seconds(results):
     )
 
 
+def compression_search(results):
+    """Return the critical n_q and the evaluations of three ways to find it."""
+    table = pd.DataFrame(results["search"])
+    ways = {"": "ours", ", every n_q": "every n_q", ", every clamp": "every clamp"}
+    shown = {"model": table["model"], "clamp by": table["scope"]}
+    for key, name in ways.items():
+        counts = table[f"evaluations{key}"].map("{:,}".format)
+        shown[name] = [
+            f"{found:g} ({n})" if pd.notna(found) else f"never ({n})"
+            for found, n in zip(table[f"critical{key}"], counts, strict=True)
+        ]
+    shown["missed"] = table["most missed, nats"].map("{:.3f}".format)
+    shown["× loss"] = table["times its evaluations"].map("{:.2f}".format)
+    return pd.DataFrame(shown)
+
+
+def compression_smollm2(results):
+    """Return the critical amounts of SmolLM2 by scheme."""
+    table = pd.DataFrame(results["smollm2"]["critical"])
+    shown = {
+        "scheme": table["scheme"],
+        "critical": table["value"].map("{:.3g}".format).replace("nan", "")
+        + table["status"].map(lambda status: "" if status == "crossed" else status),
+        "size": table["size"].map("{:.2f}".format).replace("nan", ""),
+        "knee, nats": table["knee"].map("{:.2f}".format).replace("nan", ""),
+        "evaluations": table["n_evaluations"],
+        "CPU seconds": table["CPU seconds"].map("{:.0f}".format),
+    }
+    return pd.DataFrame(shown)
+
+
+def description_rules(results):
+    """Return how good the widths picked by each rule are."""
+    table = pd.DataFrame(results["rules"])
+    errors = zip(table["regret"], table["regret_error"], strict=True)
+    return pd.DataFrame(
+        {
+            "rows": table["rows"],
+            "width picked by": table["rule"],
+            "best picked": table["best"].map("{:.0%}".format),
+            "near": table["near"].map("{:.0%}".format),
+            "regret": [f"{regret:.3f} ± {error:.3f}" for regret, error in errors],
+            "mean width": table["mean_width"].map("{:.1f}".format),
+        }
+    )
+
+
+def description_widths(results):
+    """Return the coefficient of every width beside half its parameters."""
+    table = pd.DataFrame(results["widths"])
+    ranges = zip(table["llc"], table["llc_lowest"], table["llc_highest"], strict=True)
+    return pd.DataFrame(
+        {
+            "rows": table["rows"],
+            "width": table["width"],
+            "half the parameters": table["half_the_parameters"].map("{:.1f}".format),
+            "coefficient (lowest to highest)": [
+                f"{mean:.1f} ({low:.1f} to {high:.1f})" for mean, low, high in ranges
+            ],
+            "training loss, nats": table["training_nll"].map("{:.3f}".format),
+            "efficiency": table["efficiency"].map("{:.2f}".format),
+        }
+    )
+
+
+def with_interval(table, name):
+    """Return a column of numbers with their intervals, as text."""
+    ends = zip(table[name], table[f"{name}_lower"], table[f"{name}_upper"], strict=True)
+    return [
+        f"{value:.2f}" + (f" ({low:.2f} to {high:.2f})" if pd.notna(low) else "")
+        for value, low, high in ends
+    ]
+
+
+def association(table):
+    """Return what a line explains, what the loss alone explains, and the rest given the loss."""
+    return {
+        "R²": with_interval(table, "r_squared"),
+        "loss alone": table["given_r_squared"].map("{:.2f}".format),
+        "difference": with_interval(table, "r_squared_gain"),
+        "partial correlation": with_interval(table, "partial_correlation"),
+        "points": table["n_points"].astype(int),
+    }
+
+
+def complexity_lines(results, column, **where):
+    """Return lines under some conditions, one a value of the columns named."""
+    table = pd.DataFrame(results["lines"])
+    for name, value in where.items():
+        same = table[name].isna() if value is None else table[name] == value
+        table = table[same]
+    shown = {name: table[key] for key, name in column.items()} | association(table)
+    return pd.DataFrame(shown | {"left out": table["n_left_out"].astype(int)})
+
+
+def complexity_bits(results):
+    """Return lines through the bits, their slopes beside those predicted."""
+    wanted = MAIN | {"of": "size"}
+    shown = complexity_lines(results, OF_SIZES | {"slope": "slope"}, **wanted)
+    predicted = shown["parameters"].map(results["predicted_slopes"])
+    slopes = zip(shown.pop("slope"), predicted, strict=True)
+    shown["slope (predicted)"] = [f"{slope:.1e} ({other:.1e})" for slope, other in slopes]
+    return shown.drop(columns=["points", "left out"])
+
+
+def complexity_baselines(results):
+    """Return what other quantities say alone, for the first scheme."""
+    table = pd.DataFrame(results["other_baselines"])
+    wanted = (table["scheme"] == FIRST_SCHEME) & (table["estimator"] == "local, self-KL")
+    table = table[wanted]
+    shown = association(table)
+    shown["baseline alone"] = shown.pop("loss alone")
+    order = ("R²", "baseline alone", "difference", "partial correlation")
+    columns = {"parameters": table["parameters"], "baseline": table["baseline"]}
+    return pd.DataFrame(columns | {name: shown[name] for name in order})
+
+
+def complexity_by_run(results):
+    """Return the lines of single runs for the first scheme, by setting of the estimator."""
+    table = pd.DataFrame(results["by_run"])
+    table = table[table["scheme"] == FIRST_SCHEME]
+    shown = {"run": table["run"], "estimator": table["estimator"]}
+    for name, key in (("R²", "r_squared"), ("loss alone", "loss_alone")):
+        shown[name] = table[key].map("{:.3f}".format)
+    shown["partial correlation"] = table["partial_correlation"].map("{:.2f}".format)
+    return pd.DataFrame(shown | {"points": table["n_points"].astype(int)})
+
+
+def complexity_chains(results):
+    """Return how well chains did, by setting and size."""
+    table = pd.DataFrame(results["chains"])
+    return pd.DataFrame(
+        {
+            "estimator": table["estimator"],
+            "parameters": table["parameters"],
+            "median drift": table["median_drift"].map("{:.1%}".format),
+            "drift below 2 %": table["drift_below_2_percent"].map("{:.0%}".format),
+            "relative error": table["median_relative_error"].map("{:.1%}".format),
+            "largest excess, nats": table["largest_excess_loss"].map("{:.2f}".format),
+            "lowest": table["lowest_llc"].map("{:.1f}".format),
+            "highest": table["highest_llc"].map("{:.1f}".format),
+        }
+    )
+
+
+def complexity_deep_linear(results):
+    """Return the lines through the deep linear networks."""
+    lines = results["deep_linear"]["lines"]
+    table = pd.DataFrame(list(lines.values()))
+    names = {"critical": "critical n_q", "bits": "critical bits"}
+    of = [name.partition(" on ")[0] for name in lines]
+    on = ["true" if name.endswith("true_llc") else "estimated" for name in lines]
+    shown = association(table)
+    shown["norm alone"] = shown.pop("loss alone")
+    columns = {"line of": [names[name] for name in of], "on the coefficient": on}
+    order = ("R²", "norm alone", "difference", "partial correlation", "points")
+    return pd.DataFrame(columns | {name: shown[name] for name in order})
+
+
+FIRST_SCHEME = "one clamp, searched"
+#: The main lines: linear n_q at the middle tolerance, from the start on.
+MAIN = {"scheme": FIRST_SCHEME, "tolerance": 0.5, "of": "critical", "start": 0.9}
+OF_SIZES = {"parameters": "parameters", "estimator": "estimator"}
+
 #: Name of the table: the results it is made of, and how.
 TABLES = {
     "calibration_speed": ("calibration.json", calibration_speed),
     "ceiling_coverage": ("ceiling_coverage.json", ceiling_coverage),
     "ceiling_gap": ("ceiling_default.json", ceiling_gap),
+    "complexity_baselines": ("complexity_and_compressibility.json", complexity_baselines),
+    "complexity_bits": ("complexity_and_compressibility.json", complexity_bits),
+    "complexity_by_run": ("complexity_and_compressibility.json", complexity_by_run),
+    "complexity_chains": ("complexity_and_compressibility.json", complexity_chains),
+    "complexity_deep_linear": ("complexity_and_compressibility.json", complexity_deep_linear),
+    "complexity_late": (
+        "complexity_and_compressibility.json",
+        partial(complexity_lines, column=OF_SIZES, **MAIN | {"start": 0.65}),
+    ),
+    "complexity_main": (
+        "complexity_and_compressibility.json",
+        partial(complexity_lines, column=OF_SIZES, **MAIN),
+    ),
+    "complexity_schemes": (
+        "complexity_and_compressibility.json",
+        partial(
+            complexity_lines,
+            column={"parameters": "parameters", "scheme": "scheme", "tolerance": "ε"},
+            estimator="local, self-KL",
+            of="critical",
+            start=0.9,
+        ),
+    ),
+    "compression_search": ("compression.json", compression_search),
+    "compression_smollm2": ("compression.json", compression_smollm2),
+    "description_rules": ("description_length.json", description_rules),
+    "description_widths": ("description_length.json", description_widths),
     "generator_seconds": ("generators.json", generator_seconds),
     "flights_ceilings": ("flights.json", flights_ceilings),
     "plane_course": ("information_plane.json", plane_course),
