@@ -339,3 +339,34 @@ def test_undefined_losses_of_noise_are_reported():
     model = nn.Linear(30, 1)
     found = GaussianNoise().measure(model, 0.1, lambda: math.nan)
     assert np.isnan(found.value)
+
+
+def test_critical_share_of_heads_with_retraining(tmp_path):
+    """Retraining tolerates fewer heads than pruning alone, and a killed run goes on."""
+    model = tied_model()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    targets = TOKENS.roll(1, dims=1)  # the token before, which only attention can know
+
+    def previous_loss(model, batch):
+        tokens, wanted = batch
+        return F.cross_entropy(model(tokens).flatten(0, 1), wanted.flatten())
+
+    for _ in range(60):
+        optimizer.zero_grad()
+        previous_loss(model, (TOKENS, targets)).backward()
+        optimizer.step()
+    retraining = Retraining(
+        previous_loss, (TOKENS, targets), learning_rate=0.01, n_steps=30, n_checks=3
+    )
+    settings = {"tolerance": 0.1, "amounts": [1.0, 0.8, 0.6, 0.4, 0.2, 0.0], "progress": False}
+    data = (TOKENS, targets)
+    alone = critical_amount(model, previous_loss, data, HeadPruning(), **settings)
+    scheme = HeadPruning(retraining=retraining)
+    store = tmp_path / "heads.json"
+    retrained = critical_amount(model, previous_loss, data, scheme, store=store, **settings)
+    shared = np.isin(alone.curve.amounts, settings["amounts"])
+    kept = np.isin(retrained.curve.amounts, settings["amounts"])
+    assert (retrained.curve.losses[kept] <= alone.curve.losses[shared]).all()
+    assert (retrained.curve.losses[kept] < alone.curve.losses[shared]).any()
+    again = critical_amount(model, previous_loss, data, scheme, store=store, **settings)
+    assert again.to_frame().equals(retrained.to_frame())
