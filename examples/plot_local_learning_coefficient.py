@@ -22,7 +22,7 @@ torch.manual_seed(0)
 
 
 def half_squared_error(model, batch):
-    """The negative log-likelihood of a row at unit noise, but for a constant."""
+    """Return the negative log-likelihood of rows at unit noise, but for a constant."""
     return (model(batch[0]) - batch[1]).square().mean(1) / 2
 
 
