@@ -65,7 +65,7 @@ class CompressionCurve:
         References
         ----------
         .. [1] V. Satopaa et al., "Finding a 'Kneedle' in a haystack", ICDCSW 2011.
-           :doi:`10.1109/ICDCSW.2011.20`
+           https://doi.org/10.1109/ICDCSW.2011.20
         """
         finite = np.isfinite(self.losses)
         x = np.log(self.amounts[finite]) if self.is_logarithmic else self.amounts[finite]
