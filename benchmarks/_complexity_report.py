@@ -11,6 +11,13 @@ from sklearn_learnability.torch import load_parameters
 MODELS = Path(__file__).parents[1] / "output" / "small_lms"
 FIRST_SCHEME, MIDDLE_TOLERANCE = "one clamp, searched", 0.5
 MARKERS = "osD"
+BASELINES = (
+    ["loss"],
+    ["loss", "loss squared"],
+    ["norm of the weights"],
+    ["log step"],
+    ["loss", "norm of the weights", "log step"],
+)
 
 
 def by_run(points):
@@ -35,21 +42,22 @@ def by_run(points):
 
 
 def other_baselines(points):
-    """Return what the loss, the norm of the weights and the step say alone, and the rest given it.
+    """Return what the loss, its curve, the weights' norm and the step say, and the rest given them.
 
     At the middle tolerance, over the runs of a size.
     """
     used = points[(points["left_out"] == "") & (points["tolerance"] == MIDDLE_TOLERANCE)].copy()
+    used["loss squared"] = used["loss"] ** 2
     used["log step"] = np.log(used["checkpoint"].str.rpartition(" ")[2].astype(float))
     used["norm of the weights"] = used["checkpoint"].map(norms(used["checkpoint"].unique()))
     rows = []
     keys = ["parameters", "estimator", "scheme"]
     for key, part in used.groupby(keys, sort=False):
-        for name in ("loss", "norm of the weights", "log step"):
+        for names in BASELINES:
             line = linear_association(
-                part["llc"], part["critical"], given=part[name], groups=part["group"]
+                part["llc"], part["critical"], given=part[names], groups=part["group"]
             )
-            row = dict(zip(keys, key, strict=True)) | {"baseline": name}
+            row = dict(zip(keys, key, strict=True)) | {"baseline": ", ".join(names)}
             rows.append(row | line.to_frame().iloc[0].to_dict())
     return pd.DataFrame(rows)
 
@@ -97,7 +105,7 @@ def draw_sizes_and_settings(points, folder):
     shown = points[(points["scheme"] == FIRST_SCHEME) & (points["tolerance"] == MIDDLE_TOLERANCE)]
     of_sizes = shown[shown["estimator"] == "local, self-KL"]
     settings = ["local, self-KL", "local", "as in the paper"]
-    of_settings = shown[(shown["parameters"] == "130k") & shown["estimator"].isin(settings)]
+    of_settings = shown[(shown["parameters"] == "60k") & shown["estimator"].isin(settings)]
     for name, table, column in (
         ("complexity_sizes", of_sizes, "parameters"),
         ("complexity_settings", of_settings, "estimator"),

@@ -1,4 +1,4 @@
-"""How well a line describes two quantities, and what is left of it given a third."""
+"""How well a line describes two quantities, and what is left of it given others."""
 
 import warnings
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ STATISTICS = ("r_squared", "given_r_squared", "r_squared_gain", "partial_correla
 
 @dataclass(frozen=True)
 class LinearAssociation:
-    """A straight line through points, and what it says beyond a third quantity.
+    """A straight line through points, and what it says beyond other quantities.
 
     Attributes
     ----------
@@ -29,11 +29,11 @@ class LinearAssociation:
     r_squared : Estimate
         Share of the variance of y that x explains.
     given_r_squared : Estimate
-        The share that the third quantity explains alone; NaN without one.
+        The share that the other quantities explain; NaN without any.
     r_squared_gain : Estimate
-        The first minus the second, from the same resamples; NaN without a third quantity.
+        The first minus the second, from the same resamples; NaN without others.
     partial_correlation : Estimate
-        Correlation of x and y once the line on the third is taken out of both; NaN without one.
+        Correlation of x and y once their fits on the others are taken out; NaN without others.
     n_points, n_groups : int
         Number of points, and of groups that were resampled; without groups every point is its own.
     """
@@ -70,15 +70,14 @@ def linear_association(
     n_resamples: int = 999,
     random_state: int | np.random.RandomState | None = 0,
 ) -> LinearAssociation:
-    r"""Fit a line of y on x, beside the line on a third quantity z and the partial correlation.
+    r"""Fit a line of y on x, beside the fit on other quantities z and the partial correlation.
 
-    .. math:: R^2 = r_{xy}^2, \qquad
-              r_{xy \cdot z} = \frac{r_{xy} - r_{xz} r_{yz}}
-                                    {\sqrt{(1 - r_{xz}^2)(1 - r_{yz}^2)}}
+    .. math:: R^2 = r_{xy}^2, \qquad r_{xy \cdot z} = r_{x - \hat x(z),\; y - \hat y(z)}
 
-    Higher is better for :math:`R^2`. Two quantities that both follow a third have a high
-    :math:`R^2` without having to do with each other: look whether it exceeds the one of z alone,
-    and whether the partial correlation is away from 0.
+    with :math:`\hat x(z)` and :math:`\hat y(z)` the least-squares fits on z and a constant. Higher
+    is better for :math:`R^2`. Two quantities that both follow a third have a high :math:`R^2`
+    without having to do with each other: look whether it exceeds the one of z alone, and whether
+    the partial correlation is away from 0.
 
     Intervals are percentiles of the bootstrap, over points or over whole groups. Three groups make
     ten different resamples: an interval over so few says little more than how far apart they are.
@@ -87,8 +86,8 @@ def linear_association(
     ----------
     x, y : array-like of shape (n_points,)
         The two quantities.
-    given : array-like of shape (n_points,), optional
-        The third quantity z.
+    given : array-like of shape (n_points,) or (n_points, n_given), optional
+        The other quantities z; for a curve, a quantity and its square.
     groups : array-like of shape (n_points,), optional
         Points of one group may depend on each other: groups are resampled as wholes.
     confidence : float, default=0.95
@@ -106,7 +105,8 @@ def linear_association(
     Raises
     ------
     ValueError
-        If there are fewer than 3 points (4 with `given`), lengths differ, or a value is not finite.
+        If there are fewer than 3 points, or 3 and one for each column of `given`, lengths differ,
+        or a value is not finite.
 
     Warns
     -----
@@ -131,10 +131,9 @@ def linear_association(
     (0.97, -1.0)
     """
     check_confidence(confidence)
-    columns = {"x": x, "y": y} | ({} if given is None else {"given": given})
-    points = _check_points(columns)
+    points = _check_points(x, y, given)
     codes = _group_codes(groups, len(points))
-    _warn_if_constant(points, columns)
+    _warn_if_constant(points)
     value = _statistics(points)
     resampled = _bootstrap(points, codes, n_resamples, random_state)
     estimates = {
@@ -147,13 +146,16 @@ def linear_association(
     )
 
 
-def _check_points(columns: dict[str, ArrayLike]) -> Floats:
-    """Return the columns side by side, refusing what no line can be drawn through."""
-    arrays = {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
-    shapes = {name: array.shape for name, array in arrays.items()}
-    if arrays["x"].ndim != 1 or len(set(shapes.values())) > 1:
+def _check_points(x: ArrayLike, y: ArrayLike, given: ArrayLike | None) -> Floats:
+    """Return x, y and the columns given side by side; refuse what no line can be drawn through."""
+    arrays = [np.asarray(column, dtype=np.float64) for column in (x, y)]
+    if given is not None:
+        others = np.asarray(given, dtype=np.float64)
+        arrays.append(others[:, None] if others.ndim == 1 else others)
+    shapes = [array.shape for array in arrays]
+    if arrays[0].ndim != 1 or len({shape[:1] for shape in shapes}) > 1 or arrays[1].ndim != 1:
         raise ValueError(f"Expected vectors of one length, got shapes {shapes}.")
-    points = np.column_stack(list(arrays.values()))
+    points = np.column_stack(arrays)
     least = points.shape[1] + 1
     if len(points) < least:
         raise ValueError(f"Expected at least {least} points, got {len(points)}.")
@@ -173,9 +175,11 @@ def _group_codes(groups: ArrayLike | None, n_points: int) -> NDArray[np.integer]
     return np.unique(groups, return_inverse=True)[1]
 
 
-def _warn_if_constant(points: Floats, names: dict[str, ArrayLike]) -> None:
+def _warn_if_constant(points: Floats) -> None:
     """Warn of columns without variance."""
-    constant = [name for name, flat in zip(names, np.ptp(points, axis=0) == 0, strict=True) if flat]
+    flat = np.ptp(points, axis=0) == 0
+    constant = [name for name, is_flat in zip(("x", "y"), flat, strict=False) if is_flat]
+    constant += ["given"] if flat[2:].any() else []
     if constant:
         warnings.warn(
             f"The association is undefined (NaN): {' and '.join(constant)} has the same value at "
@@ -198,17 +202,25 @@ def _line(points: Floats) -> tuple[float, float]:
 def _statistics(points: Floats) -> Floats:
     """Return the four statistics; NaN where they are undefined."""
     centred = points - points.mean(axis=0)
-    size = np.sqrt((centred**2).sum(axis=0))
+    pair, others = centred[:, :2], centred[:, 2:]
+    r_squared = _correlation(pair) ** 2
+    if not others.shape[1]:
+        return np.array([r_squared, np.nan, np.nan, np.nan])
+    size = np.sqrt((others**2).sum(axis=0))
+    if not size.all():
+        return np.array([r_squared, np.nan, np.nan, np.nan])
+    scaled = others / size
+    residual = pair - scaled @ np.linalg.lstsq(scaled, pair, rcond=None)[0]
     with np.errstate(divide="ignore", invalid="ignore"):
-        correlation = centred.T @ centred / np.outer(size, size)
-        r_squared = correlation[0, 1] ** 2
-        if points.shape[1] == 2:
-            return np.array([r_squared, np.nan, np.nan, np.nan])
-        left = 1 - correlation[:2, 2] ** 2
-        left[left < ROUNDING] = np.nan
-        partial = (correlation[0, 1] - correlation[0, 2] * correlation[1, 2]) / np.sqrt(left.prod())
-    alone = correlation[1, 2] ** 2
-    return np.array([r_squared, alone, r_squared - alone, np.clip(partial, -1.0, 1.0)])
+        left = (residual**2).sum(axis=0) / (pair**2).sum(axis=0)
+    partial = _correlation(residual) if (left > ROUNDING).all() else np.nan
+    return np.array([r_squared, 1 - left[1], r_squared - 1 + left[1], partial])
+
+
+def _correlation(pair: Floats) -> float:
+    """Return the correlation of two centred columns."""
+    size = np.sqrt((pair**2).sum(axis=0))
+    return float(np.clip(pair[:, 0] @ pair[:, 1] / size.prod(), -1, 1)) if size.all() else np.nan
 
 
 def _bootstrap(

@@ -39,6 +39,27 @@ def test_partial_correlation_is_that_of_the_residuals():
     assert_allclose(ours.r_squared_gain.value, gain)
 
 
+def test_several_given_are_taken_out_together():
+    x, y, z = draw(50)
+    w = np.random.RandomState(5).normal(size=50) + 0.5 * x
+    ours = linear_association(x, y, given=np.column_stack([z, w]))
+    design = np.column_stack([np.ones(50), z, w])
+    left = [v - design @ np.linalg.lstsq(design, v, rcond=None)[0] for v in (x, y)]
+    assert_allclose(ours.partial_correlation.value, stats.pearsonr(*left).statistic)
+    assert_allclose(ours.given_r_squared.value, 1 - left[1].var() / y.var())
+
+
+def test_a_curve_of_the_third_is_taken_out_by_its_square():
+    z = np.linspace(0, 3, 40)
+    noise = np.random.RandomState(0).normal(size=(2, 40)) * 0.05
+    x, y = np.exp(z) + noise[0], np.exp(z) + noise[1]
+    straight = linear_association(x, y, given=z).partial_correlation.value
+    curved = linear_association(x, y, given=np.column_stack([z, z**2, z**3, z**4]))
+    assert straight > 0.99
+    assert abs(curved.partial_correlation.value) < 0.5
+    assert curved.r_squared_gain.value < 0.01
+
+
 def test_without_a_third_quantity_its_statistics_are_nan():
     row = linear_association(*draw()[:2]).to_frame().iloc[0]
     assert row[["given_r_squared", "r_squared_gain", "partial_correlation"]].isna().all()
