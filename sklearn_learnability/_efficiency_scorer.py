@@ -258,7 +258,7 @@ def get_scorer(name):
 
 
 def get_scorer_names():
-    """Return the names that :func:`get_scorer` knows.
+    """Return the names that :func:`~sklearn_learnability.get_scorer` knows.
 
     Returns
     -------

@@ -110,7 +110,7 @@ class MarkovTruth(ClassificationTruth):
         """Return H(Y_t | all symbols before t) of the first steps of a stationary chain.
 
         The first `order` steps have nothing, or not enough, to look back at; from there on it is
-        :meth:`conditional_entropy`.
+        :meth:`~sklearn_learnability.datasets.ClassificationTruth.conditional_entropy`.
         """
         per_step = np.full(check_count("n_steps", n_steps), self.conditional_entropy_nats)
         # Equally frequent contexts make the first symbols independent of each other.
