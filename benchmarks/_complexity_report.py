@@ -90,6 +90,9 @@ def chains(points):
                 lambda part: (part["llc_standard_error"] / part["llc"].abs()).median(),
                 include_groups=False,
             ),
+            "r_squared_with_loss": grouped.apply(
+                lambda part: part["llc"].corr(part["loss"]) ** 2, include_groups=False
+            ),
             "unflagged": grouped["flags"].apply(lambda flags: (flags == "").mean()),
         }
     ).reset_index()

@@ -289,6 +289,8 @@ def main():
     deep = deep_linear(options.small)
     for points, lines in language_models(options.small):
         write(results, deep, points, lines, started)
+        if not options.small:
+            draw_sizes_and_settings(points, FIGURES)
         latest = (lines["estimator"] == lines["estimator"].iloc[-1]) & (lines["tolerance"] == 0.5)
         latest &= (lines["parameters"] == lines["parameters"].iloc[-1]) & (
             lines["of"] == "critical"
@@ -297,8 +299,6 @@ def main():
         shown += ["n_points", "n_left_out"]
         print(lines[latest][shown].round(3).to_string(index=False), flush=True)
     print(chains(points).round(3).to_string(index=False))
-    if not options.small:
-        draw_sizes_and_settings(points, FIGURES)
 
 
 if __name__ == "__main__":
