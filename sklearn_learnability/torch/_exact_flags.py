@@ -141,11 +141,8 @@ def _of_limit(found: Evidence) -> list[str]:
             f"The bracket of extrapolations, {limit.bracket[0]:.4g} to {limit.bracket[1]:.4g}, is "
             "wide."
         )
-    elif sure and limit.multiplicity_corrected > (1 + LARGEST_DIFFERENCE) * found.value:
-        texts.append(
-            f"The value still rises with the temperature, to {limit.multiplicity_corrected:.4g} if "
-            "the multiplicity is 2."
-        )
+    elif sure and limit.rises_to > (1 + LARGEST_DIFFERENCE) * found.value:
+        texts.append(f"The value still rises with the temperature, to {limit.rises_to:.4g}.")
     drop = limit.line_limit - found.value
     noisy = limit.convex and found.temperature > 0.5 * found.highest_temperature
     if noisy and drop < -max(LARGEST_DIFFERENCE * found.value, SURE * limit.line_error):

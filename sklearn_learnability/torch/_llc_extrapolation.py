@@ -13,7 +13,8 @@ class Extrapolation(NamedTuple):
     """Extrapolations of t E[K] to infinite t.
 
     `slope` is its derivative by log t, `multiplicity_corrected` the limit for multiplicity 2,
-    `line_limit` the limit at t = 0 of a line in t, `convex` whether the values rise by log t ever
+    `line_limit` the limit at t = 0 of a line in t, `rises_to` the limit by a power law if the rises
+    fall too fast for multiplicity 2, `convex` whether the values rise by log t ever
     faster, as such a line does, and `bracket` the lowest and highest limit.
     """
 
@@ -22,6 +23,7 @@ class Extrapolation(NamedTuple):
     multiplicity_corrected: float
     line_limit: float
     line_error: float
+    rises_to: float
     convex: bool
     bracket: tuple[float, float]
 
@@ -37,7 +39,7 @@ def extrapolate(temperatures: Floats, values: Floats, errors: Floats) -> Extrapo
     value, error = float(values[0]), float(errors[0])
     if len(values) == 1:
         nan = float("nan")
-        return Extrapolation(nan, nan, nan, nan, nan, False, (value - 2 * error, value + 2 * error))
+        return Extrapolation(*[nan] * 6, False, (value - 2 * error, value + 2 * error))
     span = math.log(temperatures[0] / temperatures[-1])
     slope = float(values[0] - values[-1]) / span
     slope_error = math.hypot(error, errors[-1]) / span
@@ -53,6 +55,7 @@ def extrapolate(temperatures: Floats, values: Floats, errors: Floats) -> Extrapo
         multiplicity_corrected=corrected,
         line_limit=float(ratio * values[1] - values[0]) / (ratio - 1),
         line_error=math.hypot(ratio * errors[1], errors[0]) / (ratio - 1),
+        rises_to=power if rises[0] < 0.5 * rises[-1] else corrected,
         convex=bool(rises[0] > rises[-1] and slope > 0),
         bracket=(min(value, power) - 2 * error, max(steepest, power) + 2 * error),
     )
