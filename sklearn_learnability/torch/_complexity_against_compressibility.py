@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from sklearn_learnability.exceptions import CheckpointError, DamagedCheckpointWarning
+from sklearn_learnability.exceptions import CheckpointError
 from sklearn_learnability.torch._complexity_results import (
     CheckpointComplexity,
     ComplexityAgainstCompressibility,
@@ -22,9 +21,10 @@ from sklearn_learnability.torch._compression_curve import CriticalAmount
 from sklearn_learnability.torch._critical_amount import Scheme, critical_amount
 from sklearn_learnability.torch._data_rows import Batch, data_rows
 from sklearn_learnability.torch._empirical_loss import Loss
+from sklearn_learnability.torch._llc_checkpoints import file_name, whole_checkpoints
 from sklearn_learnability.torch._local_learning_coefficient import LocalLearningCoefficient
 from sklearn_learnability.torch._representation_pass import fingerprint
-from sklearn_learnability.torch._trajectory import MISTAKES, load_model, name_checkpoints
+from sklearn_learnability.torch._trajectory import name_checkpoints
 
 #: What is kept of an estimate.
 KEPT = ("value", "standard_error", "half_chain_drift", "excess_loss", "flags")
@@ -142,57 +142,59 @@ def complexity_against_compressibility(
     """
     named = name_checkpoints(checkpoints)
     _check(named, schemes, tolerances, groups, start_below)
-    measured, skipped = [], []
-    with TemporaryDirectory() as beside:
+    measured: list[CheckpointComplexity] = []
+    skipped: dict[str, str] = {}
+    rows = data if compression_data is None else compression_data
+    with (
+        TemporaryDirectory() as beside,
+        tqdm(total=len(named), unit="checkpoint", disable=not progress) as bar,
+    ):
         folder = Path(beside if store is None else store)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, source in tqdm(named.items(), unit="checkpoint", disable=not progress):
-            try:
-                model, _ = load_model(source, load)
-            except MISTAKES:
-                raise
-            except Exception as error:
-                skipped.append((name, f"{type(error).__name__}: {error}"))
-                warnings.warn(
-                    f"Skipped the checkpoint {name}. {error}",
-                    DamagedCheckpointWarning,
-                    stacklevel=2,
-                )
-                continue
-            start = folder / name.replace(os.sep, "_")
+        for name, model in whole_checkpoints(named, load, skipped):
             of_model = llc if isinstance(llc, LocalLearningCoefficient) else llc(model)
-            estimate = _coefficient(model, data, of_model, start)
             critical = {
                 label: _critical_amounts(
                     model,
-                    data if compression_data is None else compression_data,
+                    rows,
                     loss,
                     scheme,
                     tolerances,
-                    start.with_name(f"{start.name}.{label.replace(os.sep, '_')}.json"),
+                    folder / file_name(f"{name}.{label}.json"),
                 )
                 for label, scheme in schemes.items()
             }
-            measured.append(
-                CheckpointComplexity(
-                    name,
-                    "" if groups is None else str(groups[name]),
-                    next(iter(critical.values()))[0].curve.baseline,
-                    estimate["value"],
-                    estimate["standard_error"],
-                    estimate["half_chain_drift"],
-                    estimate["excess_loss"],
-                    tuple(estimate["flags"]),
-                    critical,
-                )
-            )
+            estimate = _coefficient(model, data, of_model, folder, name)
+            group = "" if groups is None else str(groups[name])
+            measured.append(_point(name, group, estimate, critical))
+            bar.update()
             del model  # or two models would be held while the next is loaded
     if not measured:
+        reason = next(iter(skipped.values()), "")
         raise CheckpointError(
-            f"Expected at least one whole checkpoint, got none of {len(named)}. "
-            f"{skipped[0][1] if skipped else ''}".rstrip()
+            f"Expected at least one whole checkpoint, got none of {len(named)}. {reason}".rstrip()
         )
-    return ComplexityAgainstCompressibility(tuple(measured), tuple(skipped), start_below)
+    return ComplexityAgainstCompressibility(tuple(measured), tuple(skipped.items()), start_below)
+
+
+def _point(
+    name: str,
+    group: str,
+    estimate: Mapping[str, Any],
+    critical: Mapping[str, tuple[CriticalAmount, ...]],
+) -> CheckpointComplexity:
+    """Return what was measured of one checkpoint."""
+    return CheckpointComplexity(
+        name,
+        group,
+        next(iter(critical.values()))[0].curve.baseline,
+        estimate["value"],
+        estimate["standard_error"],
+        estimate["half_chain_drift"],
+        estimate["excess_loss"],
+        tuple(estimate["flags"]),
+        critical,
+    )
 
 
 def _check(
@@ -215,11 +217,11 @@ def _check(
 
 
 def _coefficient(
-    model: nn.Module, data: Any, llc: LocalLearningCoefficient, start: Path
+    model: nn.Module, data: Any, llc: LocalLearningCoefficient, folder: Path, name: str
 ) -> dict[str, Any]:
     """Return what is kept of the estimate, from the store if it is there."""
     key = describe_estimate(model, data, llc)
-    path = start.with_name(f"{start.name}.llc-{key[:12]}.json")
+    path = folder / file_name(f"{name}.llc-{key[:12]}.json")
     if path.exists():
         stored = json.loads(path.read_text())
         return {name: math.nan if stored[name] is None else stored[name] for name in KEPT}

@@ -56,6 +56,7 @@ def whole_checkpoints(
             warnings.warn(text, DamagedCheckpointWarning, stacklevel=3)
             continue
         yield name, model
+        del model  # or two models would be held while the next is loaded
 
 
 def first_middle_last(named: Mapping[str, Any]) -> dict[str, Any]:

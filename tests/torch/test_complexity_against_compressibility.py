@@ -211,14 +211,14 @@ class TestStore:
             counting.set_params(n_draws=24)
         data = (INPUTS, TARGETS + 1) if changed == "data" else DATA
         scale = 0.9 if changed == "model" else 1.0
-        if changed == "model":  # the curve is another's
+        if changed == "model":  # refused before anything is estimated, as the curve is another's
             with pytest.raises(ValueError, match="another's"):
                 measure({"f": scale}, **options)
         else:
             complexity_against_compressibility(
                 {"f": scale}, data, loss=squared_error, schemes=SCHEMES, load=load, **options
             )
-        assert CountingCoefficient.calls == 2
+        assert CountingCoefficient.calls == (1 if changed == "model" else 2)
 
 
 class TestBadInput:
