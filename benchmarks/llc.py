@@ -200,13 +200,13 @@ def run_for_memory(n_chains):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--memory", type=int, help="only run so many chains, print peak memory")
-    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--repetitions", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.memory:
         run_for_memory(arguments.memory)
         return
-    lengths = {"MLP on digits": (200, 1000), "transformer, 0.4M": (20, 60)}
+    lengths = {"MLP on digits": (200, 800), "transformer, 0.4M": (20, 60)}
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results |= {"torch": torch.__version__, "chains": N_CHAINS, "table": []}
     table = results["table"]

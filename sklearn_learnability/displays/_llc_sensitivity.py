@@ -117,7 +117,7 @@ def draw_line(ax, points, trusted, color):
     """Draw the values of one localization: means over seeds as a line, each with its error."""
     temperatures = np.unique(points[:, 0])
     means = [points[points[:, 0] == t, 2].mean() for t in temperatures]
-    ax.plot(temperatures, means, color=color, linewidth=1.2, label=f"{points[0, 1]:.3g}")
+    ax.plot(temperatures, means, color=color, linewidth=1.2, label=f"{points[0, 1]:,.5g}")
     for (temperature, _, value, error), good in zip(points, trusted, strict=True):
         ax.errorbar(
             temperature,

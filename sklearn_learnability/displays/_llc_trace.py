@@ -111,7 +111,7 @@ class LLCTraceDisplay:
             )
         ax.set_xlabel("step")
         ax.set_ylabel("loss above that at w*")
-        ax.legend(frameon=False, fontsize=9, loc="best")
+        ax.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
         ax.spines["top"].set_visible(False)
         ax.tick_params(colors=MUTED)
         scale = self.temperature

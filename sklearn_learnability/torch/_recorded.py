@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
-from torch.utils._pytree import tree_flatten
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 Function = Callable[[Tensor, Any], tuple[Tensor, Tensor]]
 CALLS_BEFORE, CALLS_COMPARED = 25, 3
@@ -50,16 +51,27 @@ class Recorded:
         return found
 
     def _record(self, positions: Tensor, batch: Any) -> Function:
+        leaves, structure = tree_flatten(batch)
+
+        def function(positions: Tensor, *leaves: Tensor) -> tuple[Tensor, Tensor]:
+            return self.function(positions, tree_unflatten(leaves, structure))
+
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                recorded = make_fx(lambda p, b: self.function(p, b))(positions, batch)
+                recorded = make_fx(function)(positions, *leaves)
+                drop_detached(recorded)
+                with torch.no_grad():  # the graph in Python costs twice what it does in C++
+                    graph = torch.jit.trace(recorded, (positions, *leaves), check_trace=False)
         except Exception:  # whatever a model does that cannot be recorded
             return self.function
-        for node in recorded.graph.nodes:
-            if node.target is torch.ops.aten.detach.default:  # means nothing without autograd
-                node.replace_all_uses_with(node.args[0])
-        recorded.graph.eliminate_dead_code()
-        recorded.recompile()
-        graph: Function = recorded.forward
-        return graph
+        return lambda positions, batch: graph(positions, *tree_flatten(batch)[0])
+
+
+def drop_detached(recorded: GraphModule) -> None:
+    """Take out what means nothing without autograd."""
+    for node in recorded.graph.nodes:
+        if node.target is torch.ops.aten.detach.default:
+            node.replace_all_uses_with(node.args[0])
+    recorded.graph.eliminate_dead_code()
+    recorded.recompile()
