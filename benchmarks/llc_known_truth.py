@@ -125,6 +125,8 @@ def summarise(cases, runs):
     for case in cases:
         mine = runs[(runs["case"] == case.name) & (runs["package"] == "ours")]
         theirs = runs[(runs["case"] == case.name) & (runs["package"] == "devinterp")]
+        if mine.empty:
+            continue
         error = mine["value"] / case.truth - 1
         scale = np.hypot(mine["standard_error"], 0.005 * case.truth)
         flagged = mine["flags"] != ""
@@ -143,6 +145,7 @@ def summarise(cases, runs):
                 "flagged": flagged.mean(),
                 "wrong without flag": ((error.abs() > 0.05) & ~flagged).mean(),
                 "seconds": mine["seconds"].mean(),
+                "devinterp seeds": len(theirs),
                 "devinterp": (theirs["value"] / case.truth - 1).mean(),
                 "devinterp spread": (theirs["value"] / case.truth).std(),
                 "devinterp seconds": theirs["seconds"].mean(),

@@ -18,7 +18,7 @@ from sklearn_learnability.torch._llc_extrapolation import Extrapolation
 
 LARGEST_DIFFERENCE = 0.05
 LARGEST_R_HAT = 1.3  # with few draws, which noise alone takes to 1.2
-SMALL_ERROR = 0.005  # of the value, below which R-hat says nothing more
+SMALL_ERROR = 0.005  # of the value, below which R-hat and divergences say nothing more
 LARGEST_SHARE_OF_DIVERGENCES = 0.01
 LOWEST_VARIANCE, HIGHEST_VARIANCE = 0.7, 1.4
 SURE = 2.5  # standard errors beyond which a difference is not by chance
@@ -86,7 +86,7 @@ def _of_convergence(whole: NDArray[np.float64], found: Evidence) -> list[str]:
     noise = 2 * whole.mean(axis=1).std(ddof=1) / math.sqrt(len(whole)) / abs(whole.mean())
     if abs(drift) > max(LARGEST_DIFFERENCE, SURE * noise):
         texts.append(f"The halves of the chains differ by {drift:.1%} of the value.")
-    if found.divergences > LARGEST_SHARE_OF_DIVERGENCES:
+    if found.divergences > LARGEST_SHARE_OF_DIVERGENCES and relative > SMALL_ERROR:
         texts.append(f"{found.divergences:.1%} of the trajectories diverged.")
     ratio = float(whole.var() / whole.mean()) if whole.mean() > 0 else float("nan")
     chance = math.sqrt((2 + 6 / max(whole.mean(), 0.1)) / max(effective_sample_size(whole), 1.0))

@@ -38,8 +38,8 @@ def extrapolate(temperatures: Floats, values: Floats, errors: Floats) -> Extrapo
     """
     value, error = float(values[0]), float(errors[0])
     if len(values) == 1:
-        nan = float("nan")
-        return Extrapolation(*[nan] * 6, False, (value - 2 * error, value + 2 * error))
+        nan, bracket = float("nan"), (value - 2 * error, value + 2 * error)
+        return Extrapolation(nan, nan, nan, nan, nan, nan, False, bracket)
     span = math.log(temperatures[0] / temperatures[-1])
     slope = float(values[0] - values[-1]) / span
     slope_error = math.hypot(error, errors[-1]) / span
