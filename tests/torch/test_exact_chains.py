@@ -12,7 +12,7 @@ from sklearn_learnability.exceptions import (
     NotLocalWarning,
     SamplingError,
 )
-from sklearn_learnability.metrics.theoretical_llc import deep_linear_network
+from sklearn_learnability.metrics.theoretical_llc import deep_linear_network, tanh
 from sklearn_learnability.torch import _exact_chains
 from sklearn_learnability.torch._empirical_loss import EmpiricalLoss, held_still
 from sklearn_learnability.torch._exact_chains import exact_estimate
@@ -97,6 +97,27 @@ def test_linear_networks(widths, rank):
     truth = deep_linear_network(widths, rank).value
     assert found.value == pytest.approx(truth, rel=0.03)
     assert found.bracket[0] <= truth <= found.bracket[1]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings(QUIET)
+def test_tanh_networks_agree_with_weighted_draws_from_the_prior():
+    """At t = 3e4 the value is that of the posterior, 13 % above the limit of large t."""
+    model = nn.Sequential(nn.Linear(1, 2, bias=False), nn.Tanh(), nn.Linear(2, 1, bias=False))
+    model = model.double()
+    for layer in model[::2]:
+        nn.init.zeros_(layer.weight)
+    x = 2 * normal(50, 1)
+    found = estimate(model, (x, torch.zeros_like(x)), n_chains="auto", temperature=3e4)
+    generator = torch.Generator().manual_seed(0)
+    total, mass = 0.0, 0.0
+    for _ in range(60):
+        a, b = torch.randn(2, 20_000, 2, 1, generator=generator, dtype=DOUBLE)
+        energy = 3e4 * (a * torch.tanh(b * x.T)).sum(1).square().mean(1)
+        total += float((energy * torch.exp(-energy)).sum())
+        mass += float(torch.exp(-energy).sum())
+    assert found.value == pytest.approx(total / mass, rel=0.05)
+    assert found.value > 1.08 * tanh(2).value
 
 
 @pytest.mark.filterwarnings(QUIET)
