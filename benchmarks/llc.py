@@ -200,6 +200,7 @@ def run_for_memory(n_chains):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--memory", type=int, help="only run so many chains, print peak memory")
+    parser.add_argument("--models", nargs="*", help="only these, by their names in the table")
     parser.add_argument("--repetitions", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -207,13 +208,16 @@ def main():
         run_for_memory(arguments.memory)
         return
     lengths = {"MLP on digits": (200, 800), "transformer, 0.4M": (20, 60)}
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results |= {"torch": torch.__version__, "chains": N_CHAINS, "table": []}
-    table = results["table"]
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"table": []}
+    results |= {"torch": torch.__version__, "chains": N_CHAINS}
+    table = {row["model"]: row for row in results["table"]}
     for name, model, loss, rows, settings in cases():
+        if arguments.models and name not in arguments.models:
+            continue
         steps = lengths.get(name, (10, 30))
-        table.append(compare(name, model, loss, rows, settings, steps, arguments.repetitions))
-        print(pd.DataFrame([table[-1]]).T.to_string(header=False), flush=True)
+        table[name] = compare(name, model, loss, rows, settings, steps, arguments.repetitions)
+        print(pd.DataFrame([table[name]]).T.to_string(header=False), flush=True)
+        results["table"] = list(table.values())
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     few, many = peak_megabytes(2), peak_megabytes(12)
     memory = {"parameters": sum(p.numel() for p in million_lm().parameters())}

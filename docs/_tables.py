@@ -5,6 +5,15 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from _llc_known_truth_tables import llc_known_truth, llc_known_truth_targets
+from _llc_tables import (
+    llc_checkpoints,
+    llc_digits,
+    llc_memory,
+    llc_published,
+    llc_settings,
+    llc_speed,
+)
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "benchmarks" / "results"
@@ -325,14 +334,16 @@ def complexity_bits(results):
 
 
 def complexity_baselines(results):
-    """Return what other quantities say alone, for the first scheme."""
+    """Return what other quantities say without the coefficient, for two schemes."""
     table = pd.DataFrame(results["other_baselines"])
-    wanted = (table["scheme"] == FIRST_SCHEME) & (table["estimator"] == "local, self-KL")
-    table = table[wanted]
+    local = table["estimator"] == "local, self-KL"
+    one_clamp = table["scheme"] == FIRST_SCHEME
+    wanted = local & (one_clamp | (table["scheme"] == "a clamp a tensor, searched"))
+    table = table[wanted | (one_clamp & (table["estimator"] == "as in the paper"))]
     shown = association(table)
     shown["baseline alone"] = shown.pop("loss alone")
     order = ("R²", "baseline alone", "difference", "partial correlation")
-    columns = {"parameters": table["parameters"], "baseline": table["baseline"]}
+    columns = {name: table[name] for name in ("parameters", "estimator", "scheme", "baseline")}
     return pd.DataFrame(columns | {name: shown[name] for name in order})
 
 
@@ -358,6 +369,7 @@ def complexity_chains(results):
             "drift below 2 %": table["drift_below_2_percent"].map("{:.0%}".format),
             "relative error": table["median_relative_error"].map("{:.1%}".format),
             "largest excess, nats": table["largest_excess_loss"].map("{:.2f}".format),
+            "R² with the loss": table["r_squared_with_loss"].map("{:.2f}".format),
             "lowest": table["lowest_llc"].map("{:.1f}".format),
             "highest": table["highest_llc"].map("{:.1f}".format),
         }
@@ -382,6 +394,7 @@ FIRST_SCHEME = "one clamp, searched"
 #: The main lines: linear n_q at the middle tolerance, from the start on.
 MAIN = {"scheme": FIRST_SCHEME, "tolerance": 0.5, "of": "critical", "start": 0.9}
 OF_SIZES = {"parameters": "parameters", "estimator": "estimator"}
+
 
 #: Name of the table: the results it is made of, and how.
 TABLES = {
@@ -417,6 +430,14 @@ TABLES = {
     "description_widths": ("description_length.json", description_widths),
     "generator_seconds": ("generators.json", generator_seconds),
     "flights_ceilings": ("flights.json", flights_ceilings),
+    "llc_checkpoints": ("llc_networks.json", llc_checkpoints),
+    "llc_digits": ("llc_networks.json", llc_digits),
+    "llc_known_truth": ("llc_known_truth.json", llc_known_truth),
+    "llc_known_truth_targets": ("llc_known_truth.json", llc_known_truth_targets),
+    "llc_memory": ("llc.json", llc_memory),
+    "llc_published": ("llc_networks.json", llc_published),
+    "llc_settings": ("llc_networks.json", llc_settings),
+    "llc_speed": ("llc.json", llc_speed),
     "plane_course": ("information_plane.json", plane_course),
     "plane_smollm2": ("information_plane_smollm2.json", plane_smollm2),
     "plane_positions": ("information_plane.json", plane_positions),
