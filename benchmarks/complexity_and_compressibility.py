@@ -258,7 +258,11 @@ def write(results, deep, points, lines, started):
     summary = {
         "settings": {"local": LOCAL, "as in the paper": PAPER, "deep linear": DEEP},
         "cpu_seconds_of_this_call": round(time.process_time() - started),
-        "deep_linear": {"points": records(deep), "lines": deep_lines(deep)},
+        "deep_linear": {
+            "points": records(deep),
+            "lines": deep_lines(deep),
+            "largest_relative_error": float((deep["llc"] / deep["true_llc"] - 1).abs().max()),
+        },
         "lines": records(lines),
         "predicted_slopes": {
             size: predicted_bits(1.0, n, MIDDLE_TOLERANCE) for size, n in N_PARAMETERS.items()
