@@ -21,7 +21,7 @@ LARGEST_R_HAT = 1.3  # with few draws, which noise alone takes to 1.2
 SMALL_ERROR = 0.005  # of the value, below which R-hat and divergences say nothing more
 LARGEST_SHARE_OF_DIVERGENCES = 0.01
 LOWEST_VARIANCE, HIGHEST_VARIANCE = 0.7, 1.4
-SURE = 2.5  # standard errors beyond which a difference is not by chance
+SURE = 3.0  # standard errors beyond which a difference is not by chance
 Flags = list[tuple[str, type[LearnabilityWarning]]]
 
 
@@ -66,9 +66,9 @@ def difference_of_starts(means: NDArray[np.float64], cold: NDArray[np.bool_]) ->
     if min(cold.sum(), (~cold).sum()) < 2:
         return 0.0
     difference = means[~cold].mean() - means[cold].mean()
-    error = math.hypot(
-        *(means[group].std(ddof=1) / math.sqrt(group.sum()) for group in (cold, ~cold))
-    )
+    rest = np.concatenate([means[group] - means[group].mean() for group in (cold, ~cold)])
+    spread = math.sqrt((rest**2).sum() / (len(means) - 2))
+    error = spread * math.sqrt(1 / cold.sum() + 1 / (~cold).sum())
     relative = float(difference / abs(means.mean()))
     small = abs(relative) < LARGEST_DIFFERENCE or abs(difference) < SURE * error
     return 0.0 if small else relative
