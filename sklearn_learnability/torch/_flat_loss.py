@@ -53,7 +53,10 @@ class FlatLoss:
     def values_and_gradients(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the losses (n_chains,) in float64 and their gradients (n_chains, d)."""
         if self.vectorised and len(positions) > 1:
-            return self._at_once(positions, batch)
+            try:
+                return self._at_once(positions, batch)
+            except RuntimeError:  # some models have no vectorised form; others fail again below
+                self.vectorised = False
         pairs = [self._value_and_gradient(position, batch) for position in positions]
         return torch.stack([v for v, _ in pairs]).double(), torch.stack([g for _, g in pairs])
 
