@@ -26,6 +26,7 @@ from sklearn_learnability.torch._langevin_settings import (
     gradient_bias,
     noise_share,
 )
+from sklearn_learnability.torch._llc_options import sampler_for
 from sklearn_learnability.torch._neighbourhood import look_around
 from sklearn_learnability.torch._recorded import CALLS_BEFORE, Recorded
 
@@ -268,3 +269,17 @@ def test_a_function_that_branches_on_values_is_not_taken_for_its_first_branch():
         batch = torch.ones(2) if call < CALLS_BEFORE + 2 else -torch.ones(2)
         found = recorded(torch.ones(1, 2), batch)
     assert float(found[0]) == -2.0
+
+
+def test_the_exact_sampler_is_taken_where_it_is_affordable():
+    wide = nn.Linear(4, 2000)
+    many = torch.zeros(5000, 4), torch.zeros(5000, dtype=torch.long)
+    rows = torch.utils.data.TensorDataset(X, Y)
+    listed = [rows[i] for i in range(len(rows))]  # rows that are not tensors of all
+    for model, data, expected in (
+        (network(0), (X, Y), "hamiltonian"),
+        (network(0), listed, "leimkuhler-matthews"),
+        (wide, many, "leimkuhler-matthews"),
+    ):
+        with held_still(model):
+            assert sampler_for(EmpiricalLoss(model, nn.CrossEntropyLoss(), data)) == expected
