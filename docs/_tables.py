@@ -293,11 +293,12 @@ def description_widths(results):
     )
 
 
-def with_interval(table, name):
+def with_interval(table, name, decimals):
     """Return a column of numbers with their intervals, as text."""
     ends = zip(table[name], table[f"{name}_lower"], table[f"{name}_upper"], strict=True)
     return [
-        f"{value:.2f}" + (f" ({low:.2f} to {high:.2f})" if pd.notna(low) else "")
+        f"{value:.{decimals}f}"
+        + (f" ({low:.{decimals}f} to {high:.{decimals}f})" if pd.notna(low) else "")
         for value, low, high in ends
     ]
 
@@ -305,10 +306,10 @@ def with_interval(table, name):
 def association(table):
     """Return what a line explains, what the loss alone explains, and the rest given the loss."""
     return {
-        "R²": with_interval(table, "r_squared"),
-        "loss alone": table["given_r_squared"].map("{:.2f}".format),
-        "difference": with_interval(table, "r_squared_gain"),
-        "partial correlation": with_interval(table, "partial_correlation"),
+        "R²": with_interval(table, "r_squared", 3),
+        "loss alone": table["given_r_squared"].map("{:.3f}".format),
+        "difference": with_interval(table, "r_squared_gain", 3),
+        "partial correlation": with_interval(table, "partial_correlation", 2),
         "points": table["n_points"].astype(int),
     }
 
