@@ -112,7 +112,7 @@ def keep(folder, step, model, optimizer, losses):
     os.replace(beside, folder / "training_state.pt")
 
 
-def train(tokens, held_out, config, folder, n_steps, seed, n_checkpoints):
+def train(tokens, held_out, config, folder, n_steps, seed, n_checkpoints=21):
     """Train from scratch, or from the last checkpoint, and write the others."""
     torch.manual_seed(seed)
     model = SmallLM(config)
