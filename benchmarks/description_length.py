@@ -36,7 +36,7 @@ from sklearn_learnability.torch import LocalLearningCoefficient
 ROOT = Path(__file__).parents[1]
 WIDTHS = (1, 2, 4, 8, 16)
 N_FEATURES, TRUE_WIDTH = 5, 4
-ROWS = (300, 1_000)
+ROWS = (300, 1_000, 3_000)
 REPETITIONS = 5
 N_TEST = 5_000
 NEAR = 0.02

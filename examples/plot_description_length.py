@@ -98,5 +98,5 @@ _ = display.ax_.set_title("which network describes n rows best", fontsize=11)
 plt.show()
 
 # %%
-# It is not always the better rule. :doc:`How often it picks well </user_guide/description_length>`
-# was counted, beside BIC and efficiency.
+# With few rows it is not the better rule, with many it is. :doc:`How often it picks well
+# </user_guide/description_length>` was counted, beside BIC and efficiency.
