@@ -5,6 +5,16 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from _complexity_tables import (
+    MAIN,
+    OF_SIZES,
+    complexity_baselines,
+    complexity_bits,
+    complexity_by_run,
+    complexity_chains,
+    complexity_deep_linear,
+    complexity_lines,
+)
 from _llc_known_truth_tables import llc_known_truth, llc_known_truth_targets
 from _llc_tables import (
     llc_checkpoints,
@@ -291,110 +301,6 @@ def description_widths(results):
             "efficiency": table["efficiency"].map("{:.2f}".format),
         }
     )
-
-
-def with_interval(table, name, decimals):
-    """Return a column of numbers with their intervals, as text."""
-    ends = zip(table[name], table[f"{name}_lower"], table[f"{name}_upper"], strict=True)
-    return [
-        f"{value:.{decimals}f}"
-        + (f" ({low:.{decimals}f} to {high:.{decimals}f})" if pd.notna(low) else "")
-        for value, low, high in ends
-    ]
-
-
-def association(table):
-    """Return what a line explains, what the loss alone explains, and the rest given the loss."""
-    return {
-        "R²": with_interval(table, "r_squared", 3),
-        "loss alone": table["given_r_squared"].map("{:.3f}".format),
-        "difference": with_interval(table, "r_squared_gain", 3),
-        "partial correlation": with_interval(table, "partial_correlation", 2),
-        "points": table["n_points"].astype(int),
-    }
-
-
-def complexity_lines(results, column, **where):
-    """Return lines under some conditions, one a value of the columns named."""
-    table = pd.DataFrame(results["lines"])
-    for name, value in where.items():
-        same = table[name].isna() if value is None else table[name] == value
-        table = table[same]
-    shown = {name: table[key] for key, name in column.items()} | association(table)
-    return pd.DataFrame(shown | {"left out": table["n_left_out"].astype(int)})
-
-
-def complexity_bits(results):
-    """Return lines through the bits, their slopes beside those predicted."""
-    wanted = MAIN | {"of": "size"}
-    shown = complexity_lines(results, OF_SIZES | {"slope": "slope"}, **wanted)
-    predicted = shown["parameters"].map(results["predicted_slopes"])
-    slopes = zip(shown.pop("slope"), predicted, strict=True)
-    shown["slope (predicted)"] = [f"{slope:.1e} ({other:.1e})" for slope, other in slopes]
-    return shown.drop(columns=["points", "left out"])
-
-
-def complexity_baselines(results):
-    """Return what other quantities say without the coefficient, for two schemes."""
-    table = pd.DataFrame(results["other_baselines"])
-    local = table["estimator"] == "local, self-KL"
-    one_clamp = table["scheme"] == FIRST_SCHEME
-    wanted = local & (one_clamp | (table["scheme"] == "a clamp a tensor, searched"))
-    table = table[wanted | (one_clamp & (table["estimator"] == "as in the paper"))]
-    shown = association(table)
-    shown["baseline alone"] = shown.pop("loss alone")
-    order = ("R²", "baseline alone", "difference", "partial correlation")
-    columns = {name: table[name] for name in ("parameters", "estimator", "scheme", "baseline")}
-    return pd.DataFrame(columns | {name: shown[name] for name in order})
-
-
-def complexity_by_run(results):
-    """Return the lines of single runs for the first scheme, by setting of the estimator."""
-    table = pd.DataFrame(results["by_run"])
-    table = table[table["scheme"] == FIRST_SCHEME]
-    shown = {"run": table["run"], "estimator": table["estimator"]}
-    for name, key in (("R²", "r_squared"), ("loss alone", "loss_alone")):
-        shown[name] = table[key].map("{:.3f}".format)
-    shown["partial correlation"] = table["partial_correlation"].map("{:.2f}".format)
-    return pd.DataFrame(shown | {"points": table["n_points"].astype(int)})
-
-
-def complexity_chains(results):
-    """Return how well chains did, by setting and size."""
-    table = pd.DataFrame(results["chains"])
-    return pd.DataFrame(
-        {
-            "estimator": table["estimator"],
-            "parameters": table["parameters"],
-            "median drift": table["median_drift"].map("{:.1%}".format),
-            "drift below 2 %": table["drift_below_2_percent"].map("{:.0%}".format),
-            "relative error": table["median_relative_error"].map("{:.1%}".format),
-            "largest excess, nats": table["largest_excess_loss"].map("{:.2f}".format),
-            "R² with the loss": table["r_squared_with_loss"].map("{:.2f}".format),
-            "lowest": table["lowest_llc"].map("{:.1f}".format),
-            "highest": table["highest_llc"].map("{:.1f}".format),
-        }
-    )
-
-
-def complexity_deep_linear(results):
-    """Return the lines through the deep linear networks."""
-    lines = results["deep_linear"]["lines"]
-    table = pd.DataFrame(list(lines.values()))
-    names = {"critical": "critical n_q", "bits": "critical bits"}
-    of = [name.partition(" on ")[0] for name in lines]
-    on = ["true" if name.endswith("true_llc") else "estimated" for name in lines]
-    shown = association(table)
-    shown["norm alone"] = shown.pop("loss alone")
-    columns = {"line of": [names[name] for name in of], "on the coefficient": on}
-    order = ("R²", "norm alone", "difference", "partial correlation", "points")
-    return pd.DataFrame(columns | {name: shown[name] for name in order})
-
-
-FIRST_SCHEME = "one clamp, searched"
-#: The main lines: linear n_q at the middle tolerance, from the start on.
-MAIN = {"scheme": FIRST_SCHEME, "tolerance": 0.5, "of": "critical", "start": 0.9}
-OF_SIZES = {"parameters": "parameters", "estimator": "estimator"}
 
 
 #: Name of the table: the results it is made of, and how.
