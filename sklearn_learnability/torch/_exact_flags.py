@@ -18,7 +18,8 @@ from sklearn_learnability.torch._llc_extrapolation import Extrapolation
 
 LARGEST_DIFFERENCE = 0.05
 LARGEST_R_HAT = 1.3  # with few draws, which noise alone takes to 1.2
-SMALL_ERROR = 0.005  # of the value, below which R-hat and divergences say nothing more
+SMALL_ERROR = 0.005  # of the value, below which chains that disagree say nothing more
+WIDE = 0.1  # of the value, from it to an end of the bracket
 LARGEST_SHARE_OF_DIVERGENCES = 0.01
 LOWEST_VARIANCE, HIGHEST_VARIANCE = 0.7, 1.4
 SURE = 3.0  # standard errors beyond which a difference is not by chance
@@ -91,7 +92,7 @@ def _of_convergence(whole: NDArray[np.float64], found: Evidence) -> list[str]:
     ratio = float(whole.var() / whole.mean()) if whole.mean() > 0 else float("nan")
     chance = math.sqrt((2 + 6 / max(whole.mean(), 0.1)) / max(effective_sample_size(whole), 1.0))
     outside = not LOWEST_VARIANCE <= ratio <= HIGHEST_VARIANCE
-    if outside and abs(ratio - 1) > SURE * chance:
+    if outside and abs(ratio - 1) > SURE * chance and relative > SMALL_ERROR:
         texts.append(f"The variance of t K is {ratio:.2f} times the value, expected about 1.")
     return texts
 
@@ -136,7 +137,7 @@ def _of_limit(found: Evidence) -> list[str]:
         )
         return texts
     low, high = (end / found.value - 1 for end in limit.bracket)
-    if max(-low, high) > 2 * LARGEST_DIFFERENCE:
+    if max(-low, high) > WIDE:
         texts.append(
             f"The bracket of extrapolations, {limit.bracket[0]:.4g} to {limit.bracket[1]:.4g}, is "
             "wide."

@@ -46,7 +46,7 @@ def extrapolate(temperatures: Floats, values: Floats, errors: Floats) -> Extrapo
     rises = -np.diff(values) / -np.diff(np.log(temperatures))
     last = min(slope, float(rises[0]))  # the rise flattens towards the limit
     corrected = value + math.sqrt(max(last, 0.0))
-    steepest = value + math.sqrt(max(last + slope_error, 0.0))
+    steepest = value + math.sqrt(max(last + 2 * slope_error, 0.0))
     power = power_law_limit(values, errors)
     ratio = temperatures[0] / temperatures[1]
     return Extrapolation(
