@@ -52,8 +52,8 @@ docs: .venv/.docs ## The documentation, warnings as errors, into docs/_build/htm
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 .PHONY: benchmarks
-benchmarks: .venv/.benchmarks ## Every benchmark, one after the other; results in benchmarks/results
-	for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+benchmarks: .venv/.benchmarks ## Train the small models, then every benchmark; results in benchmarks/results
+	for script in benchmarks/train_*.py benchmarks/[!_t]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 .PHONY: clean
 clean: ## Remove what was built; the environments stay

@@ -1,6 +1,6 @@
 """Whether models that are harder to compress are the more complex ones.
 
-    python benchmarks/train_small_lms.py                         # first, 25 CPU-minutes
+    python benchmarks/train_small_lms.py                         # first, 20 CPU-minutes
     python benchmarks/complexity_and_compressibility.py          # what is not yet measured
     python benchmarks/complexity_and_compressibility.py --small  # one run, three checkpoints
 

@@ -1,6 +1,6 @@
 """Train small language models of three sizes and three seeds, with checkpoints.
 
-    python benchmarks/train_small_lms.py                 # about 25 CPU-minutes
+    python benchmarks/train_small_lms.py                 # about 20 CPU-minutes
 
 Each is the network of train_small_lm.py at another size, on the same text and tokens, into
 output/small_lms/<size>_<seed>. A killed run goes on from its last checkpoint.
