@@ -135,7 +135,7 @@ def summarise(
         )
     )
     for text, category in flags:
-        warnings.warn(text, category, stacklevel=5)
+        warnings.warn(text, category, stacklevel=6)
     return LLCEstimate(
         value=mean.value,
         standard_error=mean.error,
