@@ -6,20 +6,18 @@ import pandas as pd
 def llc_known_truth(results):
     """Return relative errors of the learning coefficient by case, and devinterp's."""
     table = pd.DataFrame(results["table"])
-    shown = {"case": table["case"], "truth": table["truth"].map("{:.3g}".format)}
-    shown["seeds"] = table["seeds"].astype(int)
-    short = {
-        "bias": "mean error",
-        "largest error": "largest",
-        "standard error": "standard error",
-    }
-    for name, title in short.items():
-        shown[title] = table[name].map("{:.1%}".format)
-    shown["in bracket"] = table["bracket holds truth"].map("{:.0%}".format)
-    shown["flagged"] = table["flagged"].map("{:.0%}".format)
-    shown["CPU seconds"] = table["seconds"].map("{:.0f}".format)
-    shown["devinterp"] = table["devinterp"].map("{:.0%}".format)
-    return pd.DataFrame(shown)
+    errors = {"mean error": table["bias"], "largest": table["largest error"]}
+    return pd.DataFrame(
+        {
+            "case": table["case"].str.replace("linear regression", "regression"),
+            "truth": table["truth"].map("{:.3g}".format),
+            "seeds": table["seeds"].astype(int),
+            **{name: error.map("{:.1%}".format) for name, error in errors.items()},
+            "in bracket": table["bracket holds truth"].map("{:.0%}".format),
+            "flagged": table["flagged"].map("{:.0%}".format),
+            "devinterp": table["devinterp"].map("{:.0%}".format),
+        }
+    ).replace("-0.0%", "0.0%")
 
 
 def llc_known_truth_targets(results):
