@@ -24,6 +24,6 @@ def llc_known_truth_targets(results):
     """Return what was aimed at, and what was reached."""
     aimed = ["all", "about 1", "at most 5 %", "at least 90 %", "none", ""]
     reached = results["targets"]
-    formats = ["{:.0%}", "{:.2g}", "{:.0%}", "{:.0%}", "{:.0%}", "{:.0f}"]
+    formats = ["{:.1%}", "{:.2f}", "{:.1%}", "{:.1%}", "{:.1%}", "{:.0f}"]
     numbers = [form.format(value) for form, value in zip(formats, reached.values(), strict=True)]
     return pd.DataFrame({"": list(reached), "aimed at": aimed, "reached": numbers})
