@@ -19,7 +19,7 @@ from sklearn_learnability.torch._complexity_results import (
 )
 from sklearn_learnability.torch._compression_curve import CriticalAmount
 from sklearn_learnability.torch._critical_amount import Scheme, critical_amount
-from sklearn_learnability.torch._data_rows import Batch, data_rows
+from sklearn_learnability.torch._data_rows import data_rows, tensors_of
 from sklearn_learnability.torch._empirical_loss import Loss
 from sklearn_learnability.torch._llc_checkpoints import file_name, whole_checkpoints
 from sklearn_learnability.torch._local_learning_coefficient import LocalLearningCoefficient
@@ -249,7 +249,7 @@ def describe_estimate(model: nn.Module, data: Any, llc: LocalLearningCoefficient
     named = llc.loss if isinstance(llc.loss, nn.Module) else type(llc.loss).__qualname__
     settings["loss"] = getattr(llc.loss, "__qualname__", None) or str(named)
     sums = [[name, *_sums(value)] for name, value in model.state_dict().items()]
-    sums += [["data", *_sums(tensor)] for tensor in _tensors(seen)]
+    sums += [["data", *_sums(tensor)] for tensor in tensors_of(seen)]
     return fingerprint(json.dumps([rows.n, settings, sums]), [])
 
 
@@ -257,15 +257,6 @@ def _sums(tensor: Tensor) -> list[str]:
     """Return the shape of a tensor, and sums that tell it from another."""
     values = tensor.detach().flatten().double()
     return [str(tuple(tensor.shape)), f"{values.sum():.12g}", f"{values.square().sum():.12g}"]
-
-
-def _tensors(batch: Batch) -> list[Tensor]:
-    """Return the tensors of a batch."""
-    if isinstance(batch, Tensor):
-        return [batch]
-    return [
-        t for part in (batch.values() if isinstance(batch, dict) else batch) for t in _tensors(part)
-    ]
 
 
 def _critical_amounts(

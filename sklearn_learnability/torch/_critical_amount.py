@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from sklearn_learnability.exceptions import UndefinedLossWarning
@@ -22,7 +22,7 @@ from sklearn_learnability.torch._compression import (
     FunctionScheme,
 )
 from sklearn_learnability.torch._compression_curve import CompressionCurve, CriticalAmount
-from sklearn_learnability.torch._data_rows import Batch, data_rows
+from sklearn_learnability.torch._data_rows import Batch, checksum, data_rows, tensors_of
 from sklearn_learnability.torch._empirical_loss import Loss, batch_loss, held_still
 from sklearn_learnability.torch._representation_pass import fingerprint
 
@@ -252,21 +252,9 @@ def _describe(
     named = loss if isinstance(loss, nn.Module) else getattr(loss, "__qualname__", type(loss))
     tensors = [p.detach() for p in model.parameters()]
     tensors += list(model.buffers())
-    tensors += [t for _, batch in batches for t in _tensors(batch)]
-    sums = [[*t.shape, _checksum(t)] for t in tensors]
+    tensors += [t for _, batch in batches for t in tensors_of(batch)]
+    sums = [[*t.shape, checksum(t)] for t in tensors]
     return fingerprint(json.dumps([repr(scheme), str(named), sums]), [])
-
-
-def _checksum(tensor: Tensor) -> str:
-    values = tensor.flatten().double()
-    return f"{float(values.sum()):.9g} {float(values.abs().sum()):.9g}"
-
-
-def _tensors(batch: Batch) -> list[Tensor]:
-    if isinstance(batch, Tensor):
-        return [batch]
-    parts = batch.values() if isinstance(batch, dict) else batch
-    return [t for part in parts for t in _tensors(part)] if isinstance(parts, Iterable) else []
 
 
 def _read(path: Path | None, key: str) -> dict[float, CompressedLoss]:

@@ -1,6 +1,6 @@
 """Rows of data by their number: tensors, data sets and data loaders alike."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,20 @@ def move(batch: Batch, device: Any) -> Batch:
     if isinstance(batch, tuple | list):
         return tuple(move(value, device) for value in batch)
     return batch
+
+
+def tensors_of(batch: Batch) -> list[Tensor]:
+    """Return the tensors of a batch."""
+    if isinstance(batch, Tensor):
+        return [batch]
+    parts = batch.values() if isinstance(batch, Mapping) else batch
+    return [t for part in parts for t in tensors_of(part)] if isinstance(parts, Iterable) else []
+
+
+def checksum(tensor: Tensor) -> str:
+    """Return sums that tell a tensor from another."""
+    values = tensor.detach().flatten().double()
+    return f"{float(values.sum()):.9g} {float(values.abs().sum()):.9g}"
 
 
 def _taker(dataset: Any, collate: Callable[[list[Any]], Batch], device: Any) -> Callable:

@@ -370,3 +370,13 @@ def test_critical_share_of_heads_with_retraining(tmp_path):
     assert (retrained.curve.losses[kept] < alone.curve.losses[shared]).any()
     again = critical_amount(model, previous_loss, data, scheme, store=store, **settings)
     assert again.to_frame().equals(retrained.to_frame())
+
+
+def test_retraining_on_other_rows_is_another_scheme_to_a_store():
+    rows = torch.zeros(8, 5, dtype=torch.long)
+    schemes = [
+        HeadPruning(retraining=Retraining(nn.CrossEntropyLoss(), data, learning_rate=1e-3))
+        for data in (rows, rows.clone(), rows + 1, rows[:7])
+    ]
+    assert repr(schemes[0]) == repr(schemes[1])
+    assert len({repr(scheme) for scheme in schemes}) == 3
