@@ -118,8 +118,8 @@ class LocalLearningCoefficient(BaseEstimator):
     ...     random_state=0,
     ...     progress=False,
     ... )
-    >>> print(f"{llc.estimate(model, (X, y)).value:.1f}")
-    2.0
+    >>> print(f"{llc.estimate(model, (X, y)).value:.0f}")
+    2
     """
 
     def __init__(
