@@ -22,7 +22,7 @@ from sklearn_learnability.torch._exact_flags import (
 )
 from sklearn_learnability.torch._exact_settings import ExactSettings
 from sklearn_learnability.torch._llc_estimate import LLCEstimate, LLCSettings
-from sklearn_learnability.torch._llc_extrapolation import extrapolate
+from sklearn_learnability.torch._llc_extrapolation import Extrapolation, extrapolate
 
 Floats = NDArray[np.float64]
 LEAST_SHARE_EXPLAINED, LARGEST_PULL = 0.9, 0.08
@@ -108,15 +108,13 @@ def summarise(
     used = whole & ~cold if apart else whole
     mean = mean_of(only(top, used)) if apart else everyone
     means = [mean, *(mean_of(part) for part in drawn[1:])]
-    temperatures = np.array([part.temperature for part in drawn])
     limit = extrapolate(
-        temperatures, np.array([m.value for m in means]), np.array([m.error for m in means])
+        np.array([part.temperature for part in drawn]),
+        np.array([m.value for m in means]),
+        np.array([m.error for m in means]),
     )
     kept = top.excess[used]
-    bracket = limit.bracket
-    if limit.convex and t > settings.highest_temperature / 2:
-        ends = (limit.line_limit - 2 * limit.line_error, limit.line_limit + 2 * limit.line_error)
-        bracket = min(bracket[0], ends[0]), max(bracket[1], ends[1])
+    bracket = with_line(limit) if t > settings.highest_temperature / 2 else limit.bracket
     bracket = widened(bracket, everyone, cold) if apart else bracket
     flags = flags_of(
         Evidence(
@@ -157,17 +155,22 @@ def summarise(
         settings=public_settings(settings, top, n_samples),
         flags=tuple(text for text, _ in flags),
         loss_trace=top.excess,
-        by_temperature=pd.DataFrame(
-            {
-                "temperature": temperatures,
-                "value": [m.value for m in means],
-                "standard_error": [m.error for m in means],
-                "step_size": [part.step_size for part in drawn],
-                "n_draws": [part.excess.shape[1] for part in drawn],
-                "acceptance": [float(part.acceptance.mean()) for part in drawn],
-                "divergences": [float(part.divergences.mean()) for part in drawn],
-            }
-        ),
+        by_temperature=table_of(drawn, means),
+    )
+
+
+def table_of(drawn: list[TemperatureDraws], means: list[MeanOfDraws]) -> pd.DataFrame:
+    """Return one row a temperature."""
+    return pd.DataFrame(
+        {
+            "temperature": [part.temperature for part in drawn],
+            "value": [m.value for m in means],
+            "standard_error": [m.error for m in means],
+            "step_size": [part.step_size for part in drawn],
+            "n_draws": [part.excess.shape[1] for part in drawn],
+            "acceptance": [float(part.acceptance.mean()) for part in drawn],
+            "divergences": [float(part.divergences.mean()) for part in drawn],
+        }
     )
 
 
@@ -175,6 +178,14 @@ def only(drawn: TemperatureDraws, chains: NDArray[np.bool_]) -> TemperatureDraws
     """Return the draws of some chains."""
     parts = (drawn.excess[chains], drawn.virial[chains], drawn.pull[chains])
     return replace(drawn, excess=parts[0], virial=parts[1], pull=parts[2])
+
+
+def with_line(limit: Extrapolation) -> tuple[float, float]:
+    """Return the bracket, with the limit of a line in it where noise in the labels draws one."""
+    if not limit.convex:
+        return limit.bracket
+    ends = (limit.line_limit - 2 * limit.line_error, limit.line_limit + 2 * limit.line_error)
+    return min(limit.bracket[0], ends[0]), max(limit.bracket[1], ends[1])
 
 
 def widened(

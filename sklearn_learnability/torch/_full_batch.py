@@ -1,8 +1,5 @@
 """Loss and gradient of all rows, at many positions."""
 
-import torch
-from torch import Tensor
-
 from sklearn_learnability.torch._flat_loss import FlatLoss
 from sklearn_learnability.torch._hamiltonian import LossAndGradient
 
@@ -12,15 +9,10 @@ def full_batch_loss(flat: FlatLoss) -> LossAndGradient:
 
     A model that torch.func cannot vectorise is called for one chain after the other.
     """
-    batch = flat.surface.batch(torch.arange(flat.surface.rows.n))
+    batch = flat.everything_at_once()
     if flat.vectorised:
         try:
             flat.values_and_gradients(flat.start.repeat(2, 1), batch)
         except Exception:  # whatever a model does that cannot be vectorised
             flat.vectorised = False
-
-    def loss_and_gradient(positions: Tensor) -> tuple[Tensor, Tensor]:
-        losses, gradients = flat.values_and_gradients(positions, batch)
-        return losses, gradients
-
-    return loss_and_gradient
+    return lambda positions: flat.values_and_gradients(positions, batch)

@@ -1,17 +1,15 @@
 """The local learning coefficient over training, at one setting."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from sklearn_learnability.exceptions import DamagedCheckpointWarning
 from sklearn_learnability.torch._langevin_settings import ChainSettings
 from sklearn_learnability.torch._llc_estimate import LLCEstimate
-from sklearn_learnability.torch._trajectory import MISTAKES, load_model
+from sklearn_learnability.torch._trajectory import load_or_skip
 
 
 @dataclass(frozen=True)
@@ -46,15 +44,11 @@ def whole_checkpoints(
     for name, source in named.items():
         if name in skipped:
             continue
-        try:
-            model, _ = load_model(source, load)
-        except MISTAKES:
-            raise
-        except Exception as error:
-            skipped[name] = f"{type(error).__name__}: {error}"
-            text = f"Skipped the checkpoint {name}. {error}"
-            warnings.warn(text, DamagedCheckpointWarning, stacklevel=3)
+        loaded = load_or_skip(name, source, load, skipped)
+        if loaded is None:
             continue
+        model = loaded[0]
+        del loaded
         yield name, model
         del model  # or two models would be held while the next is loaded
 

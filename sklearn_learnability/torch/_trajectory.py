@@ -133,23 +133,16 @@ def measure_checkpoints(
     }
     folder = None if store is None else Path(store)
     planes: dict[str, InformationPlane] = {}
-    skipped = []
+    skipped: dict[str, str] = {}
     for name, source in named.items():
         key = describe(name, source, settings, tokenizer_or_ids, texts) if folder else ""
         plane = read_plane(folder, name, key)
         if plane is None:
-            try:
-                model, tokenizer = load_model(source, load)
-            except MISTAKES:
-                raise
-            except Exception as error:
-                skipped.append((name, f"{type(error).__name__}: {error}"))
-                warnings.warn(
-                    f"Skipped the checkpoint {name}. {error}",
-                    DamagedCheckpointWarning,
-                    stacklevel=2,
-                )
+            loaded = load_or_skip(name, source, load, skipped)
+            if loaded is None:
                 continue
+            model, tokenizer = loaded
+            del loaded
             plane = measure_information_plane(
                 model,
                 tokenizer if tokenizer_or_ids is None else tokenizer_or_ids,
@@ -164,9 +157,9 @@ def measure_checkpoints(
     if not planes:
         raise CheckpointError(
             f"Expected at least one whole checkpoint, got none of {len(named)}. "
-            f"{skipped[0][1] if skipped else ''}".rstrip()
+            f"{next(iter(skipped.values()), '')}".rstrip()
         )
-    return Trajectory(tuple(planes), tuple(planes.values()), tuple(skipped))
+    return Trajectory(tuple(planes), tuple(planes.values()), tuple(skipped.items()))
 
 
 def name_checkpoints(checkpoints: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
@@ -189,6 +182,21 @@ def checkpoint_name(source: Any) -> str:
         return " ".join(str(part) for part in source)
     path = Path(source)
     return path.name if path.is_dir() else path.stem
+
+
+def load_or_skip(
+    name: str, source: Any, load: Callable[[Any], Any] | None, skipped: dict[str, str]
+) -> tuple[Any, Any] | None:
+    """Return the model of a checkpoint and its tokenizer; note a damaged one with a warning."""
+    try:
+        return load_model(source, load)
+    except MISTAKES:
+        raise
+    except Exception as error:
+        skipped[name] = f"{type(error).__name__}: {error}"
+        text = f"Skipped the checkpoint {name}. {error}"
+        warnings.warn(text, DamagedCheckpointWarning, stacklevel=3)
+        return None
 
 
 def load_model(source: Any, load: Callable[[Any], Any] | None) -> tuple[Any, Any]:
