@@ -9,7 +9,7 @@ from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
 from torch import nn
 
-from sklearn_learnability.torch._periodic_network import whole_batches
+from sklearn_learnability.torch.candidates._periodic_network import whole_batches
 
 torch.set_num_threads(1)
 

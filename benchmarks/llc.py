@@ -31,8 +31,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from sklearn_learnability.torch import LocalLearningCoefficient, next_token_loss
-from sklearn_learnability.torch._chain_diagnostics import standard_error_within
-from sklearn_learnability.torch._empirical_loss import batch_loss
+from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import standard_error_within
+from sklearn_learnability.torch.models._empirical_loss import batch_loss
 
 RESULTS = Path(__file__).parent / "results" / "llc.json"
 N_CHAINS = 4

@@ -1,9 +1,13 @@
 """How much can be learned from a data set, and how much of it a model extracts."""
 
-from sklearn_learnability._calibrated_nll import CalibratedNLL
-from sklearn_learnability._capacity import select_capacity
-from sklearn_learnability._efficiency_scorer import EfficiencyScorer, get_scorer, get_scorer_names
-from sklearn_learnability._golden_model_ceiling import GoldenModelCeiling
+from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
+from sklearn_learnability.scoring._calibrated_nll import CalibratedNLL
+from sklearn_learnability.scoring._capacity import select_capacity
+from sklearn_learnability.scoring._efficiency_scorer import (
+    EfficiencyScorer,
+    get_scorer,
+    get_scorer_names,
+)
 
 __version__ = "0.1.0.dev0"
 

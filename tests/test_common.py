@@ -6,7 +6,6 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_learnability import CalibratedNLL, GoldenModelCeiling
-from sklearn_learnability._network_candidate import NetworkClassifier
 
 ESTIMATORS = [
     CalibratedNLL(LogisticRegression(), cv=3),
@@ -15,14 +14,14 @@ ESTIMATORS = [
     GoldenModelCeiling(["prior", "logistic"], cv=2),
 ]
 
-#: Cross-validation and validation splits cut rows, so that a row of weight 2 falls into one fold
+#: Cross-validation cuts rows, so that a row of weight 2 falls into one fold
 #: where two copies may fall into two.
 SPLITS_ROWS = "splits rows: a weight is not the same as copies that fall into different folds"
 
 
 def expected_failed_checks(estimator):
     """Return the checks that cannot hold for an estimator, with the reason."""
-    if isinstance(estimator, GoldenModelCeiling | NetworkClassifier):
+    if isinstance(estimator, GoldenModelCeiling):
         return {"check_sample_weight_equivalence_on_dense_data": SPLITS_ROWS}
     return {}
 
@@ -37,8 +36,7 @@ def test_scikit_learn_checks(estimator, check):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.LearnabilityWarning")
 @parametrize_with_checks(
-    [GoldenModelCeiling(cv=2, random_state=0), NetworkClassifier(n_members=1, max_epochs=40)],
-    expected_failed_checks=expected_failed_checks,
+    [GoldenModelCeiling(cv=2, random_state=0)], expected_failed_checks=expected_failed_checks
 )
 def test_scikit_learn_checks_of_the_default_family(estimator, check):
     pytest.importorskip("skorch")

@@ -1,0 +1,398 @@
+"""CalibratedNLL: a classifier with its calibration and the decomposition of its log-loss."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone, is_classifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.utils import assert_all_finite, column_or_1d, get_tags, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_learnability._validation import (
+    check_probabilities,
+    check_weights,
+    encode_labels,
+    nats_per_unit,
+    take_rows,
+)
+from sklearn_learnability.ceilings._out_of_fold import Folds, warn_of_duplicates, weight_parameter
+from sklearn_learnability.exceptions import (
+    CalibrationWarning,
+    MissingClassWarning,
+    UnpredictedRowsWarning,
+)
+from sklearn_learnability.metrics._calibration import (
+    Calibrator,
+    cross_fit_log_proba,
+    split_rows,
+)
+from sklearn_learnability.metrics._calibrators import (
+    check_method,
+    fit_calibration_map,
+    log_of_probabilities,
+)
+from sklearn_learnability.metrics._information import negative_log_likelihood
+from sklearn_learnability.metrics._nll_decomposition import decompose_nll
+
+
+class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    r"""Calibrate a classifier, and split its log-loss into information and calibration.
+
+    .. math:: \mathrm{NLL} = \mathrm{NLL}_{\mathrm{calibrated}} + \text{calibration loss}
+
+    The estimator is fitted out of fold. Each fold is calibrated by a map fitted on the
+    out-of-fold probabilities of the other folds (in time-ordered folds, of the earlier ones). So
+    neither the model nor its calibration has seen the rows it is scored on. Then the estimator is
+    refitted on all rows, and its probabilities are calibrated by a map fitted on all out-of-fold
+    probabilities. Lower losses and higher information scores are better.
+
+    Parameters
+    ----------
+    estimator : classifier
+        A classifier with `predict_proba`. One that is fitted already, in a
+        :class:`sklearn.frozen.FrozenEstimator`, is used as it is: the rows given to `fit`
+        must then be new to it, and only its calibration is cross-fitted.
+    method : {"affine", "temperature", "vector", "matrix", "beta", "isotonic"}, default="affine"
+        Family of calibration maps; see :func:`sklearn_learnability.metrics.fit_calibrator`.
+    cv : int, cross-validation splitter or iterable, default=5
+        A number of folds, shuffled and stratified by class (by class and group where `groups` are
+        given to `fit`); or a splitter that tests no row twice.
+    units : {"bits", "nats"}, default="bits"
+        Base of the logarithm: 2 or e.
+    n_jobs : int or None, optional
+        Folds fitted in parallel.
+    random_state : int, RandomState instance or None, optional
+        Shuffles the rows into folds.
+
+    Attributes
+    ----------
+    nll_ : float
+        Out-of-fold log-loss of the estimator.
+    calibrated_nll_ : float
+        The same after cross-fitted calibration.
+    calibration_loss_ : float
+        `nll_` - `calibrated_nll_`.
+    label_entropy_ : float
+        Entropy of the labels of the scored rows, H(Y).
+    information_score_ : float
+        1 - `nll_` / H(Y).
+    calibrated_information_score_ : float
+        1 - `calibrated_nll_` / H(Y).
+    decomposition_ : NLLDecomposition
+        All of these with their intervals.
+    oof_proba_ : ndarray of shape (n_samples, n_classes)
+        Out-of-fold probabilities; NaN in rows that no fold tests.
+    oof_calibrated_proba_ : ndarray of shape (n_samples, n_classes)
+        Cross-fitted calibrated probabilities; NaN in rows that are not scored.
+    calibrator_ : Calibrator
+        The map fitted on all out-of-fold probabilities.
+    estimator_ : classifier
+        The estimator fitted on all rows.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    n_features_in_ : int
+        Number of features, where the estimator tells it.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where the estimator tells them.
+
+    See Also
+    --------
+    sklearn_learnability.metrics.nll_decomposition : The same for given probabilities.
+
+    References
+    ----------
+    J. Bröcker. Reliability, sufficiency, and the decomposition of proper scores. Quarterly Journal
+    of the Royal Meteorological Society, 2009. https://doi.org/10.1002/qj.456
+
+    Examples
+    --------
+    Naive Bayes counts what correlated features say again and again, and is far too sure.
+
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn_learnability import CalibratedNLL
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = CalibratedNLL(GaussianNB(), random_state=0).fit(X[:, :10], y)
+    >>> print(f"{model.nll_:.2f} = {model.calibrated_nll_:.2f} "
+    ...       f"+ {model.calibration_loss_:.2f} bits")
+    0.64 = 0.30 + 0.34 bits
+    """
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        method="affine",
+        cv=5,
+        units="bits",
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.method = method
+        self.cv = cv
+        self.units = units
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None, **fit_params):
+        """Fit the estimator out of fold, cross-fit its calibration and score it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs, as the estimator takes them.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights, for the estimator (where it takes them), the calibration and
+            every mean.
+        **fit_params : dict
+            Metadata for the estimator's `fit`, and `groups` for the splitter. Rows of one group
+            stay in one fold, and intervals are clustered by group.
+
+        Returns
+        -------
+        CalibratedNLL
+            The fitted estimator.
+        """
+        X, y = indexable(X, column_or_1d(y, warn=True))
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        nats_per_unit(self.units)
+        self._check_estimator()
+        weight = check_weights(sample_weight, len(y))
+        params, groups = self._route(None if sample_weight is None else weight, fit_params)
+        self.classes_, codes = self._encode(y, weight)
+        check_method(self.method, len(self.classes_))
+        scored = self._predict_out_of_fold(X, y, codes, weight, params, groups)
+        self.decomposition_ = decompose_nll(
+            codes[scored],
+            self.oof_proba_[scored],
+            self.oof_calibrated_proba_[scored],
+            weight[scored],
+            None if groups is None else np.asarray(groups)[scored],
+            self.units,
+        )
+        for name, estimate in self.decomposition_.to_frame().set_index("quantity").iterrows():
+            setattr(self, f"{name}_", float(estimate["value"]))
+        self.estimator_ = clone(self.estimator).fit(X, y, **params)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+        return self
+
+    def predict_proba(self, X):
+        """Return calibrated probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        return self.calibrator_.predict_proba(_aligned_proba(self.estimator_, X, self.classes_))
+
+    def predict(self, X):
+        """Return the class that is most probable after calibration.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels.
+        """
+        check_is_fitted(self)
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def score(self, X, y, sample_weight=None):
+        """Return minus the log-loss of the calibrated model; higher is better.
+
+        A label never seen in `fit` has probability 0 and is charged 52 bits, with a warning.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights.
+
+        Returns
+        -------
+        float
+            Minus the mean loss in `units`.
+        """
+        proba = self.predict_proba(X)
+        unseen = np.setdiff1d(column_or_1d(y), self.classes_)
+        return -negative_log_likelihood(
+            y,
+            np.hstack([proba, np.zeros((len(proba), len(unseen)))]),
+            sample_weight=sample_weight,
+            labels=np.concatenate([self.classes_, unseen]),
+            units=self.units,
+        )
+
+    def get_metadata_routing(self):
+        """Return how metadata is routed: to the estimator's fit and the splitter's split.
+
+        Returns
+        -------
+        MetadataRouter
+            The routing.
+        """
+        splitter = StratifiedGroupKFold() if isinstance(self.cv, Integral) else self.cv
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                estimator=self.estimator,
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+            .add(
+                splitter=splitter,
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        )
+
+    def __sklearn_tags__(self):
+        """Input is what the estimator takes."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+    def _check_estimator(self):
+        if not (is_classifier(self.estimator) and hasattr(self.estimator, "predict_proba")):
+            raise TypeError(
+                f"Got estimator={self.estimator!r}, but expected a classifier with predict_proba."
+            )
+
+    @property
+    def _is_frozen(self):
+        return isinstance(self.estimator, FrozenEstimator)
+
+    def _route(self, sample_weight, fit_params):
+        """Return the estimator's fit parameters and the groups."""
+        if get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
+            return dict(routed.estimator.fit), routed.splitter.split.get("groups")
+        params = dict(fit_params)
+        groups = params.pop("groups", None)
+        if sample_weight is not None and not self._is_frozen:
+            weights = weight_parameter(self.estimator, sample_weight)
+            if not weights:
+                warnings.warn(
+                    f"{type(self.estimator).__name__} takes no sample_weight: the weights are used "
+                    "for the calibration and the scores only.",
+                    CalibrationWarning,
+                    stacklevel=3,
+                )
+            params |= weights
+        return params, groups
+
+    def _encode(self, y, weight):
+        classes, _ = encode_labels(y)
+        if self._is_frozen:
+            classes = np.union1d(classes, self.estimator.classes_)
+        classes, codes = encode_labels(y, classes)
+        weighty = classes[np.unique(codes[weight > 0])]
+        if len(weighty) < 2:
+            raise ValueError(
+                f"Got y with one class that has weight ({weighty[0]!r}), but expected at least 2 "
+                "classes: with one there is nothing to learn."
+            )
+        return classes, codes
+
+    def _predict_out_of_fold(self, X, y, codes, weight, params, groups):
+        """Set the out-of-fold probabilities and the calibrator; return the rows to score."""
+        folds = Folds.from_splits(
+            split_rows(X, codes, self.cv, groups, self.random_state), len(codes)
+        )
+        times = np.bincount(np.concatenate([test for _, test in folds.splits]))
+        if times.max() > 1:
+            raise ValueError(
+                f"Got a cv that tests {(times > 1).sum()} rows more than once, but expected at "
+                "most once."
+            )
+        if self._is_frozen:
+            self.oof_proba_ = _aligned_proba(self.estimator, X, self.classes_)
+        else:
+            self.oof_proba_ = self._fit_folds(X, y, codes, params, folds)
+        predicted = folds.fold_of >= 0
+        log_proba = log_of_probabilities(self.oof_proba_)
+        calibrated = cross_fit_log_proba(codes, log_proba, weight, self.method, folds.tuning_rows())
+        self.oof_calibrated_proba_ = np.exp(calibrated)
+        mapping = fit_calibration_map(
+            codes[predicted], log_proba[predicted], weight[predicted], self.method
+        )
+        self.calibrator_ = Calibrator(self.method, self.classes_, mapping)
+        scored = ~np.isnan(calibrated[:, 0])
+        if not scored.all():
+            warnings.warn(
+                f"{(~scored).sum()} of {len(codes)} rows are left out of the scores: no fold tests "
+                "them, or there are no earlier folds to calibrate them on.",
+                UnpredictedRowsWarning,
+                stacklevel=3,
+            )
+        return np.flatnonzero(scored)
+
+    def _fit_folds(self, X, y, codes, params, folds):
+        """Return the probabilities of every row by the clone that was not fitted on it."""
+        lacking = [len(np.setdiff1d(codes, codes[train])) for train, _ in folds.splits]
+        if any(lacking):
+            warnings.warn(
+                f"In {np.count_nonzero(lacking)} of {len(lacking)} folds the training rows lack a "
+                "class of the data: there it has probability 0.",
+                MissingClassWarning,
+                stacklevel=4,
+            )
+        parts = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_and_predict)(
+                clone(self.estimator), X, y, params, train, test, self.classes_
+            )
+            for train, test in folds.splits
+        )
+        if isinstance(X, np.ndarray) or hasattr(X, "columns"):
+            warn_of_duplicates(X, folds)
+        proba = np.full((len(codes), len(self.classes_)), np.nan)
+        for (_, test), part in zip(folds.splits, parts, strict=True):
+            proba[test] = part
+        return proba
+
+
+def _fit_and_predict(estimator, X, y, params, train, test, classes):
+    """Fit on the training rows, with the part of the parameters that is theirs, and predict."""
+    n_samples = len(y)
+    own = {
+        name: take_rows(value, train) if np.shape(value)[:1] == (n_samples,) else value
+        for name, value in params.items()
+    }
+    estimator.fit(take_rows(X, train), take_rows(y, train), **own)
+    return _aligned_proba(estimator, take_rows(X, test), classes)
+
+
+def _aligned_proba(estimator, X, classes):
+    """Return checked probabilities with a column for each class, 0 where it is not known."""
+    proba = np.asarray(estimator.predict_proba(X))
+    proba = check_probabilities(proba, len(proba), len(estimator.classes_))
+    aligned = np.zeros((len(proba), len(classes)))
+    aligned[:, np.searchsorted(classes, estimator.classes_)] = proba / proba.sum(
+        axis=1, keepdims=True
+    )
+    return aligned

@@ -1,0 +1,274 @@
+"""EfficiencyScorer: a model's share of what can be learned, as a scikit-learn scorer."""
+
+import copy
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils.metadata_routing import UNCHANGED, MetadataRequest
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_learnability._validation import check_weights, nats_per_unit
+from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
+from sklearn_learnability.metrics import cross_fit_calibration
+from sklearn_learnability.metrics._efficiency import (
+    check_learnability,
+    check_reference,
+    efficiency_of_losses,
+    warn_undefined_efficiency,
+)
+from sklearn_learnability.metrics._information import (
+    log_loss_per_sample,
+    prior_surprisal,
+)
+
+
+class EfficiencyScorer:
+    r"""Scorer of classifiers by efficiency: the share of the learnable information they extract.
+
+    .. math:: \eta = \frac{1 - \mathrm{NLL}_F / H(Y)}{L}
+
+    Higher is better; 1 is all that the ceiling finds, 0 no better than the class frequencies of
+    the scored rows. Use it wherever scikit-learn takes ``scoring=``: GridSearchCV,
+    cross_validate, halving and nested searches, alone or in a dict.
+
+    The ceiling is known in one of three ways.
+
+    - `ceiling` alone: :math:`L` is that number.
+    - `reference_nll` alone, routed as metadata: the ceiling's out-of-fold loss of every scored
+      row. Model and ceiling meet the same rows, so what makes a fold easy cancels.
+    - both: :math:`\eta = 1 - (\mathrm{NLL}_F - \mathrm{NLL}_G) / (L\,H(Y))` with the difference
+      taken over the scored rows and :math:`L\,H(Y)` of the ceiling as a whole. It is paired as
+      well, and stays defined in folds too small to show any learnability; the mean over equal
+      folds is the efficiency of the pooled rows. Best for selection.
+
+    Parameters
+    ----------
+    ceiling : float or fitted GoldenModelCeiling, default=None
+        Learnability of the data. A scorer keeps the ceiling's numbers, not the model.
+    calibration : str, default=None
+        Calibrate the model first, cross-fitted within the scored rows ("affine", "temperature",
+        "vector", "matrix", "beta" or "isotonic"): the efficiency that is left once what calibration
+        repairs is repaired.
+    units : {"bits", "nats"}, default="bits"
+        Unit of `reference_nll`.
+
+    Warns
+    -----
+    UndefinedInformationWarning
+        If the score is NaN, because the learnability's lower limit is not above 0.
+
+    See Also
+    --------
+    GoldenModelCeiling : Estimates the ceiling.
+    select_capacity : Picks the smallest capacity that is as good as the best.
+
+    References
+    ----------
+    S. Roy. Measuring Learning Efficiency via a Practical Information-Theoretic Approximation,
+    2026.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn_learnability import EfficiencyScorer
+    >>> from sklearn_learnability.datasets import make_learnability_classification
+    >>> X, y = make_learnability_classification(2000, learnability=0.3, random_state=0)
+    >>> scorer = EfficiencyScorer(ceiling=0.3)
+    >>> scores = cross_val_score(LogisticRegression(), X, y, scoring=scorer)
+    >>> bool((scores > 0.7).all())
+    True
+    """
+
+    def __init__(self, ceiling=None, *, calibration=None, units="bits"):
+        nats_per_unit(units)
+        self.units = units
+        self.calibration = calibration
+        self.learnability = None
+        self.learnable_information = None
+        self._lower_limit = None
+        if isinstance(ceiling, GoldenModelCeiling):
+            check_is_fitted(ceiling, msg="Expected a fitted GoldenModelCeiling: call fit first.")
+            if ceiling.units != units:
+                raise ValueError(
+                    f"Got a ceiling in {ceiling.units}, but units={units!r} for the scorer."
+                )
+            self.learnability = ceiling.learnability_
+            self.learnable_information = ceiling.label_entropy_ - ceiling.nll_
+            self._lower_limit = ceiling.learnability_lower_limit_
+        elif ceiling is not None:
+            self.learnability = self._lower_limit = float(ceiling)
+            check_learnability(self.learnability)
+        self._request = MetadataRequest(owner="EfficiencyScorer")
+        self.set_score_request(sample_weight=None, reference_nll=None)
+
+    def __repr__(self):
+        """Return the settings."""
+        ceiling = "None" if self.learnability is None else f"{self.learnability:.4g}"
+        return f"EfficiencyScorer({ceiling}, calibration={self.calibration!r})"
+
+    def __call__(self, estimator, X, y, sample_weight=None, reference_nll=None):
+        """Return the efficiency of a fitted classifier on the given rows.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted, with predict_proba.
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights.
+        reference_nll : array-like of shape (n_samples,), optional
+            The ceiling's losses of these rows.
+
+        Returns
+        -------
+        float
+            The efficiency, NaN where undefined.
+        """
+        if self.learnability is None and reference_nll is None:
+            raise ValueError(
+                "Expected a ceiling: EfficiencyScorer(ceiling=...), or reference_nll= routed as "
+                "metadata (scorer.set_score_request(reference_nll=True))."
+            )
+        y = np.asarray(y)
+        weight = check_weights(sample_weight, len(y))
+        loss = self._losses(estimator, X, y, weight)
+        surprisal = prior_surprisal(y, sample_weight=weight, units=self.units)
+        if reference_nll is not None:
+            reference_nll = check_reference(reference_nll, len(loss))
+        if self._lower_limit is not None and not self._lower_limit > 0:
+            warn_undefined_efficiency(
+                f"the ceiling's learnability has the lower limit {self._lower_limit:.4g}"
+            )
+            return float("nan")
+        if self.learnability is not None and reference_nll is not None:
+            information = self.learnable_information
+            if information is None:
+                information = self.learnability * float(np.average(surprisal, weights=weight))
+            return 1 - float(np.average(loss - reference_nll, weights=weight)) / information
+        found = efficiency_of_losses(
+            surprisal,
+            loss,
+            learnability=self.learnability,
+            reference_nll=reference_nll,
+            sample_weight=weight,
+        )
+        if found.reason:
+            warn_undefined_efficiency(found.reason)
+        return found.value
+
+    def _losses(self, estimator, X, y, weight):
+        proba, classes = class_probabilities(estimator, X, y)
+        if self.calibration is not None:
+            proba = cross_fit_calibration(
+                y,
+                proba,
+                method=self.calibration,
+                labels=classes,
+                sample_weight=weight,
+                random_state=0,
+            )
+        return log_loss_per_sample(y, proba, labels=classes, units=self.units)
+
+    def set_score_request(self, *, sample_weight=UNCHANGED, reference_nll=UNCHANGED):
+        """Say which metadata the scorer asks for, where metadata routing is enabled.
+
+        Parameters
+        ----------
+        sample_weight : bool, None or str, default=UNCHANGED
+            True to receive it, a name to receive it under that name.
+        reference_nll : bool, None or str, default=UNCHANGED
+            True to receive it, a name to receive it under that name.
+
+        Returns
+        -------
+        EfficiencyScorer
+            The scorer itself.
+        """
+        asked = {"sample_weight": sample_weight, "reference_nll": reference_nll}
+        for name, alias in asked.items():
+            if alias is not UNCHANGED:
+                self._request.score.add_request(param=name, alias=alias)
+        return self
+
+    def get_metadata_routing(self):
+        """Return what the scorer asks for, as scikit-learn's searches read it.
+
+        Returns
+        -------
+        MetadataRequest
+            The requests of ``set_score_request``.
+        """
+        return self._request
+
+
+def class_probabilities(estimator, X, y):
+    """Return a classifier's probabilities with its classes, widened by labels it never saw."""
+    if not (is_classifier(estimator) and hasattr(estimator, "predict_proba")):
+        raise TypeError(
+            f"Got {type(estimator).__name__}, but expected a classifier with predict_proba. "
+            "Information is carried by probabilities; calibrate a classifier that has only "
+            "scores (sklearn.calibration.CalibratedClassifierCV)."
+        )
+    proba = np.asarray(estimator.predict_proba(X))
+    unseen = np.setdiff1d(np.asarray(y), estimator.classes_)
+    proba = np.column_stack([proba, np.zeros((len(proba), len(unseen)), dtype=proba.dtype)])
+    return proba, np.concatenate([estimator.classes_, unseen])
+
+
+#: Share of the label entropy explained, raw and after cross-fitted affine calibration.
+SCORERS = {
+    "information_score": EfficiencyScorer(ceiling=1.0),
+    "calibrated_information_score": EfficiencyScorer(ceiling=1.0, calibration="affine"),
+}
+
+
+def get_scorer(name):
+    """Return a ready-made scorer by its name.
+
+    Parameters
+    ----------
+    name : {"information_score", "calibrated_information_score"}
+        What to score: the share of the label entropy explained (higher is better), raw or after
+        cross-fitted affine calibration. Unlike scikit-learn's ``d2_log_loss_score``, a class that
+        is missing from a fold does not end the search.
+
+    Returns
+    -------
+    EfficiencyScorer
+        For ``scoring=``. scikit-learn's own list of names is closed, so pass the scorer.
+
+    Raises
+    ------
+    ValueError
+        If there is no such scorer.
+
+    Examples
+    --------
+    >>> from sklearn_learnability import get_scorer
+    >>> get_scorer("information_score")
+    EfficiencyScorer(1, calibration=None)
+    """
+    if name not in SCORERS:
+        raise ValueError(f"Got the scorer name {name!r}, but expected one of {sorted(SCORERS)}.")
+    return copy.deepcopy(SCORERS[name])
+
+
+def get_scorer_names():
+    """Return the names that :func:`~sklearn_learnability.get_scorer` knows.
+
+    Returns
+    -------
+    list of str
+        Sorted names.
+
+    Examples
+    --------
+    >>> from sklearn_learnability import get_scorer_names
+    >>> get_scorer_names()
+    ['calibrated_information_score', 'information_score']
+    """
+    return sorted(SCORERS)

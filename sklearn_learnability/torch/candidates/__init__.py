@@ -1,0 +1,1 @@
+"""The ceiling's network."""

@@ -1,0 +1,96 @@
+"""NetworkClassifier: a bag of small neural networks, as scikit-learn expects a classifier."""
+
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
+
+from sklearn_learnability._validation import check_weights, encode_labels
+from sklearn_learnability.torch.candidates._periodic_network import make_network
+
+
+class NetworkClassifier(ClassifierMixin, BaseEstimator):
+    """Bag of two-layer networks on periodic embeddings, averaged in the logarithm.
+
+    Every member has its own seed and stops early on its own validation rows. Needs torch and
+    skorch. Inputs should be scaled.
+
+    Parameters
+    ----------
+    n_members : int, default=4
+        Number of networks.
+    width : int, default=128
+        Units of each hidden layer.
+    max_epochs : int, default=80
+        Most passes over the rows.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the networks.
+    """
+
+    def __init__(
+        self,
+        n_members: int = 4,
+        *,
+        width: int = 128,
+        max_epochs: int = 80,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_members = n_members
+        self.width = width
+        self.max_epochs = max_epochs
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit every member on one thread; the caller's random state of torch is left alone."""
+        X, y = validate_data(self, X, y, dtype=np.float32, ensure_min_samples=2)
+        self.classes_, codes = encode_labels(y)
+        if len(self.classes_) < 2:
+            raise ValueError(f"Got one class ({self.classes_[0]!r}), but expected at least two.")
+        weight = check_weights(sample_weight, len(X)).astype(np.float32)
+        inputs = {"X": X, "sample_weight": weight / weight.mean()}
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_members)
+        n_threads = torch.get_num_threads()
+        try:
+            torch.set_num_threads(1)
+            with torch.random.fork_rng(devices=[]):
+                self.members_ = [self._fit_member(int(seed), inputs, codes) for seed in seeds]
+        finally:
+            torch.set_num_threads(n_threads)
+        return self
+
+    def _fit_member(
+        self, seed: int, inputs: dict[str, NDArray[np.float32]], codes: NDArray
+    ) -> nn.Module:
+        torch.manual_seed(seed)
+        network = make_network(
+            inputs["X"].shape[1],
+            len(self.classes_),
+            width=self.width,
+            max_epochs=self.max_epochs,
+            seed=seed,
+        )
+        network.fit(inputs, codes.astype(np.int64))
+        return network.module_.eval()
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the probabilities of shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        X = torch.from_numpy(validate_data(self, X, dtype=np.float32, reset=False, copy=True))
+        with torch.inference_mode():
+            logits = [
+                torch.cat([member(batch) for batch in X.split(8192)]).double().numpy()
+                for member in self.members_
+            ]
+        mean = np.mean([log_softmax(member, axis=1) for member in logits], axis=0)
+        return np.exp(log_softmax(mean, axis=1))
+
+    def predict(self, X: Any) -> NDArray:
+        """Return the most probable class of every row."""
+        columns = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[columns]

@@ -1,0 +1,284 @@
+"""The amount of compression at which a model's loss rises by a tolerance."""
+
+import json
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from sklearn_learnability.exceptions import UndefinedLossWarning
+from sklearn_learnability.torch.compression._compression import (
+    CompressedLoss,
+    CompressionScheme,
+    FunctionScheme,
+)
+from sklearn_learnability.torch.compression._compression_curve import (
+    CompressionCurve,
+    CriticalAmount,
+)
+from sklearn_learnability.torch.models._data_rows import Batch, checksum, data_rows, tensors_of
+from sklearn_learnability.torch.models._empirical_loss import Loss, batch_loss, held_still
+from sklearn_learnability.torch.models._store import fingerprint
+
+Scheme = CompressionScheme | Callable[[nn.Module, float], AbstractContextManager[None]]
+
+
+def critical_amount(
+    model: nn.Module,
+    loss: Loss,
+    data: Any,
+    scheme: Scheme,
+    *,
+    tolerance: float = 0.5,
+    amounts: Sequence[float] | None = None,
+    batch_size: int | None = None,
+    store: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> CriticalAmount:
+    r"""Measure how far a model can be compressed before its loss rises by a tolerance.
+
+    With :math:`L(a)` the loss of the model compressed by an amount, and :math:`L` that of the model
+    as it is, the critical amount is where :math:`L(a) - L` first exceeds the tolerance
+    :math:`\epsilon`, coming from the least compression, and stays beyond it at the next amount
+    measured. The more a model can be compressed, the less complex it is.
+
+    The amounts given are scanned first; then amounts are halved between the last that is tolerated
+    and the next, until the scheme knows none between them, and the answer is interpolated. A loss
+    that is not finite counts as beyond the tolerance.
+
+    Parameters
+    ----------
+    model : Module
+        The model; its parameters, gradients and modes are afterwards as before.
+    loss : Module or callable
+        A criterion of outputs and targets such as `torch.nn.CrossEntropyLoss()`, or a function of
+        the model and a batch that returns the mean loss or the loss of every row.
+    data : Tensor, tuple or dict of Tensor, Dataset, or DataLoader
+        The rows whose mean loss is taken.
+    scheme : CompressionScheme or callable
+        How to compress: :class:`Quantization`, :class:`Factorization`, :class:`GaussianNoise`,
+        :class:`HeadPruning`, or a function of a model and an amount that returns a context manager.
+    tolerance : float, default=0.5
+        The increase of the loss that is tolerated, in the units of the loss.
+    amounts : sequence of float, default=None
+        The amounts to scan, from the least compressed to the most. None takes the scheme's own.
+    batch_size : int, default=None
+        Rows to a batch. None takes that of the data loader, or 64.
+    store : path-like, default=None
+        A JSON file to keep what is measured in, amount by amount. What it holds already, for this
+        model, data and scheme, is not measured again.
+    progress : bool, default=True
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    CriticalAmount
+        The answer with its bracket, and the whole curve.
+
+    Raises
+    ------
+    ValueError
+        If the tolerance is not positive, the amounts are not strictly monotone or not the scheme's,
+        the loss is a sum or not finite for the model itself, or `store` holds something else.
+
+    Warns
+    -----
+    UndefinedLossWarning
+        If the loss is not finite at some amounts.
+
+    References
+    ----------
+    E. Urdshals, E. Lau, J. Hoogland, S. van Wingerden and D. Murfet. Compressibility measures
+    complexity: minimum description length meets singular learning theory. 2025.
+    https://doi.org/10.48550/arXiv.2510.12077
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_learnability.torch import Quantization, critical_amount
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> X = torch.randn(200, 10, generator=generator)
+    >>> model = torch.nn.Linear(10, 1, bias=False)
+    >>> _ = torch.nn.init.normal_(model.weight, generator=generator)
+    >>> y = model(X).detach()
+    >>> found = critical_amount(
+    ...     model, torch.nn.MSELoss(), (X, y), Quantization(), tolerance=0.1, progress=False
+    ... )
+    >>> found.status
+    'crossed'
+    >>> found.bracket[0] - found.bracket[1]
+    2.0
+    """
+    wrapped = _as_scheme(scheme, amounts)
+    scan = _check_amounts(wrapped, amounts)
+    if not tolerance > 0:
+        raise ValueError(f"Expected a tolerance above 0, got {tolerance}.")
+    if getattr(loss, "reduction", "mean") == "sum":
+        raise ValueError('Expected a loss that is a mean over rows, got one with reduction="sum".')
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    rows = data_rows(data, device)
+    size = batch_size or rows.batch_size or 64
+    batches = [(len(part), rows.take(part)) for part in torch.arange(rows.n).split(size)]
+
+    def loss_now() -> float:
+        with torch.no_grad():
+            return sum(n * float(batch_loss(model, loss, b)) for n, b in batches) / rows.n
+
+    key = "" if store is None else _describe(model, loss, batches, wrapped)
+    path = None if store is None else Path(store)
+    measured = _read(path, key)
+    with (
+        held_still(model),
+        tqdm(desc=f"critical {wrapped.quantity}", unit="amount", disable=not progress) as bar,
+    ):
+        baseline = loss_now()
+        if not math.isfinite(baseline):
+            raise ValueError(f"Expected a finite loss of the model itself, got {baseline}.")
+
+        def measure(amount: float) -> None:
+            if amount not in measured:
+                near = _nearest(measured, amount)
+                measured[amount] = wrapped.measure(model, amount, loss_now, near)
+                _write(path, key, measured)
+            bar.update()
+            bar.set_postfix({wrapped.quantity: f"{amount:g}", "loss": measured[amount].value})
+
+        for amount in scan:
+            measure(amount)
+        downwards = scan[0] > scan[-1]
+        sizes: dict[float, float] = {}
+        while True:
+            curve = _curve(wrapped, model, baseline, measured, sizes, downwards)
+            critical = curve.critical(tolerance)
+            wanted = _next_amount(wrapped, critical)
+            if wanted is None or wanted in measured:
+                break
+            measure(wanted)
+    _warn_undefined(curve)
+    return critical
+
+
+def _as_scheme(scheme: Scheme, amounts: Sequence[float] | None) -> CompressionScheme:
+    if isinstance(scheme, CompressionScheme):
+        return scheme
+    if not callable(scheme):
+        raise TypeError(
+            "Expected a scheme, a callable of a model and an amount that returns a context "
+            f"manager, got {type(scheme).__name__}."
+        )
+    return FunctionScheme(scheme, amounts or ())
+
+
+def _check_amounts(scheme: CompressionScheme, amounts: Sequence[float] | None) -> list[float]:
+    """Return the amounts to scan."""
+    scan = [float(amount) for amount in (scheme.amounts if amounts is None else amounts)]
+    steps = np.diff(scan)
+    if len(scan) < 2 or not ((steps > 0).all() or (steps < 0).all()):
+        raise ValueError(
+            "Expected at least two different amounts, in order from the least compressed to the "
+            f"most, got {scan}."
+        )
+    for amount in scan:
+        scheme.check(amount)
+    return scan
+
+
+def _nearest(measured: dict[float, CompressedLoss], amount: float) -> CompressedLoss | None:
+    """Return what was measured at the nearest amount, the less compressed of two."""
+    usable = [a for a, found in measured.items() if math.isfinite(found.value)]
+    return measured[min(usable, key=lambda a: abs(a - amount))] if usable else None
+
+
+def _next_amount(scheme: CompressionScheme, critical: CriticalAmount) -> float | None:
+    """Return the amount to measure next: inside the bracket, then just beyond it."""
+    if critical.status != "crossed":
+        return None
+    tolerated, exceeding = critical.bracket
+    inside = scheme.between(tolerated, exceeding)
+    if inside is not None:
+        return inside
+    amounts = critical.curve.amounts
+    beyond = amounts[int(np.flatnonzero(amounts == exceeding)[0]) + 1 :]
+    return scheme.between(exceeding, float(beyond[0])) if len(beyond) else None
+
+
+def _curve(
+    scheme: CompressionScheme,
+    model: nn.Module,
+    baseline: float,
+    measured: dict[float, CompressedLoss],
+    sizes: dict[float, float],
+    downwards: bool,
+) -> CompressionCurve:
+    amounts = sorted(measured, reverse=downwards)
+    for amount in amounts:
+        if amount not in sizes:
+            sizes[amount] = scheme.size(model, amount)
+    found = [measured[amount] for amount in amounts]
+    return CompressionCurve(
+        scheme.quantity,
+        baseline,
+        np.array(amounts),
+        np.array([loss.value for loss in found]),
+        np.array([loss.standard_error for loss in found]),
+        np.array([loss.setting for loss in found]),
+        np.array([sizes[amount] for amount in amounts]),
+        1 + sum(loss.n_evaluations for loss in found),
+    )
+
+
+def _warn_undefined(curve: CompressionCurve) -> None:
+    undefined = curve.amounts[~np.isfinite(curve.losses)]
+    if len(undefined):
+        listed = ", ".join(f"{amount:g}" for amount in undefined)
+        warnings.warn(
+            f"The loss is not finite at {curve.quantity} = {listed}; it is taken as beyond any "
+            "tolerance.",
+            UndefinedLossWarning,
+            stacklevel=3,
+        )
+
+
+def _describe(
+    model: nn.Module, loss: Loss, batches: Iterable[tuple[int, Batch]], scheme: CompressionScheme
+) -> str:
+    """Return a digest of what the losses depend on."""
+    named = loss if isinstance(loss, nn.Module) else getattr(loss, "__qualname__", type(loss))
+    tensors = [p.detach() for p in model.parameters()]
+    tensors += list(model.buffers())
+    tensors += [t for _, batch in batches for t in tensors_of(batch)]
+    sums = [[*t.shape, checksum(t)] for t in tensors]
+    return fingerprint(json.dumps([repr(scheme), str(named), sums]), [])
+
+
+def _read(path: Path | None, key: str) -> dict[float, CompressedLoss]:
+    """Return what a store holds by amount."""
+    if path is None or not path.exists():
+        return {}
+    stored = json.loads(path.read_text())
+    if stored["key"] != key:
+        raise ValueError(
+            f"Expected {path} to hold a curve of the same model, data and scheme, got another's. "
+            "Name another file, or remove it."
+        )
+    return {row["amount"]: CompressedLoss(**row["loss"]) for row in stored["amounts"]}
+
+
+def _write(path: Path | None, key: str, measured: dict[float, CompressedLoss]) -> None:
+    """Store what was measured, in place only when whole."""
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"amount": amount, "loss": asdict(loss)} for amount, loss in measured.items()]
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps({"key": key, "amounts": rows}))
+    os.replace(beside, path)

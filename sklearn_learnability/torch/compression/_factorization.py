@@ -1,0 +1,208 @@
+"""Low-rank factorization of some of a model's matrices."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_learnability.torch.compression._compression import (
+    CompressionScheme,
+    float_parameters,
+    restored,
+)
+
+
+@dataclass(frozen=True)
+class Factorization(CompressionScheme):
+    r"""Truncate the singular value decomposition of the matrices of some layers.
+
+    .. math::
+
+        W \leftarrow U_n S_n V_n^\top
+
+    with the largest :math:`n` of the :math:`\min(d_1, d_2)` singular values. The amount is the
+    share of the singular values that is kept, at least one of each matrix; the smaller, the more
+    compressed. A matrix then takes :math:`d_1 n + n + n d_2` numbers, which is more than it has
+    where :math:`n` is near the full rank: the size reported, the parameters after over those
+    before, can exceed 1.
+
+    Parameters
+    ----------
+    layers : sequence of str, default=None
+        Names of the modules whose matrices are factorized. None takes every second of the model's
+        blocks (the longest list of modules with matrices), from the second on, without the last:
+        so neither the first, the last nor two consecutive ones.
+
+    Attributes
+    ----------
+    quantity : str
+        "kept".
+    amounts : tuple of float
+        1 down to 0.02.
+
+    Raises
+    ------
+    ValueError
+        If there are not three blocks to choose from, a name is unknown, or no matrix of the layers
+        can be made smaller. Matrices of embeddings are never factorized, also where they are used
+        as the output layer.
+
+    References
+    ----------
+    C. Moar, F. Tahmasebi, M. Pellauer and H. Kwon. Characterizing the accuracy-efficiency trade-off
+    of low-rank decomposition in language models. 2024. https://doi.org/10.48550/arXiv.2405.06626
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_learnability.torch import Factorization
+    >>> model = torch.nn.Sequential(*(torch.nn.Linear(20, 20) for _ in range(3)))
+    >>> scheme = Factorization()
+    >>> with scheme(model, 0.25):
+    ...     [int(torch.linalg.matrix_rank(layer.weight)) for layer in model]
+    [20, 5, 20]
+    >>> round(scheme.size(model, 0.25), 3)  # 400 of 1260 numbers became 205
+    0.845
+    """
+
+    layers: Sequence[str] | None = None
+
+    quantity: ClassVar[str] = "kept"
+    amounts: ClassVar[tuple[float, ...]] = (
+        *(1.0, 0.9, 0.8, 0.7, 0.6, 0.5),
+        *(0.4, 0.3, 0.2, 0.1, 0.05, 0.02),
+    )
+
+    def __call__(self, model: nn.Module, amount: float) -> AbstractContextManager[None]:
+        """Truncate the matrices of a model inside the context.
+
+        Parameters
+        ----------
+        model : Module
+            The model, changed in place.
+        amount : float
+            The share of the singular values to keep.
+
+        Returns
+        -------
+        context manager
+            Gives the matrices back at its end.
+        """
+        self.check(amount)
+        return self._truncated(self._matrices(model), amount)
+
+    @contextmanager
+    def _truncated(self, matrices: Sequence[Tensor], kept: float) -> Iterator[None]:
+        with restored(matrices):
+            for matrix in matrices:
+                _truncate(matrix, _rank(matrix, kept))
+            yield
+
+    def check(self, amount: float) -> None:
+        """Raise ValueError unless the amount is above 0 and at most 1.
+
+        Parameters
+        ----------
+        amount : float
+            The share of the singular values to keep.
+        """
+        if not 0 < amount <= 1:
+            raise ValueError(f"Expected a share of singular values in (0, 1], got {amount}.")
+
+    def between(self, tolerated: float, exceeding: float) -> float | None:
+        """Return the middle, None if the two are within 0.01.
+
+        Parameters
+        ----------
+        tolerated, exceeding : float
+            Two shares.
+
+        Returns
+        -------
+        float or None
+            The middle.
+        """
+        near = abs(tolerated - exceeding) < 0.01
+        return None if near else (tolerated + exceeding) / 2
+
+    def size(self, model: nn.Module, amount: float) -> float:
+        """Return the number of parameters after the factorization, as a share of that before.
+
+        Parameters
+        ----------
+        model : Module
+            The model, as it was trained.
+        amount : float
+            The share of the singular values to keep.
+
+        Returns
+        -------
+        float
+            The share; above 1 where the factors are larger than the matrices.
+        """
+        before = sum(p.numel() for p in float_parameters(model))
+        after = before + sum(
+            _rank(m, amount) * (sum(m.shape) + 1) - m.numel() for m in self._matrices(model)
+        )
+        return after / before
+
+    def _matrices(self, model: nn.Module) -> list[Tensor]:
+        """Return the matrices to factorize, each once."""
+        modules = dict(model.named_modules())
+        if self.layers is None:
+            chosen = _every_second(model)
+        else:
+            unknown = [name for name in self.layers if name not in modules]
+            if unknown:
+                raise ValueError(
+                    f"Expected names of modules of the model, got {unknown[0]!r}. There are "
+                    f"{', '.join(name for name in modules if name)}."
+                )
+            chosen = [modules[name] for name in self.layers]
+        spared = {
+            id(p) for m in modules.values() if isinstance(m, nn.Embedding) for p in m.parameters()
+        }
+        found = {id(p): p.data for m in chosen for p in _matrices_of(m) if id(p) not in spared}
+        matrices = [m for m in found.values() if m.numel() > sum(m.shape) + 1]
+        if not matrices:
+            raise ValueError(
+                "Expected layers with a matrix that factors of rank 1 are smaller than, got "
+                f"{[tuple(m.shape) for m in found.values()]}."
+            )
+        return matrices
+
+
+def _matrices_of(module: nn.Module) -> list[Tensor]:
+    return [p for p in module.parameters() if p.ndim == 2 and p.is_floating_point()]
+
+
+def _every_second(model: nn.Module) -> list[nn.Module]:
+    """Return every second block, from the second on, without the last."""
+    lists = [m for m in model.modules() if isinstance(m, nn.ModuleList | nn.Sequential)]
+    blocks = max(([c for c in m if _matrices_of(c)] for m in lists), key=len, default=[])
+    if len(blocks) < 3:
+        raise ValueError(
+            f"Expected a model with a list of at least three blocks, got {len(blocks)}. Name the "
+            "layers to factorize."
+        )
+    return blocks[1:-1:2]
+
+
+def _rank(matrix: Tensor, kept: float) -> int:
+    return max(1, round(kept * min(matrix.shape)))
+
+
+def _truncate(matrix: Tensor, rank: int) -> None:
+    """Replace a matrix by its best approximation of a rank, in place."""
+    if rank == min(matrix.shape):
+        return
+    wide = matrix.shape[0] < matrix.shape[1]
+    tall = (matrix.T if wide else matrix).double()
+    # The right singular vectors, from the eigenvectors of the smaller Gram matrix.
+    _, vectors = torch.linalg.eigh(tall.T @ tall)
+    top = vectors[:, -rank:]
+    truncated = tall @ top @ top.T
+    matrix.copy_(truncated.T if wide else truncated)

@@ -1,0 +1,221 @@
+"""Weights of normalisation layers folded into the linear layers that follow."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_learnability.torch.models._data_rows import Batch
+from sklearn_learnability.torch.models._empirical_loss import held_still
+
+
+@dataclass(frozen=True)
+class FoldedNorms:
+    """Which normalisation layers were folded.
+
+    Attributes
+    ----------
+    folded : dict of str to tuple of str
+        Names of the layers folded, and of the linear layers that took their weights.
+    left : dict of str to str
+        Names of the layers left as they were, and why.
+    """
+
+    folded: dict[str, tuple[str, ...]]
+    left: dict[str, str]
+
+
+def fold_norms(model: nn.Module, inputs: Batch) -> FoldedNorms:
+    r"""Fold the weights of LayerNorm and RMSNorm into the next linear layers, in place.
+
+    .. math::
+
+        A (\gamma \odot \hat x + \beta) + b = (A\,\mathrm{diag}(\gamma)) \hat x + (b + A \beta)
+
+    The outputs stay the same to float error, and there are fewer parameters to compress: afterwards
+    the weight and bias of a folded layer are buffers, ones and zeros. Where a linear layer has no
+    bias to take :math:`A \beta`, the normalisation keeps :math:`\beta / \gamma` as its bias.
+
+    Which linear layers follow is seen in one pass; then each normalisation is folded in turn, and
+    unfolded again if that changed the outputs. Left as it is, is a normalisation that something
+    else reads too, whose linear layer reads something else too, or whose matrix is used elsewhere
+    (a tied embedding).
+
+    Parameters
+    ----------
+    model : Module
+        The model, changed in place for good; fold a copy to keep the original.
+    inputs : Tensor, tuple or dict
+        A small example of what the model is called with: its only argument, its positional
+        arguments, or its keyword arguments.
+
+    Returns
+    -------
+    FoldedNorms
+        What was folded and what was left.
+
+    References
+    ----------
+    N. Nanda and J. Bloom. TransformerLens. 2022.
+    https://github.com/TransformerLensOrg/TransformerLens
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_learnability.torch import fold_norms
+    >>> model = torch.nn.Sequential(torch.nn.LayerNorm(3), torch.nn.Linear(3, 2))
+    >>> fold_norms(model, torch.randn(4, 3)).folded
+    {'0': ('1',)}
+    >>> [name for name, _ in model.named_parameters()]
+    ['1.weight', '1.bias']
+    """
+    norms = {name: m for name, m in model.named_modules() if _is_norm(m)}
+    folded: dict[str, tuple[str, ...]] = {}
+    left: dict[str, str] = {}
+    with held_still(model), torch.no_grad():
+        readers, outputs = _readers(model, norms, inputs)
+        for name, norm in norms.items():
+            reason = _obstacle(model, norm, readers[name])
+            if not reason and not _fold_if_same(model, norm, readers[name], inputs, outputs):
+                reason = "more than linear layers read it"
+            if reason:
+                left[name] = reason
+            else:
+                folded[name] = tuple(readers[name])
+    return FoldedNorms(folded, left)
+
+
+def _is_norm(module: nn.Module) -> bool:
+    named = type(module).__name__.endswith(("LayerNorm", "RMSNorm"))
+    weight = module._parameters.get("weight")
+    return named and weight is not None and weight.ndim == 1
+
+
+def _is_linear(module: nn.Module) -> bool:
+    return isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"
+
+
+def _call(model: nn.Module, inputs: Batch) -> list[Tensor]:
+    """Return the floating tensors a model gives."""
+    if isinstance(inputs, Mapping):
+        found = model(**inputs)
+    else:
+        found = model(*inputs) if isinstance(inputs, tuple | list) else model(inputs)
+    found = getattr(found, "logits", getattr(found, "last_hidden_state", found))
+    parts = found if isinstance(found, tuple | list) else [found]
+    return [x for x in parts if isinstance(x, Tensor) and x.is_floating_point()]
+
+
+def _readers(
+    model: nn.Module, norms: Mapping[str, nn.Module], inputs: Batch
+) -> tuple[dict[str, dict[str, nn.Module]], list[Tensor]]:
+    """Return the linear layers that read nothing but a normalisation, and the model's outputs."""
+    written: dict[int, str] = {}  # where the output of a normalisation lies in memory
+    alive: list[Tensor] = []  # so that no memory is used twice
+    read: dict[str, set[str | None]] = {}
+
+    def note_written(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, given: Any, output: Tensor) -> None:
+            alive.append(output)
+            written[output.untyped_storage().data_ptr()] = name
+
+        return hook
+
+    def note_read(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+            alive.append(given[0])
+            source = written.get(given[0].untyped_storage().data_ptr())
+            read.setdefault(name, set()).add(source)
+
+        return hook
+
+    linears = {name: m for name, m in model.named_modules() if _is_linear(m)}
+    hooks = [m.register_forward_hook(note_written(name)) for name, m in norms.items()]
+    hooks += [m.register_forward_pre_hook(note_read(name)) for name, m in linears.items()]
+    try:
+        outputs = [x.clone() for x in _call(model, inputs)]
+    finally:
+        for hook in hooks:
+            hook.remove()
+    readers: dict[str, dict[str, nn.Module]] = {name: {} for name in norms}
+    for linear, sources in read.items():
+        for source in sources - {None}:
+            readers[str(source)][linear] = linears[linear]
+    for sources in read.values():
+        if len(sources) > 1:
+            for source in sources - {None}:
+                readers[str(source)] = {}
+    return readers, outputs
+
+
+def _obstacle(model: nn.Module, norm: nn.Module, readers: Mapping[str, nn.Module]) -> str:
+    """Return why a normalisation cannot be folded, an empty text if it can."""
+    if not readers:
+        return "no linear layer reads it alone"
+    uses = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
+    tied = [name for name, m in readers.items() if uses[id(m.weight)] > 1]
+    if tied:
+        return f"the matrix of {tied[0]} is used elsewhere"
+    if uses[id(norm.weight)] > 1:
+        return "its weight is used elsewhere"
+    if _keeps_bias(norm, readers) and bool((norm.weight == 0).any()):  # type: ignore[union-attr]
+        return "its bias can be moved nowhere"
+    return ""
+
+
+def _keeps_bias(norm: nn.Module, readers: Mapping[str, nn.Module]) -> bool:
+    """Return whether a normalisation has a bias that some linear layer cannot take."""
+    has_bias = norm._parameters.get("bias") is not None
+    return has_bias and any(m._parameters.get("bias") is None for m in readers.values())
+
+
+def _fold_if_same(
+    model: nn.Module,
+    norm: nn.Module,
+    readers: Mapping[str, nn.Module],
+    inputs: Batch,
+    outputs: list[Tensor],
+) -> bool:
+    """Fold a normalisation; undo it and return False if that changed the model's outputs."""
+    own = {name: p for name, p in norm._parameters.items() if p is not None}
+    taken = [p.data for m in readers.values() for p in m.parameters(recurse=False)]
+    kept = [p.clone() for p in taken]
+    _fold(norm, readers)
+    if all(map(_same, _call(model, inputs), outputs)):
+        return True
+    for p, copy in zip(taken, kept, strict=True):
+        p.copy_(copy)
+    for name, p in own.items():
+        norm._buffers.pop(name, None)
+        norm.register_parameter(name, p)
+    return False
+
+
+def _fold(norm: nn.Module, readers: Mapping[str, nn.Module]) -> None:
+    weight: Tensor = norm.weight.data  # type: ignore[assignment]
+    given = norm._parameters.get("bias")
+    keeps = _keeps_bias(norm, readers)
+    for module in readers.values():
+        # (outputs, inputs), a view
+        matrix: Tensor = module.weight.data  # type: ignore[assignment]
+        matrix = matrix if isinstance(module, nn.Linear) else matrix.T
+        if given is not None and not keeps:
+            module.bias.data.add_(matrix @ given.data)  # type: ignore[operator]
+        matrix.mul_(weight)
+    if given is not None:
+        del norm.bias
+        if keeps:
+            norm.register_parameter("bias", nn.Parameter(given.data / weight))
+        else:
+            norm.register_buffer("bias", torch.zeros_like(given.data))
+    del norm.weight
+    norm.register_buffer("weight", torch.ones_like(weight))
+
+
+def _same(found: Tensor, wanted: Tensor) -> bool:
+    """Return whether outputs are equal to float error."""
+    error = (found - wanted).abs().max()
+    return bool(error <= 1e3 * torch.finfo(wanted.dtype).eps * wanted.abs().max())

@@ -1,0 +1,1 @@
+"""How complex the solution is that a network found."""

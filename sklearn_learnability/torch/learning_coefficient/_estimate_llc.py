@@ -1,0 +1,89 @@
+"""The local learning coefficient of a fitted skorch network."""
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from sklearn_learnability.torch.learning_coefficient._chance_loss import entropy
+from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
+from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
+    LocalLearningCoefficient,
+)
+from sklearn_learnability.torch.models._data_rows import Batch
+
+
+def estimate_llc(
+    net: Any,
+    X: Any,
+    y: Any,
+    *,
+    store: str | os.PathLike[str] | None = None,
+    **settings: Any,
+) -> LLCEstimate:
+    """Estimate the local learning coefficient of a fitted skorch network.
+
+    The loss is the one the network was trained with, its criterion, over the given rows.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        A fitted network.
+    X : array-like
+        Inputs, as the network takes them.
+    y : array-like
+        Targets.
+    store : path-like, default=None
+        A file to keep the chains in. A killed run goes on from it.
+    **settings : object
+        Of :class:`LocalLearningCoefficient`, other than its loss.
+
+    Returns
+    -------
+    LLCEstimate
+        The value, its standard error, and what is needed to judge it.
+
+    Raises
+    ------
+    NotFittedError
+        If the network is not fitted.
+    ValueError
+        As in :meth:`LocalLearningCoefficient.estimate`.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from skorch import NeuralNetClassifier
+    >>> from sklearn_learnability.torch import estimate_llc
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(400, 2)).astype("float32")
+    >>> y = (X[:, 0] + rng.normal(size=400) > 0).astype("int64")
+    >>> module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Softmax(dim=1))
+    >>> net = NeuralNetClassifier(
+    ...     module, lr=0.5, max_epochs=100, batch_size=-1, train_split=None, verbose=0
+    ... ).fit(X, y)
+    >>> found = estimate_llc(
+    ...     net, X, y, sampler="leimkuhler-matthews", n_draws=600, random_state=0, progress=False
+    ... )
+    >>> print(f"about {found.value:.0f}, of {found.dim} parameters")
+    about 1, of 6 parameters
+    """
+    check_is_fitted(net, "module_")
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        inputs, targets = batch
+        return net.get_loss(model(inputs), targets)
+
+    if isinstance(X, np.ndarray | Tensor):
+        dtype = next(net.module_.parameters()).dtype
+        inputs = torch.as_tensor(X)
+        data = (inputs.to(dtype) if inputs.is_floating_point() else inputs, torch.as_tensor(y))
+    else:
+        data = net.get_dataset(X, y)
+    chance = entropy(torch.as_tensor(np.asarray(y))) if is_classifier(net) else None
+    llc = LocalLearningCoefficient(loss, **settings)
+    return llc.estimate(net.module_, data, chance_loss=chance, store=store)

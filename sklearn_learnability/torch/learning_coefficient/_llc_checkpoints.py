@@ -1,0 +1,43 @@
+"""The local learning coefficient over training, at one setting."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
+from sklearn_learnability.torch.learning_coefficient.langevin._settings import ChainSettings
+
+
+@dataclass(frozen=True)
+class LLCTrajectory:
+    """The local learning coefficient of several checkpoints.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Names of the checkpoints that were measured, in the order given.
+    estimates : tuple of LLCEstimate
+        The estimate of each.
+    skipped : tuple of (str, str)
+        Name of each checkpoint that could not be loaded, and why.
+    """
+
+    names: tuple[str, ...]
+    estimates: tuple[LLCEstimate, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a checkpoint, its name in the first column."""
+        table = pd.concat([found.to_frame() for found in self.estimates], ignore_index=True)
+        table.insert(0, "checkpoint", list(self.names))
+        return table
+
+
+def strongest(chosen: Sequence[ChainSettings]) -> dict[str, float]:
+    """Return the highest temperature, and with it the strongest localization."""
+    if not chosen:
+        return {}
+    temperature = max(settings.temperature for settings in chosen)
+    pulls = [s.localization * temperature / s.temperature for s in chosen]
+    return {"temperature": temperature, "localization": max(pulls)}

@@ -1,0 +1,61 @@
+"""Which settings of the local learning coefficient there are, and what they were in print."""
+
+import math
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+from sklearn_learnability.torch.learning_coefficient.langevin._samplers import SAMPLERS
+from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
+
+DEFAULT_CHAINS = 4  # on batches
+# The exact sampler takes all rows at every step.
+MOST_PARAMETERS_EXACT, MOST_WORK_EXACT = 100_000, 20_000_000  # coordinates; coordinates x rows
+# Of models up to so many parameters, between the sizes of the paper.
+PAPER_STEPS = (
+    (2.2e7, 1e-3),
+    (1.1e8, 3e-4),
+    (6e8, 1e-4),
+    (2e9, 3e-5),
+    (4.5e9, 1e-5),
+    (math.inf, 3e-6),
+)
+
+
+def published_settings(n_parameters: float) -> dict[str, Any]:
+    """Return the settings of published values, for a size of model."""
+    return {
+        "sampler": "rmsprop-sgld",
+        "n_chains": 4,
+        "n_draws": 120 if n_parameters < 1e9 else 60,
+        "temperature": 30.0,
+        "localization": 300.0,
+        "step_size": next(step for most, step in PAPER_STEPS if n_parameters <= most),
+        "batch_size": 32,
+    }
+
+
+def sampler_for(surface: EmpiricalLoss) -> str:
+    """Return the exact sampler where it is affordable, otherwise the one on batches."""
+    affordable = surface.dim <= MOST_PARAMETERS_EXACT and (
+        surface.dim * surface.rows.n <= MOST_WORK_EXACT
+    )
+    return "hamiltonian" if affordable and surface.rows.in_memory else "leimkuhler-matthews"
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise where a setting is out of range."""
+    sampler, names = settings["sampler"], ("auto", "hamiltonian", *SAMPLERS)
+    if sampler not in names:
+        raise ValueError(f"Expected sampler to be one of {names}, got {sampler!r}.")
+    for name in ("n_chains", "n_draws", "batch_size"):
+        value = settings[name]
+        automatic = value is None if name == "batch_size" else isinstance(value, str)
+        automatic = automatic and value in (None, "auto")
+        if not automatic and not (isinstance(value, Integral) and int(value) >= 1):
+            raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+    for name in ("temperature", "localization", "step_size"):
+        value = settings[name]
+        positive = isinstance(value, Real) and 0 < float(value) < math.inf
+        if not positive and not (isinstance(value, str) and value == "auto"):
+            raise ValueError(f'Expected {name} to be a positive number or "auto", got {value!r}.')

@@ -1,0 +1,120 @@
+"""How far the local learning coefficient depends on what one chooses."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.base import clone
+from torch import nn
+
+from sklearn_learnability.exceptions import LearnabilityWarning
+from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
+from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
+    LocalLearningCoefficient,
+)
+
+
+@dataclass(frozen=True)
+class LLCSensitivity:
+    """Estimates of one coefficient at several settings.
+
+    Attributes
+    ----------
+    seeds : tuple of int
+        Seed of each estimate.
+    estimates : tuple of LLCEstimate
+        The estimates.
+    """
+
+    seeds: tuple[int, ...]
+    estimates: tuple[LLCEstimate, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a setting and seed."""
+        table = pd.concat([found.to_frame() for found in self.estimates], ignore_index=True)
+        table.insert(0, "seed", list(self.seeds))
+        return table
+
+
+def llc_sensitivity(
+    estimator: LocalLearningCoefficient,
+    model: nn.Module,
+    data: Any,
+    *,
+    temperatures: Sequence[float | str] = ("auto",),
+    localizations: Sequence[float | str] = ("auto",),
+    seeds: Sequence[int] = (0, 1),
+    chance_loss: float | None = None,
+    store: str | os.PathLike[str] | None = None,
+) -> LLCSensitivity:
+    """Estimate the local learning coefficient at every combination of settings.
+
+    What speaks against an estimate is in its row, not in a warning.
+
+    Parameters
+    ----------
+    estimator : LocalLearningCoefficient
+        All other settings.
+    model : Module
+        The model, its parameters at w*.
+    data : object
+        As in :meth:`LocalLearningCoefficient.estimate`.
+    temperatures, localizations : sequence of float or "auto", default=("auto",)
+        Inverse temperatures and pulls towards w*.
+    seeds : sequence of int, default=(0, 1)
+        Seeds of batches and noise.
+    chance_loss : float, default=None
+        As in :meth:`LocalLearningCoefficient.estimate`.
+    store : path-like, default=None
+        A folder to keep the chains in. A killed run goes on from it.
+
+    Returns
+    -------
+    LLCSensitivity
+        The estimates.
+
+    Raises
+    ------
+    ValueError
+        As in :meth:`LocalLearningCoefficient.estimate`.
+
+    See Also
+    --------
+    sklearn_learnability.displays.LLCSensitivityDisplay : A picture of it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_learnability.torch import LocalLearningCoefficient, llc_sensitivity
+    >>> _ = torch.manual_seed(0)
+    >>> X = torch.randn(200, 3)
+    >>> y = torch.randn(200, 1)
+    >>> model = torch.nn.Linear(3, 1, bias=False)
+    >>> model.weight.data = torch.linalg.lstsq(X, y).solution.T
+    >>> llc = LocalLearningCoefficient(
+    ...     torch.nn.MSELoss(), sampler="leimkuhler-matthews", n_draws=400, progress=False
+    ... )
+    >>> found = llc_sensitivity(llc, model, (X, y), temperatures=(30, 60), seeds=(0,))
+    >>> found.to_frame()[["temperature", "value"]].round(0)
+       temperature  value
+    0         30.0    1.0
+    1         60.0    1.0
+    """
+    seeds_of_rows, found = [], []
+    for temperature, localization, seed in product(temperatures, localizations, seeds):
+        one = clone(estimator).set_params(
+            temperature=temperature, localization=localization, random_state=seed
+        )
+        path = None
+        if store is not None:
+            path = Path(store) / f"temperature_{temperature}_localization_{localization}_{seed}.pt"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LearnabilityWarning)
+            found.append(one.estimate(model, data, chance_loss=chance_loss, store=path))
+        seeds_of_rows.append(seed)
+    return LLCSensitivity(tuple(seeds_of_rows), tuple(found))

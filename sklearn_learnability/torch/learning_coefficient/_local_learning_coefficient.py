@@ -1,0 +1,361 @@
+"""The local learning coefficient of a model around its parameters."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
+from torch import nn
+
+from sklearn_learnability.exceptions import CheckpointError
+from sklearn_learnability.torch.learning_coefficient._chance_loss import loss_by_chance
+from sklearn_learnability.torch.learning_coefficient._llc_checkpoints import (
+    LLCTrajectory,
+    strongest,
+)
+from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
+from sklearn_learnability.torch.learning_coefficient._llc_options import (
+    DEFAULT_CHAINS,
+    check_settings,
+    published_settings,
+    sampler_for,
+)
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import exact_estimate
+from sklearn_learnability.torch.learning_coefficient.langevin._chains import (
+    LangevinRequest,
+    langevin_estimate,
+    langevin_settings,
+)
+from sklearn_learnability.torch.learning_coefficient.langevin._settings import ChainSettings
+from sklearn_learnability.torch.models._empirical_loss import (
+    EmpiricalLoss,
+    Loss,
+    Selection,
+    held_still,
+)
+from sklearn_learnability.torch.models._named_checkpoints import (
+    file_name,
+    first_middle_last,
+    name_checkpoints,
+    whole_checkpoints,
+)
+
+
+class LocalLearningCoefficient(BaseEstimator):
+    r"""Estimate the local learning coefficient of a model around its parameters.
+
+    .. math::
+
+       \hat\lambda = n\beta \, (E[L_n(w)] - L_n(w^*)), \qquad
+       p(w) \propto \exp(-n\beta L_n(w) - \tfrac{\gamma}{2} \lVert w - w^* \rVert^2)
+
+    with :math:`L_n` the mean loss in nats. It is half the number of parameters for a regular model
+    at its minimum, and less the more directions leave the loss as it is: lower is simpler. What is
+    left on "auto" is chosen from the curvature, the noise of the gradients and a pilot chain, and
+    the reasons are told. The model is left exactly as it was.
+
+    Parameters
+    ----------
+    loss : Module or callable
+        A criterion of outputs and targets such as `torch.nn.CrossEntropyLoss()`, for batches of
+        inputs and targets, or a function of the model and the batch that returns the mean loss or
+        the loss of every row, such as :func:`next_token_loss`.
+    sampler : {"auto", "hamiltonian", "leimkuhler-matthews", "sgld", "rmsprop-sgld"}, default="auto"
+        "hamiltonian" takes all rows at every step and is exact; "auto" takes it for small models on
+        small data in memory, and otherwise "leimkuhler-matthews", on batches. The other two are for
+        comparison with published values.
+    n_chains : int or "auto", default="auto"
+        Number of chains: 4 on batches, otherwise more the fewer parameters there are.
+    n_draws : int or "auto", default="auto"
+        Draws kept of each chain; as many again as 40 % of all are discarded before.
+    temperature : float or "auto", default="auto"
+        Inverse temperature :math:`n\beta`.
+    localization : float or "auto", default="auto"
+        Pull :math:`\gamma` towards :math:`w^*`.
+    step_size : float or "auto", default="auto"
+        Step size.
+    batch_size : int, default=None
+        Rows to a gradient. None takes that of the data loader, or one that suits the model's size.
+    parameters : sequence of str, or dict of str to Tensor, default=None
+        What may vary: names of parameters or modules, or boolean masks by parameter name. None
+        takes every floating parameter that requires a gradient.
+    random_state : int, RandomState or None, default=None
+        Seed of batches and noise.
+    device : torch.device or str, default=None
+        Where to compute; by default where the model is.
+    progress : bool, default=True
+        Whether to show a progress bar.
+
+    References
+    ----------
+    .. [1] Lau, E., Furman, Z., Wang, G., Murfet, D., & Wei, S. (2023). The local learning
+       coefficient: a singularity-aware complexity measure. arXiv:2308.12108.
+    .. [2] Leimkuhler, B., & Matthews, C. (2013). Rational construction of stochastic numerical
+       methods for molecular sampling. Applied Mathematics Research eXpress, 2013(1), 34-56.
+       https://doi.org/10.1093/amrx/abs010
+
+    Examples
+    --------
+    A linear regression at its minimum has half as many as it has parameters.
+
+    >>> import torch
+    >>> from sklearn_learnability.torch import LocalLearningCoefficient
+    >>> _ = torch.manual_seed(0)
+    >>> X = torch.randn(500, 4)
+    >>> y = X @ torch.ones(4, 1) + torch.randn(500, 1)
+    >>> model = torch.nn.Linear(4, 1, bias=False)
+    >>> model.weight.data = torch.linalg.lstsq(X, y).solution.T
+    >>> def half_squared_error(model, batch):
+    ...     return (model(batch[0]) - batch[1]).square().mean() / 2
+    >>> llc = LocalLearningCoefficient(
+    ...     half_squared_error,
+    ...     sampler="leimkuhler-matthews",
+    ...     n_draws=1000,
+    ...     random_state=0,
+    ...     progress=False,
+    ... )
+    >>> print(f"{llc.estimate(model, (X, y)).value:.0f}")
+    2
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        *,
+        sampler: str = "auto",
+        n_chains: int | str = "auto",
+        n_draws: int | str = "auto",
+        temperature: float | str = "auto",
+        localization: float | str = "auto",
+        step_size: float | str = "auto",
+        batch_size: int | None = None,
+        parameters: Selection | None = None,
+        random_state: Any = None,
+        device: Any = None,
+        progress: bool = True,
+    ) -> None:
+        self.loss = loss
+        self.sampler = sampler
+        self.n_chains = n_chains
+        self.n_draws = n_draws
+        self.temperature = temperature
+        self.localization = localization
+        self.step_size = step_size
+        self.batch_size = batch_size
+        self.parameters = parameters
+        self.random_state = random_state
+        self.device = device
+        self.progress = progress
+
+    @classmethod
+    def paper(
+        cls, loss: Loss, *, n_parameters: float, **settings: Any
+    ) -> "LocalLearningCoefficient":
+        r"""Return the settings that values of language models were published with.
+
+        RMSprop-preconditioned SGLD with :math:`\gamma = 300`, :math:`n\beta = 30`, 4 chains of 200
+        steps (100 from a billion parameters), 32 rows a step, and a step size by size. Small models
+        leave the neighbourhood at these settings: look at the flags. Other than in print, 40 % of
+        the steps are discarded and losses at w* are those of the same batches.
+
+        Parameters
+        ----------
+        loss : Module or callable
+            As of the class.
+        n_parameters : float
+            Number of parameters of the model, from 14 million to 6.9 billion in the paper.
+        **settings : object
+            Other parameters of the class.
+
+        Returns
+        -------
+        LocalLearningCoefficient
+            The estimator.
+        """
+        return cls(loss, **published_settings(n_parameters) | settings)
+
+    def estimate(
+        self,
+        model: nn.Module,
+        data: Any,
+        *,
+        chance_loss: float | None = None,
+        store: str | os.PathLike[str] | None = None,
+    ) -> LLCEstimate:
+        """Estimate the coefficient of a model on data.
+
+        Parameters
+        ----------
+        model : Module
+            The model, its parameters at w*.
+        data : Tensor, sequence or dict of tensors or arrays, Dataset, or DataLoader
+            Rows of known number, in batches as `loss` takes them.
+        chance_loss : float, default=None
+            Loss of a prediction that ignores its input. None takes the entropy of the targets for a
+            cross-entropy, that of the tokens for :func:`next_token_loss`, the targets' variance for
+            `torch.nn.MSELoss()`, and NaN otherwise.
+        store : path-like, default=None
+            A file to keep the chains in. A run that was killed goes on from it.
+
+        Returns
+        -------
+        LLCEstimate
+            The value, its standard error, and what is needed to judge it.
+
+        Raises
+        ------
+        ValueError
+            If a setting is out of range, no parameter may vary, the loss is not a mean over rows,
+            is not finite at w* or is random, or `store` holds something else.
+        TypeError
+            If the data is of unknown length.
+        SamplingError
+            If every chain met a loss that is not finite.
+        """
+        return self._estimate(model, data, chance_loss, store, self._draw_seed())
+
+    def estimate_checkpoints(
+        self,
+        checkpoints: Sequence[Any] | Mapping[str, Any],
+        data: Any,
+        *,
+        load: Callable[[Any], Any] | None = None,
+        chance_loss: float | None = None,
+        store: str | os.PathLike[str] | None = None,
+    ) -> LLCTrajectory:
+        """Estimate the coefficient of several checkpoints at one temperature and localization.
+
+        On batches, what is automatic of the two is chosen for the first, the middle and the last
+        checkpoint, and the strongest is taken for all; the step size suits each. All see the same
+        batches and noise. One that cannot be loaded is skipped with a warning.
+
+        Parameters
+        ----------
+        checkpoints : sequence, or dict of str to object
+            What `load` takes, in the order of training. They are named after their files, or by the
+            keys.
+        data : object
+            As in :meth:`estimate`.
+        load : callable, default=None
+            Takes a checkpoint and returns a model. None loads language models of transformers from
+            the disk (:func:`load_language_model`).
+        chance_loss : float, default=None
+            As in :meth:`estimate`.
+        store : path-like, default=None
+            A folder to keep the chains of each checkpoint in. A killed run goes on from it.
+
+        Returns
+        -------
+        LLCTrajectory
+            The estimates, and what was skipped.
+
+        Raises
+        ------
+        CheckpointError
+            If no checkpoint could be loaded.
+        ValueError
+            If names repeat, or as in :meth:`estimate`.
+        """
+        seed = self._draw_seed()
+        folder = None if store is None else Path(store)
+        named = name_checkpoints(checkpoints)
+        skipped: dict[str, str] = {}
+        chosen: list[ChainSettings] = []
+        if "auto" in (self.temperature, self.localization):
+            for name, model in whole_checkpoints(first_middle_last(named), load, skipped):
+                path = None if folder is None else folder / f"{file_name(name)}_settings.pt"
+                with self._posed(model, data, chance_loss, path, seed) as (surface, request):
+                    if request.sampler != "hamiltonian":
+                        chosen.append(langevin_settings(surface, request))
+        shared = clone(self).set_params(**strongest(chosen))
+        found = {}
+        for name, model in whole_checkpoints(named, load, skipped):
+            path = None if folder is None else folder / f"{file_name(name)}.pt"
+            found[name] = shared._estimate(model, data, chance_loss, path, seed)
+        if not found:
+            raise CheckpointError(
+                f"Expected at least one whole checkpoint, got none of {len(named)}. "
+                f"{next(iter(skipped.values()), '')}".rstrip()
+            )
+        return LLCTrajectory(tuple(found), tuple(found.values()), tuple(skipped.items()))
+
+    def _draw_seed(self) -> int:
+        """Return the seed of all batches and noise."""
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _estimate(
+        self,
+        model: nn.Module,
+        data: Any,
+        chance_loss: float | None,
+        store: str | os.PathLike[str] | None,
+        seed: int,
+    ) -> LLCEstimate:
+        """Return the estimate at a seed."""
+        with self._posed(model, data, chance_loss, store, seed) as (surface, request):
+            if request.sampler == "hamiltonian":
+                return self._estimate_exactly(surface, request)
+            return langevin_estimate(surface, request)
+
+    @contextmanager
+    def _posed(
+        self,
+        model: nn.Module,
+        data: Any,
+        chance_loss: float | None,
+        store: str | os.PathLike[str] | None,
+        seed: int,
+    ) -> Iterator[tuple[EmpiricalLoss, LangevinRequest]]:
+        """Hold the model still; yield its loss as a function of parameters, and what is asked."""
+        check_settings(self.get_params(deep=False))
+        with held_still(model):
+            surface = self._surface(model, data)
+            name = sampler_for(surface) if self.sampler == "auto" else self.sampler
+            if name == "hamiltonian":
+                surface = self._surface(model, data, torch.float64)
+            chance = loss_by_chance(self.loss, surface.rows) if chance_loss is None else chance_loss
+            yield (
+                surface,
+                LangevinRequest(
+                    sampler=name,
+                    n_chains=DEFAULT_CHAINS if self.n_chains == "auto" else int(self.n_chains),
+                    n_draws=self.n_draws,
+                    temperature=self.temperature,
+                    localization=self.localization,
+                    step_size=self.step_size,
+                    batch_size=self.batch_size,
+                    seed=seed,
+                    chance_loss=float(chance),
+                    progress=self.progress,
+                    store=store,
+                ),
+            )
+
+    def _surface(
+        self, model: nn.Module, data: Any, dtype: torch.dtype | None = None
+    ) -> EmpiricalLoss:
+        """Return the loss as a function of the parameters that may vary."""
+        return EmpiricalLoss(
+            model, self.loss, data, parameters=self.parameters, device=self.device, dtype=dtype
+        )
+
+    def _estimate_exactly(self, surface: EmpiricalLoss, request: LangevinRequest) -> LLCEstimate:
+        """Return the estimate of Hamiltonian chains."""
+        found = exact_estimate(
+            surface,
+            n_chains=self.n_chains,
+            n_draws=self.n_draws,
+            temperature=self.temperature,
+            localization=self.localization,
+            step_size=self.step_size,
+            seed=request.seed,
+            progress=self.progress,
+            store=None if request.store is None else Path(request.store),
+        )
+        return replace(found, chance_loss=request.chance_loss)

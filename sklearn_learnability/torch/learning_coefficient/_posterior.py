@@ -1,0 +1,13 @@
+"""What the samplers sample from."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class GibbsPosterior(NamedTuple):
+    """What is sampled from: inverse temperature n beta, localization gamma, and w* (d,)."""
+
+    temperature: float
+    localization: float
+    start: Tensor

@@ -1,0 +1,1 @@
+"""The learning coefficient by exact chains on all rows."""

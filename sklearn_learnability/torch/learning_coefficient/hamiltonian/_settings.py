@@ -1,0 +1,146 @@
+"""The settings of exact chains: how many, at which temperatures, and what w* looks like."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from sklearn_learnability.torch.models._flat_loss import FlatLoss, LossAndGradient
+
+NOISE_FREE_TEMPERATURE = 3e4
+SHARE_OF_ROWS = 0.3  # of n, the highest temperature of a negative log-likelihood
+LOCALIZATION = 1.0
+MOST_ROWS = 128  # that the noise of the labels is judged from
+
+
+@dataclass(frozen=True)
+class ExactSettings:
+    """What exact chains run with.
+
+    `temperatures` fall; the first is the one asked for. `n_draws` and `step_size` are None where
+    they are found on the way.
+    """
+
+    n_chains: int
+    n_cold: int
+    n_draws: int | None
+    temperatures: tuple[float, ...]
+    localization: float
+    step_size: float | None
+    highest_temperature: float
+    first_step_size: float
+    loss_below: float
+    gradient_norm: float
+    reasons: tuple[str, ...]
+
+
+def choose_settings(
+    flat: FlatLoss,
+    loss_and_gradient: LossAndGradient,
+    *,
+    n_chains: int | str,
+    n_draws: int | str,
+    temperature: float | Sequence[float] | str,
+    localization: float | str,
+    step_size: float | str,
+    seed: int,
+) -> ExactSettings:
+    """Return the settings, with the automatic ones chosen."""
+    loss, gradient = loss_and_gradient(flat.start[None])
+    highest, reasons = math.inf, []
+    noise = noise_of_labels(flat, loss_and_gradient, float(loss), seed)
+    if noise > 0:
+        highest = SHARE_OF_ROWS * flat.surface.rows.n * 2 / noise
+    temperatures: tuple[float, ...]
+    if isinstance(temperature, str):
+        top = min(NOISE_FREE_TEMPERATURE, highest)
+        temperatures = (top, top / 4, top / 16)
+        why = "the labels' noise" if top == highest else "no noise in the labels"
+        reasons.append(f"temperature {top:.4g}: {why}")
+    else:
+        given = temperature if isinstance(temperature, Sequence) else [temperature]
+        temperatures = tuple(sorted(map(float, given), reverse=True))
+    if not all(0 < t < math.inf for t in temperatures):
+        raise ValueError(f"Expected positive temperatures, got {temperatures}.")
+    count = automatic_chains(flat.surface.dim) if isinstance(n_chains, str) else int(n_chains)
+    if count < 2:
+        raise ValueError(f"Expected at least 2 chains, one for each start, got {count}.")
+    curvature = max(flat.curvature(flat.start, flat.everything_at_once())[0], 0.0)
+    gamma = LOCALIZATION if isinstance(localization, str) else float(localization)
+    return ExactSettings(
+        n_chains=count,
+        n_cold=max(1, count // 4),
+        n_draws=None if isinstance(n_draws, str) else int(n_draws),
+        temperatures=temperatures,
+        localization=gamma,
+        step_size=None if isinstance(step_size, str) else float(step_size),
+        highest_temperature=highest,
+        first_step_size=1.0 / math.sqrt(temperatures[0] * (curvature or 1.0) + gamma),
+        loss_below=max(float(loss) - lowest_loss(flat.start, loss_and_gradient), 0.0),
+        gradient_norm=float(gradient.norm()),
+        reasons=tuple(reasons),
+    )
+
+
+def automatic_chains(dim: int) -> int:
+    """Return more chains for fewer dimensions, as the relative error of a draw is larger."""
+    return min(max(8 * round(160 / dim), 16 if dim <= 500 else 8), 256)
+
+
+def noise_of_labels(
+    flat: FlatLoss, loss_and_gradient: LossAndGradient, start_loss: float, seed: int
+) -> float:
+    """Return the variance of the rows' losses over their mean, both above w*, close to w*.
+
+    2 for a negative log-likelihood, 0 without noise. The positions are random, at a distance
+    where t K is about 1. 2 is returned where w* is not a minimum and the mean is negative.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    like = flat.start
+    directions = torch.randn(8, len(like), generator=generator, dtype=torch.float64).to(like)
+    size, total = 1.0, math.inf
+    for _ in range(40):
+        losses = loss_and_gradient(flat.start + size * directions)[0]
+        total = float(losses.mean()) - start_loss
+        if not total > 1.0 / NOISE_FREE_TEMPERATURE:
+            break
+        size /= 2
+    rows = torch.randperm(flat.surface.rows.n, generator=generator)[:MOST_ROWS]
+    excess = row_losses(flat, flat.start + size * directions, rows)
+    excess = excess - row_losses(flat, flat.start[None], rows)
+    if not total > 0:
+        return 2.0
+    ratio = float(excess.var(dim=1).mean()) / total
+    return ratio if ratio > 100 / NOISE_FREE_TEMPERATURE else 0.0
+
+
+@torch.no_grad()
+def row_losses(flat: FlatLoss, positions: Tensor, rows: Tensor) -> Tensor:
+    """Return the loss of every row at every position, (n_positions, n_rows)."""
+    out = []
+    for row in rows.split(1):
+        batch = flat.surface.batch(row)
+        of_all = vmap(flat.surface, in_dims=(0, None))
+        out.append(of_all(flat.unflatten(positions), batch))
+    return torch.stack(out, dim=1).double()
+
+
+def lowest_loss(start: Tensor, loss_and_gradient: LossAndGradient) -> float:
+    """Return the lowest loss that a few steps downhill from w* find."""
+    position = start.clone().requires_grad_()
+    optimiser = torch.optim.LBFGS([position], max_iter=20, line_search_fn="strong_wolfe")
+    found = math.inf
+
+    def closure() -> float:
+        nonlocal found
+        loss, gradient = loss_and_gradient(position.detach()[None])
+        position.grad = gradient[0].to(position.dtype)
+        if math.isfinite(float(loss)):
+            found = min(found, float(loss))
+        return float(loss)
+
+    optimiser.step(closure)
+    return found

@@ -1,0 +1,215 @@
+"""From the draws of exact chains to the estimate."""
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import (
+    effective_sample_size,
+    half_chain_drift,
+    split_r_hat,
+    standard_error_between,
+    standard_error_within,
+)
+from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate, LLCSettings
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation import (
+    Extrapolation,
+    extrapolate,
+)
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._flags import (
+    Evidence,
+    difference_of_starts,
+    flags_of,
+)
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._settings import ExactSettings
+
+Floats = NDArray[np.float64]
+LEAST_SHARE_EXPLAINED, LARGEST_PULL = 0.9, 0.08
+
+
+@dataclass
+class TemperatureDraws:
+    """Draws at one temperature, (n_chains, n_draws) each.
+
+    `excess` is L(w) - L(w*); `virial` is (w - w*) grad U - d, whose mean is 0; `pull` is
+    gamma |w - w*|^2 / d, near 1 if nothing but the localization holds the chain. Then the mean
+    chance of acceptance and the share of divergences of every draw.
+    """
+
+    temperature: float
+    step_size: float
+    excess: Floats
+    virial: Floats
+    pull: Floats
+    acceptance: Floats
+    divergences: Floats
+
+
+class MeanOfDraws(NamedTuple):
+    """The value at a temperature, its standard errors, and the value of every chain."""
+
+    value: float
+    between: float
+    within: float
+    per_chain: Floats
+
+    @property
+    def error(self) -> float:
+        """The larger of the two standard errors."""
+        return float(np.nanmax([self.between, self.within]))
+
+
+def mean_of(drawn: TemperatureDraws) -> MeanOfDraws:
+    """Return the mean of t K, less noise that is known.
+
+    Where nearly all of t K is a multiple of the virial, as for a quadratic or a quartic form, that
+    multiple is subtracted: a control variate, whose mean is known to be 0. Not so where flat
+    directions, which mix slowly, share in the virial. Chains that accepted nothing are left out.
+    """
+    whole = moved(drawn)
+    energy = drawn.temperature * drawn.excess
+    x, v = energy[whole], drawn.virial[whole]
+    centred = v - v.mean()
+    if v.var() > 0 and x.var() > 0 and drawn.pull[whole].mean() < LARGEST_PULL:
+        slope = float((centred * x).sum() / (centred**2).sum())
+        if ((x - slope * v).var()) < (1 - LEAST_SHARE_EXPLAINED) * x.var():
+            x, energy = x - slope * v, energy - slope * drawn.virial
+    per_chain = np.where(whole, energy.mean(axis=1), np.nan)
+    return MeanOfDraws(
+        float(x.mean()), standard_error_between(x), standard_error_within(x), per_chain
+    )
+
+
+def moved(drawn: TemperatureDraws) -> NDArray[np.bool_]:
+    """Return which chains are finite and ever moved."""
+    finite = np.isfinite(drawn.excess).all(axis=1)
+    return finite & (np.ptp(np.where(np.isfinite(drawn.excess), drawn.excess, 0.0), axis=1) > 0)
+
+
+def summarise(
+    drawn: list[TemperatureDraws],
+    settings: ExactSettings,
+    initial_loss: float,
+    n_samples: int,
+    dim: int,
+) -> LLCEstimate:
+    """Return the estimate, with a warning for everything that speaks against it.
+
+    `drawn` holds the draws at falling temperatures; the chains started at w* come first among
+    those at the highest, and are not there at the others.
+    """
+    top = drawn[0]
+    t = top.temperature
+    whole = moved(top)
+    cold = np.arange(len(whole)) < settings.n_cold
+    everyone = mean_of(top)
+    apart = difference_of_starts(everyone.per_chain[whole], cold[whole])
+    used = whole & ~cold if apart else whole
+    mean = mean_of(only(top, used)) if apart else everyone
+    means = [mean, *(mean_of(part) for part in drawn[1:])]
+    limit = extrapolate(
+        np.array([part.temperature for part in drawn]),
+        np.array([m.value for m in means]),
+        np.array([m.error for m in means]),
+    )
+    kept = top.excess[used]
+    bracket = with_line(limit) if t > settings.highest_temperature / 2 else limit.bracket
+    bracket = widened(bracket, everyone, cold) if apart else bracket
+    flags = flags_of(
+        Evidence(
+            draws=np.where(whole[:, None], t * top.excess, np.nan),
+            used=used,
+            apart=apart,
+            value=mean.value,
+            error=mean.error,
+            r_hat=split_r_hat(kept),
+            divergences=float(top.divergences.mean()),
+            temperature=t,
+            highest_temperature=settings.highest_temperature,
+            loss_below=settings.loss_below,
+            gradient_norm=settings.gradient_norm,
+            limit=limit._replace(bracket=bracket),
+        )
+    )
+    for text, category in flags:
+        warnings.warn(text, category, stacklevel=6)
+    return LLCEstimate(
+        value=mean.value,
+        standard_error=mean.error,
+        standard_error_between=mean.between,
+        standard_error_within=mean.within,
+        bracket=bracket,
+        multiplicity_corrected=limit.multiplicity_corrected,
+        per_chain=everyone.per_chain,
+        r_hat=split_r_hat(kept),
+        effective_sample_size=effective_sample_size(kept),
+        half_chain_drift=half_chain_drift(kept),
+        acceptance=float(top.acceptance.mean()),
+        initial_loss=initial_loss,
+        excess_loss=float(kept.mean()),
+        chance_loss=float("nan"),
+        gradient_norm=settings.gradient_norm,
+        n_samples=n_samples,
+        dim=dim,
+        settings=public_settings(settings, top, n_samples),
+        flags=tuple(text for text, _ in flags),
+        loss_trace=top.excess,
+        by_temperature=table_of(drawn, means),
+    )
+
+
+def table_of(drawn: list[TemperatureDraws], means: list[MeanOfDraws]) -> pd.DataFrame:
+    """Return one row a temperature."""
+    return pd.DataFrame(
+        {
+            "temperature": [part.temperature for part in drawn],
+            "value": [m.value for m in means],
+            "standard_error": [m.error for m in means],
+            "step_size": [part.step_size for part in drawn],
+            "n_draws": [part.excess.shape[1] for part in drawn],
+            "acceptance": [float(part.acceptance.mean()) for part in drawn],
+            "divergences": [float(part.divergences.mean()) for part in drawn],
+        }
+    )
+
+
+def only(drawn: TemperatureDraws, chains: NDArray[np.bool_]) -> TemperatureDraws:
+    """Return the draws of some chains."""
+    parts = (drawn.excess[chains], drawn.virial[chains], drawn.pull[chains])
+    return replace(drawn, excess=parts[0], virial=parts[1], pull=parts[2])
+
+
+def with_line(limit: Extrapolation) -> tuple[float, float]:
+    """Return the bracket, with the limit of a line in it where noise in the labels draws one."""
+    if not limit.convex:
+        return limit.bracket
+    ends = (limit.line_limit - 2 * limit.line_error, limit.line_limit + 2 * limit.line_error)
+    return min(limit.bracket[0], ends[0]), max(limit.bracket[1], ends[1])
+
+
+def widened(
+    bracket: tuple[float, float], mean: MeanOfDraws, cold: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Return the bracket with the values of both starts in it."""
+    groups = (mean.per_chain[cold], mean.per_chain[~cold])
+    starts = [float(np.nanmean(group)) for group in groups if np.isfinite(group).any()]
+    return min(bracket[0], *starts), max(bracket[1], *starts)
+
+
+def public_settings(settings: ExactSettings, top: TemperatureDraws, n_samples: int) -> LLCSettings:
+    """Return what a user is told of the settings."""
+    return LLCSettings(
+        sampler="hamiltonian",
+        temperature=top.temperature,
+        localization=settings.localization,
+        step_size=top.step_size,
+        n_chains=settings.n_chains,
+        n_draws=top.excess.shape[1],
+        n_discarded=0,
+        batch_size=n_samples,
+        reasons=settings.reasons,
+    )

@@ -1,0 +1,1 @@
+"""The learning coefficient by Langevin chains on batches."""

@@ -1,0 +1,151 @@
+"""Langevin chains on batches, and the estimate of the local learning coefficient from them."""
+
+import os
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from sklearn_learnability.exceptions import SamplingError
+from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
+from sklearn_learnability.torch.learning_coefficient._posterior import GibbsPosterior
+from sklearn_learnability.torch.learning_coefficient.langevin._chain_store import ChainStore
+from sklearn_learnability.torch.learning_coefficient.langevin._neighbourhood import (
+    Neighbourhood,
+    look_around,
+)
+from sklearn_learnability.torch.learning_coefficient.langevin._samplers import (
+    SAMPLERS,
+    LangevinState,
+)
+from sklearn_learnability.torch.learning_coefficient.langevin._settings import (
+    ChainSettings,
+    choose,
+    excess_and_gradients,
+    first_settings,
+    local_limit,
+    rows_probed,
+)
+from sklearn_learnability.torch.learning_coefficient.langevin._summary import estimate_from_chains
+from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
+from sklearn_learnability.torch.models._flat_loss import FlatLoss
+
+
+@dataclass(frozen=True)
+class LangevinRequest:
+    """What a user asked of the chains; parameters of :class:`LocalLearningCoefficient`."""
+
+    sampler: str
+    n_chains: int
+    n_draws: int | str
+    temperature: float | str
+    localization: float | str
+    step_size: float | str
+    batch_size: int | None
+    seed: int
+    chance_loss: float
+    progress: bool
+    store: str | os.PathLike[str] | None
+
+    @property
+    def automatic(self) -> frozenset[str]:
+        """Names of the settings that are left to us."""
+        names = ("temperature", "localization", "step_size")
+        return frozenset(name for name in names if isinstance(getattr(self, name), str))
+
+
+def langevin_estimate(surface: EmpiricalLoss, request: LangevinRequest) -> LLCEstimate:
+    """Return the estimate from Langevin chains started at w*."""
+    flat = FlatLoss(surface)
+    saved = ChainStore(request.store, flat, asdict(request))
+    settings, around = prepare(flat, request, saved)
+    trace = run_chains(flat, settings, around, request, saved)
+    return estimate_from_chains(trace, settings, around, surface, request.chance_loss)
+
+
+def langevin_settings(surface: EmpiricalLoss, request: LangevinRequest) -> ChainSettings:
+    """Return the settings that the chains would run with."""
+    flat = FlatLoss(surface)
+    return prepare(flat, request, ChainStore(request.store, flat, asdict(request)))[0]
+
+
+def prepare(
+    flat: FlatLoss, request: LangevinRequest, saved: ChainStore
+) -> tuple[ChainSettings, Neighbourhood]:
+    """Return the settings and what is known of w*, before the chains."""
+    stored = saved.read_prepared()
+    if stored is not None:
+        return stored
+    generator = torch.Generator().manual_seed(request.seed)
+    given = {name: getattr(request, name) for name in ("temperature", "localization", "step_size")}
+    settings = first_settings(
+        flat, request.sampler, request.n_chains, request.n_draws, request.batch_size, given
+    )
+    around = look_around(flat, settings.batch_size, rows_probed(settings), generator)
+    limit = local_limit(request.chance_loss)
+    settings, around = choose(flat, settings, around, limit, request.automatic, generator)
+    saved.write_prepared(settings, around)
+    return settings, around
+
+
+def run_chains(
+    flat: FlatLoss,
+    settings: ChainSettings,
+    around: Neighbourhood,
+    request: LangevinRequest,
+    saved: ChainStore,
+) -> NDArray[np.float64]:
+    """Return the excess loss of every chain at every step, NaN from where a chain stopped."""
+    sampler = SAMPLERS[settings.sampler]
+    device = flat.start.device
+    posterior = GibbsPosterior(settings.temperature, settings.localization, flat.start)
+    seeds = np.random.SeedSequence(request.seed).generate_state(settings.n_steps + 1, np.uint64)
+    trace = np.full((settings.n_chains, settings.n_steps), np.nan)
+    state, done = saved.read_chains(trace)
+    if state is None:
+        positions = flat.start.repeat(settings.n_chains, 1)
+        state = sampler.init(positions, seeded(seeds[-1], device))
+    lost = np.isnan(trace[:, max(done - 1, 0)]) & (done > 0)
+    bar = tqdm(total=settings.n_steps, initial=done, disable=not request.progress, desc="chains")
+    try:
+        while done < settings.n_steps:
+            rows = seeded(seeds[done])
+            values, gradients = excess_and_gradients(flat, state.position, settings, around, rows)
+            excess = values.cpu().numpy()
+            lost |= ~np.isfinite(excess)
+            trace[:, done] = np.where(lost, np.nan, excess)
+            if lost.all():
+                raise SamplingError(
+                    f"Expected a finite loss along the chains, got none finite at step {done} in "
+                    f"any of {settings.n_chains}. Lower step_size={settings.step_size:.3g}."
+                )
+            noise = rows if device.type == "cpu" else seeded(seeds[done], device)
+            state, _ = sampler.step(state, gradients, posterior, settings.step_size, noise)
+            state = hold(state, lost, flat.start)
+            done += 1
+            bar.update()
+            saved.write_chains(state, trace, done)
+    finally:
+        bar.close()
+        saved.write_chains(state, trace, done, now=True)
+    return trace
+
+
+def hold(state: LangevinState, lost: NDArray[np.bool_], start: Tensor) -> LangevinState:
+    """Return the state with chains that stopped back at w*, where nothing is infinite."""
+    if not lost.any():
+        return state
+    gone = torch.from_numpy(lost).to(start.device)[:, None]
+    memory = state.memory
+    return LangevinState(
+        torch.where(gone, start, state.position),
+        torch.where(gone, torch.zeros_like(memory), memory) if memory.numel() else memory,
+    )
+
+
+def seeded(seed: np.uint64, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a generator."""
+    return torch.Generator(device).manual_seed(int(seed))

@@ -1,0 +1,1 @@
+"""Networks at hand: loading, rows, losses, flat parameters, names of checkpoints."""

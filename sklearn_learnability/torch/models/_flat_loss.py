@@ -1,0 +1,150 @@
+"""The loss of several chains at once, each position one row of a matrix."""
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from sklearn_learnability.torch.models._data_rows import Batch
+from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss, Parameters
+from sklearn_learnability.torch.models._recorded import Recorded
+
+LossAndGradient = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+# Above this, a loop over the chains is as fast as one vectorised call (benchmarks/llc.py).
+MOST_PARAMETERS_VECTORISED = 20_000
+
+
+class FlatLoss:
+    """Losses and gradients at positions (n_chains, d).
+
+    Parameters
+    ----------
+    surface : EmpiricalLoss
+        The loss as a function of named parameters.
+
+    Attributes
+    ----------
+    start : Tensor of shape (d,)
+        w*: the coordinates that vary.
+    vectorised : bool
+        Whether all chains go through the model in one call; otherwise one after the other.
+    """
+
+    def __init__(self, surface: EmpiricalLoss) -> None:
+        self.surface = surface
+        self.shapes = {name: value.shape for name, value in surface.start.items()}
+        self.dtypes = {name: value.dtype for name, value in surface.start.items()}
+        self.sizes = [value.numel() for value in surface.start.values()]
+        dtype = torch.promote_types(next(iter(self.dtypes.values())), torch.float32)
+        self.everything = flatten(surface.start).to(dtype)
+        self.free: Tensor | None = None
+        if surface.masks:
+            masks = {
+                name: surface.masks.get(name, torch.ones_like(value, dtype=torch.bool))
+                for name, value in surface.start.items()
+            }
+            self.free = flatten(masks).nonzero().squeeze(1)
+        self.start = self.everything if self.free is None else self.everything[self.free]
+        self.vectorised = self.start.numel() <= MOST_PARAMETERS_VECTORISED
+        self._whole: Batch = None
+        self._at_once = Recorded(self._values_and_gradients)
+
+    def values_and_gradients(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the losses (n_chains,) in float64 and their gradients (n_chains, d)."""
+        if self.vectorised and len(positions) > 1:
+            try:
+                return self._at_once(positions, batch)
+            except RuntimeError:  # some models have no vectorised form; others fail again below
+                self.vectorised = False
+        pairs = [self._value_and_gradient(position, batch) for position in positions]
+        return torch.stack([v for v, _ in pairs]).double(), torch.stack([g for _, g in pairs])
+
+    @torch.no_grad()
+    def value(self, position: Tensor, batch: Batch) -> Tensor:
+        """Return the loss at one position."""
+        return self._loss(position, batch).double()
+
+    def curvature(self, position: Tensor, batch: Batch, n_steps: int = 6) -> tuple[float, Tensor]:
+        """Return the top curvature of the loss and its direction, by power iteration.
+
+        Products with the Hessian are central differences of gradients, which any model has,
+        second derivatives or not.
+        """
+        _, direction = self.values_and_gradients(position[None], batch)
+        if not direction.any():
+            generator = torch.Generator(position.device).manual_seed(0)
+            direction = torch.empty_like(direction).normal_(generator=generator)
+        step = self.difference_step(position)
+        size = 0.0
+        for _ in range(n_steps):
+            direction = direction / direction.norm()
+            ends = torch.cat([position + step * direction, position - step * direction])
+            _, gradients = self.values_and_gradients(ends, batch)
+            product = (gradients[:1] - gradients[1:]) / (2 * step)
+            size = float(product.norm())
+            if size == 0.0 or not torch.isfinite(product).all():
+                break
+            direction = product
+        return size, direction[0] / direction[0].norm()
+
+    def unflatten(self, positions: Tensor) -> Parameters:
+        """Return named parameters of one position (d,), or stacked ones of many (n, d)."""
+        if self.free is not None:
+            everything = self.everything.expand(*positions.shape[:-1], -1)
+            positions = everything.index_copy(-1, self.free, positions)
+        parts = positions.split(self.sizes, dim=-1)
+        return {
+            name: part.reshape(*positions.shape[:-1], *shape).to(self.dtypes[name])
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
+
+    def difference_step(self, position: Tensor) -> float:
+        """Return the length of a step over which gradients are compared."""
+        return 1e-3 * max(1.0, float(position.norm()) ** 0.5)
+
+    def everything_at_once(self) -> Batch:
+        """Return all rows as one batch, kept for the next time."""
+        if self._whole is None:
+            self._whole = self.surface.batch(torch.arange(self.surface.rows.n))
+        return self._whole
+
+    def _loss(self, position: Tensor, batch: Batch) -> Tensor:
+        return self.surface(self.unflatten(position), batch)
+
+    def _values_and_gradients(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        leaf = positions.detach().requires_grad_()
+        # the fused kernels of attention know no vectorised form
+        with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
+            values = vmap(self.surface, in_dims=(0, None))(self.unflatten(leaf), batch)
+        (gradients,) = torch.autograd.grad(values.sum(), leaf)
+        return values.detach().double(), gradients
+
+    def _value_and_gradient(self, position: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        leaf = position.detach().requires_grad_()
+        value = self._loss(leaf, batch)
+        (gradient,) = torch.autograd.grad(value, leaf)
+        return value.detach(), gradient
+
+
+def flatten(parameters: Parameters) -> Tensor:
+    """Return all values in one row."""
+    return torch.cat([value.flatten() for value in parameters.values()])
+
+
+def full_batch_loss(flat: FlatLoss) -> LossAndGradient:
+    """Return a function of positions (n_chains, d): losses (n_chains,), gradients (n_chains, d).
+
+    A model that torch.func cannot vectorise is called for one chain after the other.
+    """
+    batch = flat.everything_at_once()
+    if flat.vectorised:
+        try:
+            flat.values_and_gradients(flat.start.repeat(2, 1), batch)
+        except Exception:  # whatever a model does that cannot be vectorised
+            flat.vectorised = False
+    return lambda positions: flat.values_and_gradients(positions, batch)

@@ -1,0 +1,75 @@
+"""The divergence of a model's predictions from those it began with, as a loss."""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_learnability.torch.models._data_rows import Batch
+
+
+def self_divergence_loss(model: nn.Module) -> Callable[[nn.Module, Batch], Tensor]:
+    r"""Return the divergence from the model's present predictions, as a loss.
+
+    .. math:: \mathrm{KL}(p_{w^*} \Vert p_w) = \sum_y p_{w^*}(y) \log (p_{w^*}(y) / p_w(y))
+
+    with :math:`p_{w^*}` the predictions of the model as it is now, in nats, the mean over a row's
+    positions. It is 0 there and positive elsewhere, so :math:`w^*` is always its minimum, wherever
+    training has stopped. Its local learning coefficient is another quantity than that of the loss
+    on the labels: it counts the directions in which predictions stay as they are.
+
+    Parameters
+    ----------
+    model : Module
+        Returns logits (..., n_classes), or an object with `logits`. It is copied.
+
+    Returns
+    -------
+    callable
+        Takes a model and a batch, returns the divergence of every row (B,). Of a tuple, all but the
+        last are inputs; tokens (B, T + 1), a tensor or "input_ids" of a dict, are taken as
+        :func:`next_token_loss` takes them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_learnability.torch import self_divergence_loss
+    >>> model = torch.nn.Linear(1, 2, bias=False)
+    >>> loss = self_divergence_loss(model)
+    >>> batch = (torch.ones(1, 1), torch.tensor([0]))
+    >>> loss(model, batch).tolist()
+    [0.0]
+    """
+    return _SelfDivergence(model)
+
+
+class _SelfDivergence:
+    """Keeps the predictions for the last batch, as all chains read the same."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.reference = deepcopy(model).eval().requires_grad_(False)
+        self.batch: Batch = None
+        self.expected = torch.empty(0)
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return the divergence of every row."""
+        parameter = next(model.parameters())
+        if batch is not self.batch:
+            self.reference.to(parameter.device, parameter.dtype)
+            with torch.no_grad():
+                self.expected = log_predictions(self.reference, batch)
+            self.batch = batch
+        found = log_predictions(model, batch)
+        divergence = (self.expected.exp() * (self.expected - found)).sum(-1)
+        return divergence.flatten(1).mean(1) if divergence.ndim > 1 else divergence
+
+
+def log_predictions(model: nn.Module, batch: Batch) -> Tensor:
+    """Return log-probabilities (B, ..., n_classes)."""
+    if isinstance(batch, tuple | list):
+        outputs = model(*batch[:-1])
+    else:
+        tokens = batch["input_ids"] if isinstance(batch, Mapping) else batch
+        outputs = model(tokens[:, :-1])
+    return getattr(outputs, "logits", outputs).log_softmax(-1)

@@ -1,0 +1,279 @@
+"""The local learning coefficient against critical amounts of compression, over training."""
+
+import json
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from sklearn_learnability.exceptions import CheckpointError
+from sklearn_learnability.torch.compression._compression_curve import CriticalAmount
+from sklearn_learnability.torch.compression._critical_amount import Scheme, critical_amount
+from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
+    LocalLearningCoefficient,
+)
+from sklearn_learnability.torch.models._data_rows import data_rows, tensors_of
+from sklearn_learnability.torch.models._empirical_loss import Loss
+from sklearn_learnability.torch.models._named_checkpoints import (
+    file_name,
+    name_checkpoints,
+    whole_checkpoints,
+)
+from sklearn_learnability.torch.models._store import fingerprint
+from sklearn_learnability.torch.profile._complexity_results import (
+    CheckpointComplexity,
+    ComplexityAgainstCompressibility,
+)
+
+#: What is kept of an estimate.
+KEPT = ("value", "standard_error", "half_chain_drift", "excess_loss", "flags")
+
+
+def complexity_against_compressibility(
+    checkpoints: Sequence[Any] | Mapping[str, Any],
+    data: Any,
+    *,
+    llc: LocalLearningCoefficient | Callable[[nn.Module], LocalLearningCoefficient],
+    loss: Loss,
+    schemes: Mapping[str, Scheme],
+    tolerances: Sequence[float] = (0.5,),
+    compression_data: Any = None,
+    groups: Mapping[str, str] | None = None,
+    start_below: float | None = None,
+    load: Callable[[Any], Any] | None = None,
+    store: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> ComplexityAgainstCompressibility:
+    r"""Measure whether the checkpoints that are harder to compress are the more complex ones.
+
+    Theory says that the bits a parameter needs grow with the local learning coefficient,
+
+    .. math:: b^* = \frac{\lambda}{d} \log_2 \frac{1}{\epsilon} + O\left(\frac{1}{d}\right),
+
+    so that critical amounts of compression should follow estimates of it. Both also follow the
+    loss, as training goes on. The result therefore has the line on the coefficient
+    (:math:`R^2`, higher is better), the line on the loss alone, and the partial correlation given
+    the loss. No point is dropped silently: the table says of each why it is not used.
+
+    Parameters
+    ----------
+    checkpoints : sequence, or dict of str to object
+        What `load` takes, in the order of training. They are named after their files, or by the
+        keys.
+    data : Tensor, tuple or dict of Tensor, Dataset, or DataLoader
+        The rows the coefficient is estimated on.
+    llc : LocalLearningCoefficient or callable
+        How it is estimated. One setting serves all checkpoints. A function of a checkpoint's model
+        serves where the loss depends on it, as :func:`self_divergence_loss` does.
+    loss : Module or callable
+        The loss that compression raises: a criterion of outputs and targets, or a function of the
+        model and a batch.
+    schemes : dict of str to CompressionScheme or callable
+        Ways to compress.
+    tolerances : sequence of float, default=(0.5,)
+        Increases of the loss, in its units. All are read off one curve, refined at each.
+    compression_data : object, default=None
+        The rows that compression is measured on. None takes `data`.
+    groups : dict of str to str, default=None
+        The training run of each checkpoint, by its name. None: all are of one run.
+    start_below : float, default=None
+        Points of a run count from its first checkpoint on whose loss is below this share of the
+        loss of its first checkpoint. To be chosen before looking. None counts all.
+    load : callable, default=None
+        Takes a checkpoint and returns a model. None loads language models of transformers from the
+        disk (:func:`load_language_model`).
+    store : path-like, default=None
+        A folder to keep every coefficient and every curve in as soon as it is done. What it holds
+        already is not measured again.
+    progress : bool, default=True
+        Whether to show a progress bar over the checkpoints.
+
+    Returns
+    -------
+    ComplexityAgainstCompressibility
+        All points, the lines through those used, and what was skipped.
+
+    Raises
+    ------
+    CheckpointError
+        If no checkpoint could be loaded.
+    ValueError
+        If there is no scheme or tolerance, `start_below` is outside (0, 1], or `groups` lacks a
+        checkpoint.
+
+    Warns
+    -----
+    DamagedCheckpointWarning
+        If a checkpoint could not be loaded; it is skipped.
+
+    References
+    ----------
+    E. Urdshals, E. Lau, J. Hoogland, S. van Wingerden and D. Murfet. Compressibility measures
+    complexity: minimum description length meets singular learning theory, 2025.
+    https://doi.org/10.48550/arXiv.2510.12077
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_learnability.torch import (
+    ...     LocalLearningCoefficient,
+    ...     Quantization,
+    ...     complexity_against_compressibility,
+    ... )
+    >>> X = 8**0.5 * torch.eye(8)
+    >>> model = torch.nn.Linear(8, 1, bias=False)
+    >>> model.weight.data = torch.arange(1.0, 9.0)[None]
+    >>> coefficient = LocalLearningCoefficient(
+    ...     torch.nn.MSELoss(), n_draws=500, temperature=100.0, random_state=0, progress=False
+    ... )
+    >>> study = complexity_against_compressibility(
+    ...     {"trained": model},
+    ...     (X, model(X).detach()),
+    ...     llc=coefficient,
+    ...     loss=torch.nn.MSELoss(),
+    ...     schemes={"quantization": Quantization(clamp="max")},
+    ...     load=lambda model: model,
+    ...     progress=False,
+    ... )
+    >>> study.to_frame()[["checkpoint", "llc", "critical"]].round(0)  # a regular model: 8 / 2
+      checkpoint  llc  critical
+    0    trained  4.0      17.0
+    """
+    named = name_checkpoints(checkpoints)
+    _check(named, schemes, tolerances, groups, start_below)
+    measured: list[CheckpointComplexity] = []
+    skipped: dict[str, str] = {}
+    rows = data if compression_data is None else compression_data
+    with (
+        TemporaryDirectory() as beside,
+        tqdm(total=len(named), unit="checkpoint", disable=not progress) as bar,
+    ):
+        folder = Path(beside if store is None else store)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, model in whole_checkpoints(named, load, skipped):
+            of_model = llc if isinstance(llc, LocalLearningCoefficient) else llc(model)
+            critical = {
+                label: _critical_amounts(
+                    model,
+                    rows,
+                    loss,
+                    scheme,
+                    tolerances,
+                    folder / file_name(f"{name}.{label}.json"),
+                )
+                for label, scheme in schemes.items()
+            }
+            estimate = _coefficient(model, data, of_model, folder, name)
+            group = "" if groups is None else str(groups[name])
+            measured.append(_point(name, group, estimate, critical))
+            bar.update()
+            del model  # or two models would be held while the next is loaded
+    if not measured:
+        reason = next(iter(skipped.values()), "")
+        raise CheckpointError(
+            f"Expected at least one whole checkpoint, got none of {len(named)}. {reason}".rstrip()
+        )
+    return ComplexityAgainstCompressibility(tuple(measured), tuple(skipped.items()), start_below)
+
+
+def _point(
+    name: str,
+    group: str,
+    estimate: Mapping[str, Any],
+    critical: Mapping[str, tuple[CriticalAmount, ...]],
+) -> CheckpointComplexity:
+    """Return what was measured of one checkpoint."""
+    return CheckpointComplexity(
+        name,
+        group,
+        next(iter(critical.values()))[0].curve.baseline,
+        estimate["value"],
+        estimate["standard_error"],
+        estimate["half_chain_drift"],
+        estimate["excess_loss"],
+        tuple(estimate["flags"]),
+        critical,
+    )
+
+
+def _check(
+    named: Mapping[str, Any],
+    schemes: Mapping[str, Scheme],
+    tolerances: Sequence[float],
+    groups: Mapping[str, str] | None,
+    start_below: float | None,
+) -> None:
+    """Refuse what would fail late or silently."""
+    if not schemes:
+        raise ValueError("Expected at least one scheme, got none.")
+    if not len(tolerances) or min(tolerances) <= 0:
+        raise ValueError(f"Expected tolerances above 0, at least one, got {tolerances}.")
+    if start_below is not None and not 0 < start_below <= 1:
+        raise ValueError(f"Expected start_below in (0, 1], got {start_below}.")
+    missing = [] if groups is None else [name for name in named if name not in groups]
+    if missing:
+        raise ValueError(f"Expected a group of every checkpoint, got none of {missing[0]!r}.")
+
+
+def _coefficient(
+    model: nn.Module, data: Any, llc: LocalLearningCoefficient, folder: Path, name: str
+) -> dict[str, Any]:
+    """Return what is kept of the estimate, from the store if it is there."""
+    key = describe_estimate(model, data, llc)
+    path = folder / file_name(f"{name}.llc-{key[:12]}.json")
+    if path.exists():
+        stored = json.loads(path.read_text())
+        return {name: math.nan if stored[name] is None else stored[name] for name in KEPT}
+    estimate = llc.estimate(model, data)
+    kept = {name: getattr(estimate, name) for name in KEPT}
+    plain = {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in kept.items()
+    }
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps(plain))
+    os.replace(beside, path)
+    return kept
+
+
+def describe_estimate(model: nn.Module, data: Any, llc: LocalLearningCoefficient) -> str:
+    """Return a digest of what an estimate depends on: parameters, rows and settings."""
+    rows = data_rows(data)
+    seen = rows.take(torch.arange(rows.n if rows.in_memory else min(rows.n, 64)))
+    settings = {
+        name: str(value)
+        for name, value in llc.get_params(deep=False).items()
+        if name not in ("loss", "device", "progress")
+    }
+    named = llc.loss if isinstance(llc.loss, nn.Module) else type(llc.loss).__qualname__
+    settings["loss"] = getattr(llc.loss, "__qualname__", None) or str(named)
+    sums = [[name, *_sums(value)] for name, value in model.state_dict().items()]
+    sums += [["data", *_sums(tensor)] for tensor in tensors_of(seen)]
+    return fingerprint(json.dumps([rows.n, settings, sums]), [])
+
+
+def _sums(tensor: Tensor) -> list[str]:
+    """Return the shape of a tensor, and sums that tell it from another."""
+    values = tensor.detach().flatten().double()
+    return [str(tuple(tensor.shape)), f"{values.sum():.12g}", f"{values.square().sum():.12g}"]
+
+
+def _critical_amounts(
+    model: nn.Module,
+    data: Any,
+    loss: Any,
+    scheme: Scheme,
+    tolerances: Sequence[float],
+    path: Path,
+) -> tuple[CriticalAmount, ...]:
+    """Return the critical amount at every tolerance; each refines the curve of those before."""
+    return tuple(
+        critical_amount(model, loss, data, scheme, tolerance=tolerance, store=path, progress=False)
+        for tolerance in tolerances
+    )

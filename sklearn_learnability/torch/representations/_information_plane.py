@@ -1,0 +1,188 @@
+"""The information plane: what layers keep about past tokens and tell of those to come."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+from torch import nn
+
+from sklearn_learnability.torch.representations._hidden_states import (
+    TokenSequences,
+    cut_rows,
+    token_rows,
+)
+from sklearn_learnability.torch.representations._plane_results import (
+    InformationPlane,
+    future,
+    past,
+    plane_points,
+)
+from sklearn_learnability.torch.representations._representation_pass import (
+    PassSettings,
+    RepresentationPass,
+)
+from sklearn_learnability.torch.soft_information._ngrams import IGNORED, ngram_labels
+
+
+def measure_information_plane(
+    model: nn.Module,
+    tokenizer_or_ids: Any,
+    texts: Sequence[str] | None = None,
+    *,
+    widths: Sequence[int] = (1, 2, 3, 4),
+    layers: Any = "all",
+    n_sequences: int | None = None,
+    context: int = 512,
+    batch_size: int = 8,
+    n_points: int = 100,
+    device: Any = None,
+    random_state: int = 0,
+    resume_from: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> InformationPlane:
+    r"""Measure what each layer of a model keeps about past tokens and tells of those to come.
+
+    .. math:: \mathrm{complexity}_n = I(X_n; Z), \qquad \mathrm{expressivity}_n = I(Y_n; Z), \qquad
+              \mathrm{optimality}_n = I(Y_n; Z) / I(X_n; Z)
+
+    with :math:`X_n` the n tokens up to a position, :math:`Y_n` the n tokens after it, and :math:`Z`
+    the hidden state there. The informations are those of :class:`SoftInformation`. Higher
+    expressivity is better; complexity is what it costs. Each number stands beside what labels
+    without meaning would have given. One pass over the tokens, after they are counted.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A causal language model of transformers, or any module that takes token ids (B, T) and
+        returns logits (B, T, V). It is put on `device`.
+    tokenizer_or_ids : object, or sequence of sequence of int
+        A tokenizer of transformers or of tokenizers, or a function from a text to token ids. Or
+        the token ids of each text, without `texts`.
+    texts : sequence of str, default=None
+        The texts.
+    widths : sequence of int, default=(1, 2, 3, 4)
+        Widths n of the contexts.
+    layers : "all", or sequence of int or of str, default="all"
+        Hidden states of a transformers model by number, 0 the embedding; or modules by name, whose
+        outputs (B, T, C) are the states. "all" is every hidden state of a transformers model.
+    n_sequences : int, default=None
+        Number of sequences to draw at random. None takes all.
+    context : int, default=512
+        Longest sequence. Longer texts are cut into pieces.
+    batch_size : int, default=8
+        Number of sequences to a batch.
+    n_points : int, default=100
+        Number of reference points.
+    device : torch.device or str, default=None
+        Where to run the model; by default where its parameters are.
+    random_state : int, default=0
+        Seed of the reference points and of the sequences drawn.
+    resume_from : path-like, default=None
+        A file to keep the run in, about once a minute. Where there is one, the run goes on from it.
+    progress : bool, default=True
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    InformationPlane
+        A point for each layer and width and for the mean of the layers, and the model's loss.
+
+    Raises
+    ------
+    ValueError
+        If layers are unknown, token ids do not fit the model, hidden states are not finite, no
+        sequence is long enough, or `resume_from` holds another run.
+
+    References
+    ----------
+    H. Conklin et al. Learning is forgetting: LLM training as lossy compression. ICLR, 2026.
+    N. Tishby and N. Zaslavsky. Deep learning and the information bottleneck principle. IEEE
+    Information Theory Workshop, 2015. https://doi.org/10.1109/ITW.2015.7133169
+
+    Examples
+    --------
+    The tokens follow each other at random: an embedding holds all of the present token, and
+    nothing of the next.
+
+    >>> import torch
+    >>> from sklearn_learnability.torch import measure_information_plane
+    >>> ids = torch.randint(0, 20, (40, 32), generator=torch.Generator().manual_seed(0)).tolist()
+    >>> _ = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(torch.nn.Embedding(20, 16), torch.nn.Linear(16, 20))
+    >>> plane = measure_information_plane(model, ids, layers=["0"], widths=(1,), progress=False)
+    >>> frame = plane.to_frame().iloc[:1]
+    >>> frame[["layer", "complexity", "ceiling", "expressivity", "expressivity_null"]].round(2)
+      layer  complexity  ceiling  expressivity  expressivity_null
+    0     0         0.5      0.5          0.02               0.02
+    """
+    widths = check_widths(widths)
+    sequences = draw_sequences(
+        token_rows(tokenizer_or_ids, texts),
+        context=context,
+        n_sequences=n_sequences,
+        shortest=2 * widths[-1],
+        random_state=random_state,
+    )
+    labels = context_labels(sequences, widths)
+    settings = PassSettings(layers, batch_size, n_points, device, random_state, progress)
+    path = None if resume_from is None else Path(resume_from)
+    result = RepresentationPass(model, sequences, labels, settings).run(path)
+    information = result.information.compute().to_frame()
+    information["layer"] = [result.layers[layer] for layer in information["layer"]]
+    return InformationPlane(
+        points=plane_points(information, widths),
+        information=information,
+        loss=float(result.loss),
+        n_sequences=len(sequences.input_ids),
+        n_positions=int((labels[past(widths[0])] != IGNORED).sum()),
+    )
+
+
+def check_widths(widths: Sequence[int]) -> list[int]:
+    """Return the widths in order."""
+    ordered = sorted(set(widths))
+    if not ordered or ordered[0] < 1 or any(int(width) != width for width in ordered):
+        raise ValueError(f"Expected widths of 1 token or more, got {tuple(widths)}.")
+    return [int(width) for width in ordered]
+
+
+def draw_sequences(
+    rows: Sequence[NDArray[np.int64]],
+    *,
+    context: int,
+    n_sequences: int | None,
+    shortest: int,
+    random_state: int,
+) -> TokenSequences:
+    """Return sequences cut from rows of tokens, as many as asked for at random, in their order."""
+    if context < shortest:
+        raise ValueError(f"Expected a context of at least {shortest} tokens, got {context}.")
+    pieces = cut_rows(rows, context, shortest)
+    if not pieces:
+        raise ValueError(
+            f"Expected at least one sequence of {shortest} tokens, twice the widest context, got "
+            f"{len(rows)} shorter ones."
+        )
+    if n_sequences is not None:
+        if n_sequences < 1:
+            raise ValueError(f"Expected n_sequences of at least 1, got {n_sequences}.")
+        order = check_random_state(random_state).permutation(len(pieces))
+        pieces = [pieces[i] for i in np.sort(order[:n_sequences])]
+    return TokenSequences.from_rows(pieces)
+
+
+def context_labels(
+    sequences: TokenSequences, widths: Sequence[int]
+) -> dict[str, NDArray[np.int64]]:
+    """Return the labels of past and future contexts, at positions that have all of them."""
+    ids, mask = sequences.input_ids, sequences.mask
+    labels = {}
+    for width in widths:
+        labels[past(width)] = ngram_labels(ids, width, "past", mask)
+        labels[future(width)] = ngram_labels(ids, width, "future", mask)
+    whole = (labels[past(widths[-1])] != IGNORED) & (labels[future(widths[-1])] != IGNORED)
+    return {name: np.where(whole, values, IGNORED) for name, values in labels.items()}

@@ -1,0 +1,254 @@
+"""What layers tell of any labels, of texts or of tokens."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from torch import nn
+
+from sklearn_learnability.torch.representations._hidden_states import (
+    TokenSequences,
+    token_rows,
+)
+from sklearn_learnability.torch.representations._plane_results import MEAN
+from sklearn_learnability.torch.representations._representation_pass import (
+    PassSettings,
+    RepresentationPass,
+)
+from sklearn_learnability.torch.soft_information._ngrams import IGNORED, check_labels
+
+LABELS = "labels"
+
+
+@dataclass(frozen=True)
+class LabelPoint:
+    """What one layer tells of the labels, or the mean of all layers.
+
+    Attributes
+    ----------
+    layer : int or str
+        The layer; "mean" for the mean of all.
+    entropy : float
+        H(Z), as a share of the logarithm of the number of points.
+    ceiling : float
+        The information that labels all different would have given.
+    information : float
+        The plug-in information of labels and representations.
+    quadratic : float
+        The unbiased quadratic information, on a scale of its own; compare it with 0.
+    null : float
+        Mean information of the permuted labels.
+    null_upper : float
+        The information that 5 % of the permuted labels exceed.
+    p_value : float
+        Share of the labels, permuted and as given, with at least this information.
+    """
+
+    layer: int | str
+    entropy: float
+    ceiling: float
+    information: float
+    quadratic: float
+    null: float
+    null_upper: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class LabelInformation:
+    """What the layers of a model tell of labels.
+
+    Attributes
+    ----------
+    points : tuple of LabelPoint
+        One for each layer, that of their mean last.
+    information : pandas.DataFrame
+        Everything estimated of the labels as given, for each layer.
+    loss : float
+        Loss of the model at predicting the next token on the same sequences, in nats a token.
+    n_sequences, n_positions : int
+        Number of sequences, and of their positions with a label.
+    n_permutations : int
+        Number of times the labels were permuted.
+    """
+
+    points: tuple[LabelPoint, ...]
+    information: pd.DataFrame
+    loss: float
+    n_sequences: int
+    n_positions: int
+    n_permutations: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the points as a table, one row for each layer."""
+        table = pd.DataFrame([asdict(point) for point in self.points])
+        return table.assign(n_sequences=self.n_sequences, n_positions=self.n_positions)
+
+
+def label_information(
+    model: nn.Module,
+    tokenizer_or_ids: Any,
+    texts: Sequence[str] | None = None,
+    *,
+    labels: Sequence[Any],
+    layers: Any = "all",
+    n_permutations: int = 99,
+    context: int = 512,
+    batch_size: int = 8,
+    n_points: int = 100,
+    device: Any = None,
+    random_state: int = 0,
+    progress: bool = True,
+) -> LabelInformation:
+    """Measure what each layer of a model tells of labels of texts or of tokens.
+
+    The labels are languages, domains, parts of speech, or any other. Higher information means that
+    representations differ more between labels. It stands beside that of permuted labels: labels of
+    texts are permuted between texts, since positions of one text are alike for other reasons, and
+    labels of tokens between all tokens.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        As in :func:`measure_information_plane`.
+    tokenizer_or_ids : object, or sequence of sequence of int
+        A tokenizer, or the token ids of each text.
+    texts : sequence of str, default=None
+        The texts.
+    labels : sequence
+        One integer or string for each text, or for each text a sequence of one for each of its
+        tokens. -1 and None mark what has no label.
+    layers : "all", or sequence of int or of str, default="all"
+        The layers.
+    n_permutations : int, default=99
+        How often to permute the labels.
+    context : int, default=512
+        Number of tokens to read of each text, from its beginning.
+    batch_size : int, default=8
+        Number of sequences to a batch.
+    n_points : int, default=100
+        Number of reference points.
+    device : torch.device or str, default=None
+        Where to run the model; by default where its parameters are.
+    random_state : int, default=0
+        Seed of the reference points and of the permutations.
+    progress : bool, default=True
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    LabelInformation
+        A point for each layer and for the mean of the layers.
+
+    Raises
+    ------
+    ValueError
+        If labels and texts do not fit each other, or there are fewer than two labels.
+
+    Examples
+    --------
+    An embedding tells texts of even tokens from texts of odd ones:
+
+    >>> import torch
+    >>> from sklearn_learnability.torch import label_information
+    >>> even = torch.randint(0, 10, (30, 16), generator=torch.Generator().manual_seed(0)) * 2
+    >>> ids = (even + torch.arange(30)[:, None] % 2).tolist()
+    >>> _ = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(torch.nn.Embedding(20, 16), torch.nn.Linear(16, 20))
+    >>> result = label_information(
+    ...     model, ids, labels=["even", "odd"] * 15, layers=["0"], progress=False
+    ... )
+    >>> result.to_frame()[["layer", "information", "null", "null_upper", "p_value"]].round(3)
+      layer  information   null  null_upper  p_value
+    0     0        0.065  0.005        0.01     0.01
+    1  mean        0.065  0.005        0.01     0.01
+    """
+    rows = token_rows(tokenizer_or_ids, texts)
+    if len(labels) != len(rows):
+        raise ValueError(f"Expected labels of {len(rows)} texts, got {len(labels)}.")
+    settings = PassSettings(layers, batch_size, n_points, device, random_state, progress)
+    rng = check_random_state(random_state)
+    lengths = [min(len(row), context) for row in rows]
+    sequences = TokenSequences.from_rows([row[:context] for row in rows])
+    if all(np.ndim(label) == 0 for label in labels):
+        codes = encode_labels(labels)
+        drawn = [codes, *(permuted(codes, rng) for _ in range(n_permutations))]
+        coded = [np.where(sequences.mask, of_texts[:, None], IGNORED) for of_texts in drawn]
+    else:
+        wrong = [i for i, row in enumerate(rows) if np.shape(labels[i]) != (len(row),)]
+        if wrong:
+            raise ValueError(
+                f"Expected labels of {len(rows[wrong[0]])} tokens of text {wrong[0]}, got shape "
+                f"{np.shape(labels[wrong[0]])}."
+            )
+        flat = np.concatenate([np.asarray(labels[i])[:n] for i, n in enumerate(lengths)])
+        of_tokens = np.full(sequences.mask.shape, IGNORED, dtype=np.int64)
+        of_tokens[sequences.mask] = encode_labels(flat)
+        coded = [of_tokens, *(permuted(of_tokens, rng) for _ in range(n_permutations))]
+    return measure_labels(model, sequences, coded, settings)
+
+
+def encode_labels(labels: ArrayLike) -> NDArray[np.int64]:
+    """Return integers for labels, -1 where there is none."""
+    values, valid = check_labels("labels", labels)
+    codes = np.full(values.shape, IGNORED, dtype=np.int64)
+    codes[valid] = np.unique(values[valid], return_inverse=True)[1]
+    return codes
+
+
+def permuted(codes: NDArray[np.int64], rng: np.random.RandomState) -> NDArray[np.int64]:
+    """Return labels dealt out again to the places that have one."""
+    result = codes.copy()
+    result[codes != IGNORED] = rng.permutation(codes[codes != IGNORED])
+    return result
+
+
+def measure_labels(
+    model: nn.Module,
+    sequences: TokenSequences,
+    coded: Sequence[NDArray[np.int64]],
+    settings: PassSettings,
+) -> LabelInformation:
+    """Return the information of the first labels, beside that of the others, their permutations."""
+    n_labels = len(np.unique(coded[0][coded[0] != IGNORED]))
+    if n_labels < 2:
+        raise ValueError(f"Expected at least two different labels, got {n_labels}.")
+    if len(coded) < 2:
+        raise ValueError("Expected n_permutations of at least 1, got none.")
+    sets = {LABELS: coded[0]} | {f"permuted {i}": other for i, other in enumerate(coded[1:])}
+    result = RepresentationPass(model, sequences, sets, settings).run(None)
+    frame = result.information.compute().to_frame()
+    frame["layer"] = [result.layers[layer] for layer in frame["layer"]]
+    given = frame[frame["labels"] == LABELS].reset_index(drop=True)
+    null = frame[frame["labels"] != LABELS]
+    null = null.pivot(index="labels", columns="layer", values="information")
+    numbers = ["entropy", "ceiling", "information", "quadratic"]
+    points = [
+        label_point(row["layer"], row[numbers].to_dict(), null[row["layer"]].to_numpy())
+        for _, row in given.iterrows()
+    ]
+    points.append(label_point(MEAN, given[numbers].mean().to_dict(), null.mean(axis=1).to_numpy()))
+    return LabelInformation(
+        points=tuple(points),
+        information=given,
+        loss=float(result.loss),
+        n_sequences=len(sequences.input_ids),
+        n_positions=int((coded[0] != IGNORED).sum()),
+        n_permutations=len(coded) - 1,
+    )
+
+
+def label_point(layer: Any, numbers: dict[Any, Any], null: NDArray[np.float64]) -> LabelPoint:
+    """Return the point of a layer."""
+    reached = int((null >= numbers["information"] - 1e-12).sum())
+    return LabelPoint(
+        layer=layer,
+        **numbers,
+        null=float(null.mean()),
+        null_upper=float(np.quantile(null, 0.95)),
+        p_value=(1 + reached) / (1 + len(null)),
+    )

@@ -1,0 +1,146 @@
+"""What layers tell of which of two continuations is preferred."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+from torch import nn
+
+from sklearn_learnability.torch.representations._hidden_states import (
+    Tokens,
+    TokenSequences,
+    encode_texts,
+)
+from sklearn_learnability.torch.representations._label_information import (
+    LabelInformation,
+    measure_labels,
+)
+from sklearn_learnability.torch.representations._representation_pass import PassSettings
+from sklearn_learnability.torch.soft_information._ngrams import IGNORED
+
+
+def preference_information(
+    model: nn.Module,
+    tokenizer: Any,
+    pairs: Sequence[tuple[Any, Any, Any]],
+    *,
+    positions: str = "continuation",
+    layers: Any = "all",
+    n_permutations: int = 99,
+    context: int = 512,
+    batch_size: int = 8,
+    n_points: int = 100,
+    device: Any = None,
+    random_state: int = 0,
+    progress: bool = True,
+) -> LabelInformation:
+    """Measure what each layer tells of which of two continuations of a prompt is preferred.
+
+    Higher information means that representations of chosen and rejected continuations differ more.
+    It stands beside that of continuations swapped within pairs at random, so that what the two of
+    a pair have in common counts for nothing.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        As in :func:`measure_information_plane`.
+    tokenizer : object
+        A tokenizer; None where the pairs are of token ids.
+    pairs : sequence of (prompt, chosen, rejected)
+        Texts, or sequences of token ids.
+    positions : {"continuation", "all"}, default="continuation"
+        Which positions count.
+    layers : "all", or sequence of int or of str, default="all"
+        The layers.
+    n_permutations : int, default=99
+        How often to swap at random.
+    context : int, default=512
+        Longest sequence. Of a longer one the beginning of the prompt is left out, and then the end
+        of the continuation.
+    batch_size : int, default=8
+        Number of sequences to a batch.
+    n_points : int, default=100
+        Number of reference points.
+    device : torch.device or str, default=None
+        Where to run the model; by default where its parameters are.
+    random_state : int, default=0
+        Seed of the reference points and of the swaps.
+    progress : bool, default=True
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    LabelInformation
+        A point for each layer and for the mean of the layers.
+
+    Raises
+    ------
+    ValueError
+        If a continuation has no tokens, or `positions` is unknown.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_learnability.torch import preference_information
+    >>> pairs = [([1, 2], [3, 4 + i % 3], [7, 8 + i % 2]) for i in range(20)]
+    >>> _ = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(torch.nn.Embedding(12, 16), torch.nn.Linear(16, 12))
+    >>> result = preference_information(model, None, pairs, layers=["0"], progress=False)
+    >>> result.to_frame()[["layer", "information", "null", "null_upper", "p_value"]].round(3)
+      layer  information   null  null_upper  p_value
+    0     0        0.137  0.009        0.02     0.01
+    1  mean        0.137  0.009        0.02     0.01
+    """
+    if positions not in ("continuation", "all"):
+        raise ValueError(f"Expected positions 'continuation' or 'all', got {positions!r}.")
+    rows, starts = pair_rows(tokenizer, pairs, context)
+    sequences = TokenSequences.from_rows(rows)
+    counted = sequences.mask
+    if positions == "continuation":
+        counted = counted & (np.arange(counted.shape[1]) >= np.array(starts)[:, None])
+    rng = check_random_state(random_state)
+    chosen = np.tile([1, 0], len(pairs))
+    swaps = [np.zeros(len(pairs), dtype=np.int64)]
+    swaps += [rng.randint(2, size=len(pairs)) for _ in range(n_permutations)]
+    coded = [np.where(counted, (chosen ^ np.repeat(swap, 2))[:, None], IGNORED) for swap in swaps]
+    settings = PassSettings(layers, batch_size, n_points, device, random_state, progress)
+    return measure_labels(model, sequences, coded, settings)
+
+
+def pair_rows(
+    tokenizer: Any, pairs: Sequence[tuple[Any, Any, Any]], context: int
+) -> tuple[list[Tokens], list[int]]:
+    """Return the tokens of each prompt with each continuation, and where the latter begins."""
+    rows: list[Tokens] = []
+    starts: list[int] = []
+    for index, (prompt, *continuations) in enumerate(pairs):
+        if len(continuations) != 2:
+            raise ValueError(
+                f"Expected (prompt, chosen, rejected), got {1 + len(continuations)} parts in pair "
+                f"{index}."
+            )
+        if tokenizer is None:
+            of_prompt, *whole = (
+                np.asarray(row, dtype=np.int64)
+                for row in [prompt, *([*prompt, *row] for row in continuations)]
+            )
+        else:
+            of_prompt, *whole = encode_texts(
+                tokenizer, [prompt, *(prompt + text for text in continuations)]
+            )
+        for row in whole:
+            start = common_length(of_prompt, row)
+            cut = max(0, min(start, len(row) - context))
+            if start == len(row):
+                raise ValueError(f"Expected continuations with tokens, got none in pair {index}.")
+            rows.append(row[cut : cut + context])
+            starts.append(start - cut)
+    return rows, starts
+
+
+def common_length(first: Tokens, second: Tokens) -> int:
+    """Return how many tokens two rows begin with alike."""
+    n = min(len(first), len(second))
+    different = np.flatnonzero(first[:n] != second[:n])
+    return int(different[0]) if len(different) else n

@@ -1,0 +1,1 @@
+"""Soft entropy of vectors, and its information about labels."""

@@ -1,0 +1,88 @@
+"""A batch of hidden states: its shape, its sequences, and what cannot be assigned."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from sklearn_learnability.exceptions import ZeroVectorWarning
+from sklearn_learnability.torch.soft_information._ngrams import as_array
+from sklearn_learnability.torch.soft_information._soft_entropy import working_dtype
+
+Ints = NDArray[np.int64]
+
+
+def check_hidden(hidden: Any, n_layers: int, dim: int) -> tuple[list[Tensor], tuple[int, ...]]:
+    """Return layers as (n, d) and their leading shape."""
+    if isinstance(hidden, Sequence) and not isinstance(hidden, str):
+        layers = [torch.as_tensor(z).detach() for z in hidden]
+    else:
+        tensor = torch.as_tensor(hidden).detach()
+        layers = [tensor] if n_layers == 1 else list(tensor)
+    if len(layers) != n_layers:
+        raise ValueError(f"Expected hidden states of {n_layers} layer(s), got {len(layers)}.")
+    shape = tuple(layers[0].shape)
+    for index, z in enumerate(layers):
+        if z.ndim < 2 or z.shape[-1] != dim or tuple(z.shape) != shape:
+            raise ValueError(
+                f"Expected hidden states of shape (..., {dim}), alike in all layers, "
+                f"got {tuple(z.shape)} in layer {index}."
+            )
+        working_dtype(z.dtype)
+    return [z.reshape(-1, dim) for z in layers], shape[:-1]
+
+
+def check_finite(
+    layers: list[Tensor], used: NDArray[np.bool_], shape: tuple[int, ...]
+) -> list[Tensor]:
+    """Return lengths of the vectors of each layer, refusing NaN and infinity where counted."""
+    norms = []
+    for index, z in enumerate(layers):
+        counted = torch.from_numpy(used).to(z.device)
+        norm = torch.linalg.vector_norm(z, dim=1, dtype=working_dtype(z.dtype))
+        norms.append(norm)
+        wrong = ~torch.isfinite(norm) & counted
+        if wrong.any():
+            raise ValueError(
+                f"Expected finite hidden states, got NaN or infinity in layer {index} at position "
+                f"{first_position(wrong, shape)} ({int(wrong.sum())} position(s) of the batch)."
+            )
+        zero = (norm == 0) & counted
+        if zero.any():
+            warnings.warn(
+                f"Layer {index} has {int(zero.sum())} zero vector(s), the first at position "
+                f"{first_position(zero, shape)}: assigned equally to all points.",
+                ZeroVectorWarning,
+                stacklevel=3,
+            )
+    return norms
+
+
+def first_position(found: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the index of the first true entry, in the leading shape."""
+    return tuple(int(i) for i in np.unravel_index(int(found.nonzero()[0]), shape))
+
+
+def positions(shape: tuple[int, ...], sequences: ArrayLike | None, first: int) -> tuple[Ints, Ints]:
+    """Return the id of the sequence of each position, and its number within."""
+    if sequences is None:
+        ids = np.arange(first, first + shape[0])
+    else:
+        ids = as_array(sequences)
+        if ids.shape != shape[:1] or ids.dtype.kind not in "iu":
+            raise ValueError(
+                f"Expected sequences to be {shape[0]} integers, got shape {ids.shape} of "
+                f"{ids.dtype}."
+            )
+        ids = ids.astype(np.int64)
+    length = math.prod(shape[1:])
+    within = np.tile(np.arange(length), shape[0])
+    if len(shape) == 1 and sequences is not None:  # rows of one sequence may stand anywhere
+        order = np.argsort(ids, kind="stable")
+        within[order] = np.arange(len(ids)) - np.searchsorted(ids[order], ids[order])
+    return np.repeat(ids, length), within

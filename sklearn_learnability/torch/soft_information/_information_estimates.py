@@ -1,0 +1,369 @@
+"""From sums of soft assignments to information, its null, its bracket and its interval."""
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.stats import t as student_t
+from torch import Tensor
+
+from sklearn_learnability.torch.soft_information._ngrams import ONCE
+from sklearn_learnability.torch.soft_information._soft_entropy import entropy_of
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+CONFIDENCE = 0.95
+LINEAR_FROM = 100  # positions of a label
+
+
+@dataclass(frozen=True)
+class InformationEstimate:
+    """What one layer keeps of one set of labels, with what meaningless labels would have given.
+
+    All but `quadratic` are in units of ln(n_points) nats, so between 0 and 1.
+
+    Attributes
+    ----------
+    layer : int
+        Index of the layer.
+    labels : str
+        Name of the set of labels.
+    entropy : float
+        H(Z), of the mean assignment of the labelled positions.
+    ceiling : float
+        H(Z) less the mean entropy of single assignments: the information about any labels that
+        all differ, and the most that any labels can reach.
+    information : float
+        The plug-in mutual information of labels and assignments. Biased upwards.
+    information_mean : float
+        The variant that counts every label alike; not a mutual information.
+    null : float
+        What `information` is on average if labels of the same sizes are dealt out at random.
+    lower, miller_madow, upper : float
+        Information about the labels that occur at least twice, over their positions alone:
+        leave-one-out cross-entropy, Miller-Madow correction, plug-in.
+    coverage : float
+        Share of the positions whose label occurs at least twice.
+    quadratic : float
+        Mean inner product of two assignments with a common label, less that of any two. Unbiased:
+        0 on average for meaningless labels. At most 1, in units of its own.
+    standard_error : float
+        Of `information`, over sequences.
+    interval_lower, interval_upper : float
+        95 % interval of `information` over sequences; it does not hold the bias.
+    quadratic_error : float
+        Standard error of `quadratic`, over sequences.
+    quadratic_lower, quadratic_upper : float
+        95 % interval of `quadratic` over sequences.
+    n_labels : int
+        Number of different labels.
+    n_positions : int
+        Number of labelled positions.
+    """
+
+    layer: int
+    labels: str
+    entropy: float
+    ceiling: float
+    information: float
+    information_mean: float
+    null: float
+    lower: float
+    miller_madow: float
+    upper: float
+    coverage: float
+    quadratic: float
+    standard_error: float
+    interval_lower: float
+    interval_upper: float
+    quadratic_error: float
+    quadratic_lower: float
+    quadratic_upper: float
+    n_labels: int
+    n_positions: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the estimate as a table of one row."""
+        return pd.DataFrame([asdict(self)])
+
+
+@dataclass(frozen=True)
+class InformationProfile:
+    """Estimates of all layers and sets of labels.
+
+    Attributes
+    ----------
+    estimates : tuple of InformationEstimate
+        Ordered by layer, then by set of labels.
+    n_sequences : int
+        Number of sequences that the intervals are over.
+    """
+
+    estimates: tuple[InformationEstimate, ...]
+    n_sequences: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table of one row a layer and set of labels."""
+        return pd.DataFrame([asdict(estimate) for estimate in self.estimates])
+
+
+class LabelSums(NamedTuple):
+    """Sums of assignments of one layer and one set of labels."""
+
+    total: Tensor  # (m,) float64
+    total_square: float  # sum of |p|^2
+    total_entropy: float  # sum of H(p), nats
+    once_entropy: float  # the same over labels that occur once
+    rows: Tensor  # (K, m), sums by label
+    row_squares: Tensor  # (K,), sums of |p|^2 by label
+    counts: Tensor  # (K,) int64, at least 1
+    n_once: int
+
+
+class SampledRows(NamedTuple):
+    """Sampled positions of one layer and one set of labels."""
+
+    proba: Tensor  # (R, m)
+    label: Ints  # (R,), index into the rows of LabelSums, or ONCE
+    block: Ints  # (R,)
+
+
+def estimate_information(
+    layer: int,
+    labels: str,
+    sums: LabelSums,
+    sample: SampledRows,
+    block_counts: Ints,
+    size_curve: "SizeCurve",
+) -> InformationEstimate:
+    """Return all numbers of one layer and one set of labels."""
+    unit = math.log(len(sums.total))
+    counts = sums.counts.double()
+    n_once = sums.n_once
+    n_labels = len(counts) + n_once
+    n = float(counts.sum()) + n_once
+    if n_labels < 2:
+        return undefined(layer, labels, sums, n_labels, int(n))
+    mean = sums.total / n
+    entropy = float(entropy_of(mean))
+    ceiling = max(entropy - sums.total_entropy / n, 0.0)
+    by_label = label_entropies(sums)
+    information = entropy - (float((counts * by_label).sum()) + sums.once_entropy) / n
+    information_mean = entropy - (float(by_label.sum()) + sums.once_entropy) / n_labels
+    null = size_curve.null(ceiling, sums.counts, n_once)
+    pairs = pair_excess(sums, n)
+    upper = repeated_information(sums, by_label)
+    terms = position_terms(sums, sample, by_label, mean, pairs)
+    error, quantile = clustered_error(terms.information / unit, sample.block, block_counts)
+    quadratic = pairs.within - pairs.overall
+    quadratic_error, _ = clustered_error(terms.quadratic, sample.block, block_counts)
+    value = information / unit
+    return InformationEstimate(
+        layer=layer,
+        labels=labels,
+        entropy=entropy / unit,
+        ceiling=ceiling / unit,
+        information=value,
+        information_mean=information_mean / unit,
+        null=null / unit,
+        lower=(upper - terms.left_out) / unit,
+        miller_madow=(upper - terms.miller_madow) / unit,
+        upper=upper / unit,
+        coverage=pairs.n_repeated / n,
+        quadratic=quadratic,
+        standard_error=error,
+        interval_lower=value - quantile * error,
+        interval_upper=value + quantile * error,
+        quadratic_error=quadratic_error,
+        quadratic_lower=quadratic - quantile * quadratic_error,
+        quadratic_upper=quadratic + quantile * quadratic_error,
+        n_labels=n_labels,
+        n_positions=int(n),
+    )
+
+
+def undefined(
+    layer: int, labels: str, sums: LabelSums, n_labels: int, n: int
+) -> InformationEstimate:
+    """Return the estimate of fewer than two labels: entropy and ceiling alone are defined."""
+    unit, nan = math.log(len(sums.total)), float("nan")
+    values: dict[str, Any] = dict.fromkeys((f.name for f in fields(InformationEstimate)), nan)
+    if n:
+        values["entropy"] = float(entropy_of(sums.total / n)) / unit
+        values["ceiling"] = max(values["entropy"] - sums.total_entropy / n / unit, 0.0)
+    given = {"layer": layer, "labels": labels, "n_labels": n_labels, "n_positions": n}
+    return InformationEstimate(**{**values, **given})
+
+
+def label_entropies(sums: LabelSums, chunk: int = 8192) -> Tensor:
+    """Return the entropy of the mean assignment of every label (K,), in nats."""
+    result = torch.empty(len(sums.counts), dtype=torch.float64, device=sums.rows.device)
+    for start in range(0, len(result), chunk):
+        part = slice(start, start + chunk)
+        result[part] = entropy_of(sums.rows[part] / sums.counts[part, None])
+    return result
+
+
+class PairExcess(NamedTuple):
+    """Parts of the quadratic information: pairs within labels, and of all positions."""
+
+    inner: Tensor  # (K,), sum over ordered pairs of a label of <p, p'>
+    within: float  # its mean over positions of repeated labels
+    overall: float  # mean of <p, p'> over all pairs
+    n_repeated: float
+    n: float
+
+
+def pair_excess(sums: LabelSums, n: float) -> PairExcess:
+    """Return the parts of the quadratic information."""
+    counts = sums.counts.double()
+    inner = ((sums.rows**2).sum(dim=1) - sums.row_squares).double()
+    repeated = counts > 1
+    n_repeated = float(counts[repeated].sum())
+    within = overall = float("nan")
+    if n_repeated:
+        within = float((inner[repeated] / (counts[repeated] - 1)).sum()) / n_repeated
+    if n > 1:
+        overall = float((sums.total**2).sum() - sums.total_square) / (n * (n - 1))
+    return PairExcess(inner, within, overall, n_repeated, n)
+
+
+def repeated_information(sums: LabelSums, by_label: Tensor) -> float:
+    """Return the plug-in information about repeated labels, over their positions, in nats."""
+    repeated = sums.counts > 1
+    counts = sums.counts[repeated].double()
+    if len(counts) == 0:
+        return float("nan")
+    marginal = sums.rows[repeated].sum(dim=0, dtype=torch.float64) / counts.sum()
+    return float(entropy_of(marginal) - (counts @ by_label[repeated]) / counts.sum())
+
+
+class PositionTerms(NamedTuple):
+    """What single positions contribute, in nats; their means estimate sums over all positions."""
+
+    left_out: float  # mean of sum_j p_ij ln(P_j|x / q_j), q = (S_x - p_i + P) / n_x
+    miller_madow: float  # mean of (sum_j p_ij^2 / P_j|x - 1) / (2 (n_x - 1))
+    information: Floats  # (R,), influence on the plug-in information
+    quadratic: Floats  # (R,), influence on the quadratic information
+
+
+def position_terms(
+    sums: LabelSums, sample: SampledRows, by_label: Tensor, mean: Tensor, pairs: PairExcess
+) -> PositionTerms:
+    """Return the terms of sampled positions; the first two are means over repeated labels.
+
+    Influences are differences on leaving a position out, scaled so that the estimate varies as
+    their mean over positions does.
+    """
+    device = sums.rows.device
+    p, label = sample.proba.to(device), torch.from_numpy(sample.label).to(device)
+    tiny = torch.finfo(p.dtype).tiny
+    kept = (label != ONCE).nonzero()[:, 0]
+    kept = kept[sums.counts[label[kept]] > 1]
+    own_p, label = p[kept], label[kept]
+    total, n_x = sums.rows[label], sums.counts[label].double()
+    count = n_x.to(p.dtype)[:, None]
+    rest = (total - own_p).clamp_min(0)
+    own = (total / count).clamp_min(tiny)
+    own_log = own.log()
+    left_out = (own_p * (own_log - ((rest + mean.to(p)) / count).clamp_min(tiny).log())).sum(dim=1)
+    spread = ((own_p**2 / own).sum(dim=1) - 1) / (2 * (count[:, 0] - 1))
+
+    # how much n_x H(Z | x) falls; a label that occurs once goes with its position
+    exact = n_x * by_label[label] - (n_x - 1) * entropy_of(rest / (count - 1)).double()
+    linear = -(own_p * own_log).sum(dim=1).double()  # beyond, rounding is more than its error
+    fall = entropy_of(p).double()
+    fall[kept] = torch.where(n_x > LINEAR_FROM, linear, exact)
+    surprise = -(p.double() @ mean.clamp_min(tiny).log())
+
+    dot = (own_p * rest).sum(dim=1).double()
+    inner = pairs.inner[label]
+    pair = n_x == 2  # the other position goes too
+    fewer = (inner - 2 * dot) / (n_x - 2).clamp_min(1)
+    change = inner / (n_x - 1) - torch.where(pair, 0.0, fewer)
+    change = change - pairs.within * torch.where(pair, 2.0, 1.0)
+    quadratic = torch.zeros_like(fall)
+    quadratic[kept] = change * (pairs.n / max(pairs.n_repeated, 1.0))
+    others = p.double() @ sums.total - (p * p).sum(dim=1).double()
+    quadratic -= 2 * (others / max(pairs.n - 1, 1.0) - pairs.overall)
+    return PositionTerms(
+        float(left_out.double().mean()),
+        float(spread.double().mean()),
+        (surprise - fall).cpu().numpy(),
+        quadratic.cpu().numpy(),
+    )
+
+
+def clustered_error(values: Floats, block: Ints, block_counts: Ints) -> tuple[float, float]:
+    """Return the standard error of a mean over positions in blocks of sequences, and t's quantile.
+
+    The variances between and within blocks are told apart (one-way analysis of variance with
+    unequal sizes), because the sample has fewer positions of each block than there are.
+    """
+    counts = block_counts[block_counts > 0].astype(np.float64)
+    n_blocks = len(np.unique(block))
+    if n_blocks < 2:
+        return float("nan"), float("nan")
+    quantile = float(student_t.ppf(0.5 + CONFIDENCE / 2, n_blocks - 1))
+    _, code, size = np.unique(block, return_inverse=True, return_counts=True)
+    means = np.bincount(code, weights=values) / size
+    between = float(size @ (means - values.mean()) ** 2) / (n_blocks - 1)
+    if len(values) == n_blocks:
+        return math.sqrt(between / n_blocks), quantile
+    within = float(((values - means[code]) ** 2).sum()) / (len(values) - n_blocks)
+    typical = (len(values) - (size**2).sum() / len(values)) / (n_blocks - 1)
+    component = max(between - within, 0.0) / typical
+    share = counts / counts.sum()
+    return math.sqrt(component * float(share @ share) + within / counts.sum()), quantile
+
+
+class SizeCurve:
+    r"""Bias of the entropy of n random assignments: c(n) = n (H(Z) - h(n)) / (1 - (n-1)/(N-1)).
+
+    The curve is nearly flat, from the ceiling at n = 1 to half the sum of relative variances at
+    infinity, and is interpolated in 1/n.
+    """
+
+    def __init__(self, proba: Tensor, rng: np.random.RandomState, n_sizes: int = 24):
+        n_rows = len(proba)
+        self.inverse, self.bias = np.array([0.0, 1.0]), np.zeros(2)
+        if n_rows < 2:
+            return
+        mean = proba.mean(dim=0, dtype=torch.float64)
+        entropy = float(entropy_of(mean))
+        first = entropy - float(entropy_of(proba).double().mean())
+        tiny = torch.finfo(torch.float64).tiny
+        last = float((proba.double().var(dim=0) / mean.clamp_min(tiny)).sum()) / 2
+        largest = max(n_rows // 16, min(n_rows // 2, 64))
+        sizes = np.unique(np.geomspace(2, max(largest, 2), n_sizes).astype(int))
+        sizes = sizes[sizes <= n_rows // 2]
+        n_orders = max(1, round(2048 / n_rows))
+        orders = np.stack([rng.permutation(n_rows) for _ in range(n_orders)])
+        shuffled = proba[torch.from_numpy(orders)]
+        bias = [self._bias(shuffled, int(n), entropy) for n in sizes]
+        self.inverse = np.concatenate([[0.0], 1 / sizes[::-1], [1.0]])
+        self.bias = np.concatenate([[last], bias[::-1], [first]])
+
+    @staticmethod
+    def _bias(shuffled: Tensor, n: int, entropy: float) -> float:
+        """Return c(n) from disjoint groups of n rows, of rows in several orders (o, R, m)."""
+        n_orders, n_rows, n_points = shuffled.shape
+        groups = shuffled[:, : n_rows // n * n].reshape(n_orders, -1, n, n_points).mean(dim=2)
+        expected = float(entropy_of(groups).double().mean())
+        return n * (entropy - expected) / (1 - (n - 1) / (n_rows - 1))
+
+    def null(self, ceiling: float, counts: Tensor, n_once: int) -> float:
+        """Return the mean information, in nats, of random labels of these sizes."""
+        sizes = counts.cpu().numpy().astype(np.float64)
+        n = sizes.sum() + n_once
+        if n < 2:
+            return 0.0
+        bias = np.interp(1 / sizes, self.inverse, self.bias)
+        scale = ceiling / self.bias[-1] if self.bias[-1] > 1e-12 else 1.0
+        total = float(bias @ ((n - sizes) / (n - 1))) * scale + n_once * ceiling
+        return total / n

@@ -1,0 +1,394 @@
+"""A streaming estimator of what representations keep of labels."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from torch import Tensor
+
+from sklearn_learnability.exceptions import (
+    NoPositionsWarning,
+    SingleSequenceWarning,
+    UndefinedInformationWarning,
+)
+from sklearn_learnability.torch.soft_information._assignment_sums import AssignmentSums
+from sklearn_learnability.torch.soft_information._batch import check_finite, check_hidden, positions
+from sklearn_learnability.torch.soft_information._information_estimates import (
+    InformationEstimate,
+    InformationProfile,
+    SampledRows,
+    SizeCurve,
+    estimate_information,
+)
+from sklearn_learnability.torch.soft_information._label_rows import LabelRows
+from sklearn_learnability.torch.soft_information._ngrams import IGNORED, ONCE, LabelTable, as_array
+from sklearn_learnability.torch.soft_information._row_sample import RowSample, position_keys
+from sklearn_learnability.torch.soft_information._soft_entropy import (
+    Assignment,
+    assign,
+    check_reference_points,
+    draw_reference_points,
+    working_dtype,
+)
+from sklearn_learnability.torch.soft_information._temperature import resolve_temperature
+
+Ints = NDArray[np.int64]
+N_BLOCKS = 64
+Labels = ArrayLike | Tensor | Mapping[str, ArrayLike | Tensor]
+
+
+def folded(ids: Ints) -> Ints:
+    """Return ids whose last bits hold all others too, so that multiples do not share a block."""
+    return ids ^ (ids >> 6) ^ (ids >> 12) ^ (ids >> 18) ^ (ids >> 24)
+
+
+class SoftInformation:
+    r"""Mutual information of labels and hidden states, in one stream, for all layers at once.
+
+    .. math:: I(X; Z) = H(Z) - \sum_x \frac{n_x}{N} H(Z \mid X = x)
+
+    with the soft entropies of :func:`soft_entropy`, of all positions and of those with a label.
+    Beside this plug-in estimate stands what labels of the same sizes would give if they meant
+    nothing, a bracket, an unbiased measure and an interval over sequences; see
+    :class:`InformationEstimate`.
+
+    Statistics are sums by label and a uniform sample of positions, so that accumulators of parts
+    of the data merge into that of the whole. Entropies and information are computed from the sums;
+    the null, the bracket and the interval use the sample, which is everything until `n_sampled`
+    positions were seen.
+
+    Parameters
+    ----------
+    dim : int
+        Dimension of the hidden states.
+    n_points : int, default=100
+        Number of reference points.
+    labels : str, sequence of str, or dict of str to LabelTable or None, default="labels"
+        Names of the sets of labels. With a :class:`LabelTable`, labels that occur once take no
+        memory, and all rows are laid out at the start; without one, every label gets a row when it
+        is first seen.
+    n_layers : int, default=1
+        Number of layers. They share reference points and labels.
+    temperature : {"exact", "paper", "leading"} or float, default="exact"
+        The temperature, or the method of :func:`calibrate_temperature`.
+    reference_points : array-like of shape (n_points, dim), default=None
+        The points. None draws `n_points` of them.
+    dtype : torch.dtype, default=torch.float32
+        Of the sums by label, torch.float32 or torch.float64. Totals are always float64.
+    n_sampled : int, default=2048
+        Number of positions to keep for the null, the bracket and the interval.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the points and of the sample. Accumulators merge only under the same points.
+
+    Attributes
+    ----------
+    reference_points_ : torch.Tensor of shape (n_points, dim)
+        The points, float64.
+    temperature_ : float
+        The temperature.
+    n_sequences_ : int
+        Number of sequences seen; of different ids where `sequences` was given, up to 64.
+
+    References
+    ----------
+    H. Conklin et al. Learning is forgetting: LLM training as lossy compression. ICLR, 2026.
+    G. A. Miller. Note on the bias of information estimates. Information Theory in Psychology, 1955.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_learnability.torch import SoftInformation
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(4, size=(20, 100))  # 20 sequences of 100 positions
+    >>> hidden = np.eye(16)[labels] + rng.normal(scale=0.2, size=(20, 100, 16))
+    >>> information = SoftInformation(16, labels="token")
+    >>> for batch in range(0, 20, 5):
+    ...     information.update(hidden[batch : batch + 5], labels[batch : batch + 5])
+    >>> table = information.compute().to_frame()
+    >>> table[["layer", "labels", "information", "null", "ceiling"]].round(3)
+       layer labels  information   null  ceiling
+    0      0  token        0.216  0.004    0.529
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        n_points: int = 100,
+        *,
+        labels: str | Sequence[str] | Mapping[str, LabelTable | None] = "labels",
+        n_layers: int = 1,
+        temperature: str | float = "exact",
+        reference_points: ArrayLike | Tensor | None = None,
+        dtype: torch.dtype = torch.float32,
+        n_sampled: int = 2048,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> None:
+        if dim < 2 or n_layers < 1 or n_sampled < 2:
+            raise ValueError(
+                "Expected dim and n_sampled of at least 2 and n_layers of at least 1, got "
+                f"dim={dim}, n_sampled={n_sampled}, n_layers={n_layers}."
+            )
+        if dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"Expected dtype torch.float32 or torch.float64, got {dtype}.")
+        rng = check_random_state(random_state)
+        if reference_points is None:
+            self.reference_points_ = draw_reference_points(dim, n_points, rng)
+        else:
+            self.reference_points_ = check_reference_points(reference_points, dim)
+        n_points = len(self.reference_points_)
+        self.dim, self.n_points, self.n_layers, self.dtype = dim, n_points, n_layers, dtype
+        self.temperature_ = resolve_temperature(temperature, dim, n_points)
+        self._seed = int(rng.randint(2**31 - 1))
+        self._labels = LabelRows(labels)
+        n_sets = len(self._labels.names)
+        self._sums = AssignmentSums(n_layers, n_sets, self._labels.n_rows, n_points, dtype)
+        self._block_counts = np.zeros((n_sets, N_BLOCKS), dtype=np.int64)
+        self._sample = RowSample(n_sampled, n_layers, n_points, n_sets, dtype)
+        self._next_sequence = 0
+        self._ids_given: bool | None = None
+
+    @property
+    def n_sequences_(self) -> int:
+        """Number of sequences seen."""
+        if self._ids_given:
+            return int((self._block_counts.sum(axis=0) > 0).sum())
+        return self._next_sequence
+
+    def update(
+        self,
+        hidden: ArrayLike | Tensor | Sequence[Tensor],
+        labels: Labels,
+        mask: ArrayLike | Tensor | None = None,
+        sequences: ArrayLike | None = None,
+    ) -> None:
+        """Take in a batch of hidden states; on an error, nothing of it.
+
+        Parameters
+        ----------
+        hidden : tensor or array of shape (..., dim), or sequence of such
+            Hidden states. With more than one layer: a sequence of one tensor a layer (what
+            transformers return as `hidden_states`), or one of shape (n_layers, ..., dim). In
+            shape (batch, length, dim) each entry of the batch is a sequence; in shape (n, dim)
+            each row is.
+        labels : array-like of the leading shape of `hidden`, or dict of such
+            Integers or strings; -1 and None are ignored. A dict has one array a set.
+        mask : array-like of bool of the same leading shape, default=None
+            False where a position is not to be counted, such as padding.
+        sequences : array-like of int of shape (batch,), default=None
+            Ids of the sequences, unique over all accumulators to be merged, each given whole in
+            one batch. They make the sample independent of the order of batches. None numbers
+            them as they come.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not agree, hidden states are not finite, or a table lacks a label.
+        """
+        layers, shape = check_hidden(hidden, self.n_layers, self.dim)
+        valid = np.ones(shape, dtype=bool)
+        if mask is not None:
+            valid = as_array(mask).astype(bool)
+            if valid.shape != shape:
+                raise ValueError(f"Expected mask of shape {shape}, got {valid.shape}.")
+        pending = self._labels.look_up(labels, valid)
+        if self._ids_given not in (None, sequences is not None):
+            raise ValueError("Expected ids of sequences in all updates or in none.")
+        ids, within = positions(shape, sequences, self._next_sequence)
+        used = (pending.rows != IGNORED).any(axis=0)
+        if not used.any():
+            warnings.warn(
+                "A batch had no position to count and was skipped.",
+                NoPositionsWarning,
+                stacklevel=2,
+            )
+            return
+        norms = check_finite(layers, used, shape)
+        points = self.reference_points_.to(layers[0].device, working_dtype(layers[0].dtype))
+        with torch.no_grad():
+            assigned = [
+                assign(z.to(points.dtype), norm, points.to(z.device), self.temperature_)
+                for z, norm in zip(layers, norms, strict=True)
+            ]
+        self._labels.commit(pending)
+        self._sums.make_room(self._labels.n_rows, layers[0].device)
+        self._sums.add(assigned, pending)
+        self._next_sequence += shape[0]
+        self._ids_given = sequences is not None
+        self._draw(assigned, pending.rows, ids, within)
+
+    def _draw(self, assigned: list[Assignment], rows: Ints, ids: Ints, within: Ints) -> None:
+        """Count positions by block of sequences, and renew the sample."""
+        blocks = (folded(ids) if self._ids_given else ids) % N_BLOCKS
+        for counts, of_set in zip(self._block_counts, rows, strict=True):
+            counts += np.bincount(blocks[of_set != IGNORED], minlength=N_BLOCKS)
+        at = np.flatnonzero((rows != IGNORED).any(axis=0))
+        keys = position_keys(self._seed, ids[at], within[at])
+        stays, enters = self._sample.choose(keys)
+        if len(enters):
+            chosen = at[enters]
+            proba = [a.proba[torch.from_numpy(chosen).to(a.proba.device)] for a in assigned]
+            self._sample.replace(stays, keys[enters], blocks[chosen], rows[:, chosen], proba)
+
+    def merge(self, other: "SoftInformation") -> "SoftInformation":
+        """Take in what another accumulator has seen, as if all had been seen here.
+
+        Parameters
+        ----------
+        other : SoftInformation
+            An accumulator of the same settings, over other sequences. It stays as it is.
+
+        Returns
+        -------
+        self : SoftInformation
+            This accumulator.
+
+        Raises
+        ------
+        ValueError
+            If the settings, points or label tables differ.
+        """
+        self._check_alike(other)
+        of_other = self._labels.merge(other._labels)  # row there -> row here
+        self._sums.merge(other._sums, of_other, self._labels.n_rows)
+        shift = 0 if other._ids_given else self._next_sequence
+        self._block_counts += np.roll(other._block_counts, shift % N_BLOCKS, axis=1)
+        sample = other._sample
+        stays, enters = self._sample.choose(sample.keys)
+        rows = sample.rows[:, enters]
+        rows = np.where(rows >= 0, np.append(of_other, 0)[rows], rows)
+        blocks = (sample.blocks[enters] + shift) % N_BLOCKS
+        proba = list(sample.proba[:, torch.from_numpy(enters)])
+        self._sample.replace(stays, sample.keys[enters], blocks, rows, proba)
+        self._next_sequence += other._next_sequence
+        self._ids_given = other._ids_given if self._ids_given is None else self._ids_given
+        return self
+
+    def _check_alike(self, other: "SoftInformation") -> None:
+        """Refuse an accumulator of other settings."""
+        mine, theirs = self._settings(), other._settings()
+        for name, value in mine.items():
+            if theirs[name] != value:
+                raise ValueError(f"Expected {name}={value} to merge, got {theirs[name]}.")
+        if None not in (self._ids_given, other._ids_given) and self._ids_given != other._ids_given:
+            raise ValueError("Expected ids of sequences in both accumulators or in none.")
+
+    def compute(self) -> InformationProfile:
+        """Return the estimates of everything seen so far.
+
+        Returns
+        -------
+        profile : InformationProfile
+            One estimate a layer and set of labels.
+
+        Raises
+        ------
+        ValueError
+            If nothing has been seen.
+        """
+        if self.n_sequences_ == 0:
+            raise ValueError("Expected at least one update before compute, got none.")
+        if self.n_sequences_ == 1:
+            warnings.warn(
+                "Only one sequence was seen: intervals are NaN.",
+                SingleSequenceWarning,
+                stacklevel=2,
+            )
+        counts = [self._labels.n_labels(index) for index in range(len(self._labels.names))]
+        few = [name for name, n in zip(self._labels.names, counts, strict=True) if n < 2]
+        if few:
+            warnings.warn(
+                f"Fewer than two different labels in {few}: their information is NaN.",
+                UndefinedInformationWarning,
+                stacklevel=2,
+            )
+        sample = self._sample.in_order()
+        estimates = []
+        for layer in range(self.n_layers):
+            curve = SizeCurve(sample.proba[layer], np.random.RandomState(self._seed))
+            for index in range(len(self._labels.names)):
+                estimates.append(self._estimate(layer, index, sample, curve))
+        return InformationProfile(tuple(estimates), self.n_sequences_)
+
+    def _estimate(
+        self, layer: int, index: int, sample: RowSample, curve: SizeCurve
+    ) -> InformationEstimate:
+        """Return the estimate of one layer and one set of labels."""
+        chosen = self._labels.rows_of_set(index)
+        local = np.full(self._labels.n_rows + 1, ONCE)  # one more, so that it is never empty
+        local[chosen] = np.arange(len(chosen))
+        kept = sample.labelled(index)
+        of_sample = sample.rows[index, kept]
+        return estimate_information(
+            layer,
+            self._labels.names[index],
+            self._sums.of_set(
+                layer, index, chosen, self._labels.counts[chosen], int(self._labels.n_once[index])
+            ),
+            SampledRows(
+                sample.proba[layer, torch.from_numpy(kept)],
+                np.where(of_sample == ONCE, ONCE, local[of_sample]),
+                sample.blocks[kept],
+            ),
+            self._block_counts[index],
+            curve,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what was seen as tensors and plain values, for `torch.save`.
+
+        Returns
+        -------
+        state : dict
+            It can be loaded with `weights_only=True`, into an accumulator of the same settings.
+        """
+        return {
+            "settings": self._settings(),
+            "sums": self._sums.state_dict(self._labels.n_rows),
+            "block_counts": torch.from_numpy(self._block_counts.copy()),
+            "labels": self._labels.state_dict(),
+            "sample": self._sample.state_dict(),
+            "next_sequence": self._next_sequence,
+            "ids_given": self._ids_given,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Replace what was seen by what another accumulator of the same settings had seen.
+
+        Parameters
+        ----------
+        state : dict
+            What `state_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            If the settings or label tables differ; nothing is changed then.
+        """
+        if state["settings"] != self._settings():
+            raise ValueError(
+                f"Expected the state of settings {self._settings()}, got {state['settings']}."
+            )
+        self._labels.load_state_dict(state["labels"])
+        self._sums.load_state_dict(state["sums"])
+        self._block_counts = state["block_counts"].numpy().copy()
+        self._sample.load_state_dict(state["sample"])
+        self._next_sequence, self._ids_given = state["next_sequence"], state["ids_given"]
+
+    def _settings(self) -> dict[str, Any]:
+        """Return what two accumulators must share."""
+        return {
+            "dim": self.dim,
+            "n_points": self.n_points,
+            "n_layers": self.n_layers,
+            "dtype": str(self.dtype),
+            "temperature": self.temperature_,
+            "points": float(self.reference_points_.sum()),
+            "n_sampled": self._sample.size,
+            "seed": self._seed,
+            "labels": self._labels.names,
+            "tables": self._labels.fingerprints(),
+        }

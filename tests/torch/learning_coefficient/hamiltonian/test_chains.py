@@ -1,0 +1,327 @@
+import math
+import warnings
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sklearn_learnability.exceptions import (
+    LearnabilityWarning,
+    NotLocalWarning,
+    SamplingError,
+)
+from sklearn_learnability.metrics.theoretical_llc import deep_linear_network, tanh
+from sklearn_learnability.torch.learning_coefficient.hamiltonian import _chains as exact_chains
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import exact_estimate
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation import extrapolate
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._flags import difference_of_starts
+from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss, held_still
+
+DOUBLE = torch.float64
+QUIET = "ignore::sklearn_learnability.exceptions.LearnabilityWarning"
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
+
+
+def regression(dim=5, n=60, noise=0.0):
+    """Return a linear model at its least-squares solution, and its data."""
+    inputs = normal(n, dim)
+    targets = inputs @ normal(dim, 1, seed=1) + noise * normal(n, 1, seed=2)
+    model = nn.Linear(dim, 1, bias=False, dtype=DOUBLE)
+    model.weight.data = torch.linalg.lstsq(inputs, targets).solution.T.contiguous()
+    return model, (inputs, targets)
+
+
+class Powers(nn.Module):
+    """Outputs x times powers of the parameters, at 0: the loss has twice the powers."""
+
+    def __init__(self, powers):
+        super().__init__()
+        self.powers = powers
+        self.w = nn.Parameter(torch.zeros(len(powers), dtype=DOUBLE))
+
+    def forward(self, x):
+        return x @ torch.stack([w**p for w, p in zip(self.w, self.powers, strict=True)])[:, None]
+
+
+def estimate(model, data, *, parameters=None, loss=None, **settings):
+    given = {
+        "n_chains": 16,
+        "n_draws": "auto",
+        "temperature": "auto",
+        "localization": "auto",
+        "step_size": "auto",
+        "seed": 0,
+        "progress": False,
+        "store": None,
+    }
+    with held_still(model):
+        surface = EmpiricalLoss(model, loss or nn.MSELoss(), data, parameters=parameters)
+        return exact_estimate(surface, **given | settings)
+
+
+@pytest.mark.parametrize("dim", [2, 5, 20])
+def test_regular_models_have_half_their_dimension(dim):
+    found = estimate(*regression(dim))
+    assert found.value == pytest.approx(dim / 2, rel=0.005)
+    assert found.bracket[0] <= dim / 2 <= found.bracket[1]
+    assert found.trusted
+    assert found.dim == dim
+    assert found.n_samples == 60
+    assert found.settings.temperature == 3e4
+    assert found.by_temperature["temperature"].tolist() == [3e4, 3e4 / 4, 3e4 / 16]
+
+
+def test_fourth_powers_count_a_quarter():
+    x = normal(60, 6)
+    found = estimate(Powers([2, 2, 2, 1, 2, 2]), (x, torch.zeros(60, 1, dtype=DOUBLE)))
+    truth = 5 / 4 + 1 / 2
+    assert found.value == pytest.approx(truth, abs=0.01 * truth + 3 * found.standard_error)
+    assert found.bracket[0] <= truth <= found.bracket[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("widths", "rank"), [([5, 3, 5], 3), ([10, 10, 10], 10)])
+def test_linear_networks(widths, rank):
+    layers = [nn.Linear(a, b, bias=False, dtype=DOUBLE) for a, b in pairwise(widths)]
+    for layer in layers:
+        layer.weight.data = torch.eye(*layer.weight.shape, dtype=DOUBLE)
+        layer.weight.data[rank:] = 0
+    model = nn.Sequential(*layers)
+    x = normal(100, widths[0])
+    found = estimate(model, (x, model(x).detach()), n_chains="auto")
+    truth = deep_linear_network(widths, rank).value
+    assert found.value == pytest.approx(truth, rel=0.03)
+    assert found.bracket[0] <= truth <= found.bracket[1]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings(QUIET)
+def test_tanh_networks_agree_with_weighted_draws_from_the_prior():
+    """At t = 3e4 the value is that of the posterior, 13 % above the limit of large t."""
+    model = nn.Sequential(nn.Linear(1, 2, bias=False), nn.Tanh(), nn.Linear(2, 1, bias=False))
+    model = model.double()
+    for layer in model[::2]:
+        nn.init.zeros_(layer.weight)
+    x = 2 * normal(50, 1)
+    found = estimate(model, (x, torch.zeros_like(x)), n_chains="auto", temperature=3e4)
+    generator = torch.Generator().manual_seed(0)
+    total, mass = 0.0, 0.0
+    for _ in range(60):
+        a, b = torch.randn(2, 20_000, 2, 1, generator=generator, dtype=DOUBLE)
+        energy = 3e4 * (a * torch.tanh(b * x.T)).sum(1).square().mean(1)
+        total += float((energy * torch.exp(-energy)).sum())
+        mass += float(torch.exp(-energy).sum())
+    assert found.value == pytest.approx(total / mass, rel=0.05)
+    assert found.value > 1.08 * tanh(2).value
+
+
+@pytest.mark.filterwarnings(QUIET)
+def test_value_is_that_of_the_temperature():
+    """Of a quadratic at a finite temperature and localization: sum t h / (t h + gamma) / 2."""
+    model, (inputs, targets) = regression(3)
+    curvatures = torch.linalg.eigvalsh(2 * inputs.T @ inputs / len(inputs))
+    t, gamma = 40.0, 20.0
+    expected = 0.5 * float((t * curvatures / (t * curvatures + gamma)).sum())
+    found = estimate(
+        model, (inputs, targets), temperature=t, localization=gamma, n_draws=300, n_chains=64
+    )
+    assert found.value == pytest.approx(expected, abs=3.5 * found.standard_error)
+    assert found.standard_error < 0.03 * expected
+    assert math.isnan(found.multiplicity_corrected)
+    assert found.loss_trace.shape == (64, 300)
+    assert found.per_chain.shape == (64,)
+
+
+def test_masks_are_respected():
+    model, data = regression(8)
+    mask = torch.zeros(1, 8, dtype=torch.bool)
+    mask[0, :3] = True
+    found = estimate(model, data, parameters={"weight": mask})
+    assert found.dim == 3
+    assert found.value == pytest.approx(1.5, rel=0.005)
+
+
+def test_model_is_left_as_it_was():
+    model, data = regression()
+    before = model.weight.detach().clone()
+    torch.manual_seed(5)
+    estimate(model, data, n_draws=20)
+    after = torch.rand(1)
+    torch.manual_seed(5)
+    assert torch.equal(after, torch.rand(1))
+    assert torch.equal(model.weight, before)
+    assert model.weight.grad is None
+
+
+@pytest.mark.filterwarnings(QUIET)
+def test_seeds_reproduce():
+    model, data = regression(noise=1.0)
+    first, again, other = (estimate(model, data, n_draws=20, seed=s) for s in (1, 1, 2))
+    assert np.array_equal(first.loss_trace, again.loss_trace)
+    assert not np.array_equal(first.loss_trace, other.loss_trace)
+
+
+@pytest.mark.filterwarnings(QUIET)
+def test_interrupted_chains_resume(tmp_path, monkeypatch):
+    model, data = regression()
+    whole = estimate(model, data, n_draws=20)
+    store = tmp_path / "chains" / "run.pt"
+    draw = exact_chains.ExactChains._draw
+
+    def stop_at_the_second(self, stage):
+        if self.drawn:
+            raise KeyboardInterrupt
+        draw(self, stage)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(exact_chains.ExactChains, "_draw", stop_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            estimate(model, data, n_draws=20, store=store)
+    assert store.exists()
+    resumed = estimate(model, data, n_draws=20, store=store)
+    assert np.array_equal(resumed.loss_trace, whole.loss_trace)
+    assert resumed.by_temperature.equals(whole.by_temperature)
+    assert list(store.parent.iterdir()) == [store]
+    with pytest.raises(ValueError, match="of the same model, data and settings"):
+        estimate(model, data, n_draws=20, store=store, seed=1)
+
+
+@pytest.mark.filterwarnings(QUIET)
+@pytest.mark.parametrize("scale", [0.3, 1.0])
+def test_temperature_follows_the_noise_of_the_labels(scale):
+    """0.3 n in units of the negative log-likelihood, which is the loss over 2 sigma^2."""
+    model, data = regression(5, n=500, noise=scale)
+    found = estimate(model, data, n_draws=10)
+    assert found.settings.temperature == pytest.approx(0.3 * 500 / (2 * scale**2), rel=0.6)
+    assert found.value == pytest.approx(2.5, rel=0.03)
+
+
+@pytest.mark.filterwarnings(QUIET)
+def test_a_point_beside_the_minimum_is_flagged():
+    """With the bias it implies: -t (L(w*) - min L)."""
+    model, (inputs, targets) = regression(5, n=200)
+    model.weight.data += 0.1
+    lowered = float((model(inputs) - targets).square().mean().detach())
+    found = estimate(model, (inputs, targets), temperature=1000.0, n_draws=40)
+    assert found.value == pytest.approx(2.5 - 1000 * lowered, abs=0.5)
+    assert found.gradient_norm > 0.1
+    (flag,) = (flag for flag in found.flags if "not a minimum: the gradient" in flag)
+    assert f"adds {-1000 * lowered:.4g} to" in flag
+
+
+def test_a_temperature_above_the_rows_is_flagged():
+    model, data = regression(5, n=100, noise=1.0)
+    with pytest.warns(NotLocalWarning, match="high for noisy labels"):
+        estimate(model, data, temperature=1000.0, n_draws=20)
+
+
+@pytest.mark.filterwarnings(QUIET)
+def test_a_pull_that_decides_is_flagged():
+    model, data = regression()
+    found = estimate(model, data, temperature=(100.0, 25.0), localization=1e5, n_draws=60)
+    assert any("the pull towards w*" in flag for flag in found.flags)
+
+
+def test_products_are_flagged_and_bracketed():
+    """w1^2 w2^2: 0.42 at this temperature, 1/2 in the limit."""
+
+    class Product(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.zeros(2, dtype=DOUBLE))
+
+        def forward(self, x):
+            return x * self.w[0] * self.w[1]
+
+    x = normal(40, 1)
+    with pytest.warns(LearnabilityWarning) as warned:
+        found = estimate(Product(), (x, torch.zeros_like(x)), n_chains=128, n_draws=60)
+    assert tuple(str(w.message) for w in warned) == found.flags
+    assert found.value == pytest.approx(0.42, abs=0.05)
+    assert found.bracket[0] < 0.45 < found.bracket[1]
+    assert not found.trusted
+
+
+@pytest.mark.filterwarnings(QUIET)
+def test_few_draws_are_flagged():
+    x = normal(40, 2)
+    model = nn.Sequential(nn.Linear(2, 2, dtype=DOUBLE), nn.Tanh(), nn.Linear(2, 1, dtype=DOUBLE))
+    found = estimate(model, (x, model(x).detach()), n_chains=4, n_draws=6, temperature=1e3)
+    assert any("Draw more" in flag for flag in found.flags)
+
+
+def test_chains_that_cannot_move_are_an_error():
+    model, data = regression()
+    with pytest.raises(SamplingError, match="none that accepted"):
+        estimate(model, data, step_size=1e3, n_draws=5)
+
+
+def test_losses_that_are_not_finite_do_not_end_the_others():
+    """Beyond a wall the loss is NaN; no chain crosses it."""
+
+    def loss(model, batch):
+        wall = torch.where(model.weight[0, 0] > data_weight + 0.01, torch.nan, 0.0)
+        return nn.functional.mse_loss(model(batch[0]), batch[1]) + wall
+
+    model, data = regression(2)
+    data_weight = float(model.weight[0, 0].detach())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LearnabilityWarning)
+        found = estimate(model, data, loss=loss, n_draws=40, temperature=1e4)
+    assert np.isfinite(found.value)
+    assert 0.3 < found.value < 1.2
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [({"n_chains": 1}, "at least 2 chains"), ({"temperature": -1.0}, "positive temperatures")],
+)
+def test_settings_are_checked(settings, match):
+    with pytest.raises(ValueError, match=match):
+        estimate(*regression(), **settings)
+
+
+def test_starts_that_differ():
+    rng = np.random.default_rng(0)
+    cold = np.arange(16) < 4
+    same = 10 + rng.normal(size=16)
+    assert difference_of_starts(same, cold) == 0.0
+    assert difference_of_starts(np.where(cold, same - 5, same), cold) == pytest.approx(
+        0.57, abs=0.2
+    )
+    assert difference_of_starts(same, np.arange(16) < 1) == 0.0
+
+
+@pytest.mark.parametrize("top", [1e3, 3e4, 1e7])
+def test_multiplicity_two_is_corrected(top):
+    """t E[K] = lambda - 1/(log t + c)."""
+    t = top / np.array([1.0, 4.0, 16.0])
+    values = 0.5 - 1 / (np.log(t) + 2.4)
+    limit = extrapolate(t, values, np.full(3, 1e-4))
+    assert limit.multiplicity_corrected == pytest.approx(0.5, abs=0.02)
+    assert limit.bracket[0] < 0.5 < limit.bracket[1]
+    assert not limit.convex
+
+
+def test_power_law_is_in_the_bracket():
+    t = 3e4 / np.array([1.0, 4.0, 16.0])
+    limit = extrapolate(t, 2 - 3 * t**-0.25, np.full(3, 1e-3))
+    assert limit.bracket[0] < 2.0 < limit.bracket[1]
+
+
+def test_noise_that_grows_with_the_temperature_is_a_line():
+    t = np.array([400.0, 100.0, 25.0])
+    limit = extrapolate(t, 7 + 0.01 * t, np.full(3, 1e-3))
+    assert limit.convex
+    assert limit.line_limit == pytest.approx(7.0)
+
+
+def test_one_temperature_has_no_limit():
+    limit = extrapolate(np.array([100.0]), np.array([2.0]), np.array([0.1]))
+    assert math.isnan(limit.multiplicity_corrected)
+    assert limit.bracket == (1.8, 2.2)
