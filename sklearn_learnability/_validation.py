@@ -1,6 +1,9 @@
 """Input checks shared by the package; the only file that touches scikit-learn's private names."""
 
+import os
+import sys
 import warnings
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +27,20 @@ Floats = NDArray[np.float64]
 
 #: Smallest probability a true label is charged for: 52 bits, whatever the dtype of the input.
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
+
+
+#: Where the package's own code lies.
+PACKAGE = f"{Path(__file__).parent}{os.sep}"
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn with the line that called the package, however deep below it the reason was found."""
+    frame, level, outermost = sys._getframe(1), 2, 2
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(PACKAGE):
+            outermost = level
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=outermost + 1)
 
 
 def nats_per_unit(units: str) -> float:
@@ -158,12 +175,11 @@ def clip_true_probability(probability: Floats) -> Floats:
     """Return the probabilities of the true labels, raised to the smallest one, with a warning."""
     too_small = probability < SMALLEST_PROBABILITY
     if too_small.any():
-        warnings.warn(
+        warn(
             f"{too_small.sum()} of {len(probability)} rows have probability 0 on their true label; "
             f"each is charged {-np.log2(SMALLEST_PROBABILITY):.0f} bits. A model that says 0 "
             "to what happens has an infinite log-loss: smooth or calibrate its probabilities.",
             ZeroProbabilityWarning,
-            stacklevel=4,
         )
     return np.maximum(probability, SMALLEST_PROBABILITY)
 

@@ -1,7 +1,5 @@
 """GoldenModelCeiling: how much of the labels' information the inputs hold."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
@@ -14,6 +12,7 @@ from sklearn_learnability._validation import (
     check_weights,
     encode_labels,
     nats_per_unit,
+    warn,
 )
 from sklearn_learnability.ceilings._golden_candidates import (
     column_kinds,
@@ -348,11 +347,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             own = fits[m * len(splits) : (m + 1) * len(splits)]
             errors = [fold.error for fold in own if fold.error]
             if errors:
-                warnings.warn(
-                    f"The candidate {name!r} is left out: {errors[0]}",
-                    CandidateFailedWarning,
-                    stacklevel=3,
-                )
+                warn(f"The candidate {name!r} is left out: {errors[0]}", CandidateFailedWarning)
                 continue
             names.append(name)
             members.append(gather_log_proba(own, folds, n_classes))

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
-from sklearn_learnability._validation import Floats, hash_rows, take_rows
+from sklearn_learnability._validation import Floats, hash_rows, take_rows, warn
 from sklearn_learnability.exceptions import DuplicateRowsWarning, MissingClassWarning
 
 
@@ -173,11 +173,10 @@ def make_folds(cv, X, codes, groups) -> Folds:
     folds = Folds.from_splits(splitter.split(X, codes, groups), len(codes))
     incomplete = [len(np.setdiff1d(codes, codes[train])) > 0 for train, _ in folds.splits]
     if any(incomplete):
-        warnings.warn(
+        warn(
             f"In {sum(incomplete)} of {len(incomplete)} folds the training rows lack a class of "
             "the data: there it is charged as an event never seen.",
             MissingClassWarning,
-            stacklevel=3,
         )
     return folds
 
@@ -211,11 +210,10 @@ def warn_of_duplicates(X, folds: Folds) -> float:
     columns = X.T if isinstance(X, np.ndarray) else (X[name] for name in X.columns)
     finest = max(len(np.unique(hash_rows(np.asarray(c)[:, None]))) for c in columns)
     if share >= 0.01 and finest >= n_distinct / 2 and n_distinct >= np.sqrt(len(hashes)):
-        warnings.warn(
+        warn(
             f"{share:.1%} of the test rows also stand in the training rows of their fold: a model "
             "that memorises scores as if it had learned. Drop repeated records, or pass groups= "
             "so that copies stay in one fold.",
             DuplicateRowsWarning,
-            stacklevel=3,
         )
     return float(share)

@@ -1,6 +1,5 @@
 """What is known exactly about a generated data set: its posterior and its entropies."""
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from sklearn_learnability._validation import (
     Units,
     check_probabilities,
     nats_per_unit,
+    warn,
 )
 from sklearn_learnability.exceptions import ZeroProbabilityWarning
 
@@ -248,10 +248,9 @@ def clip_possible(given: Floats, true: Floats) -> Floats:
     possible = true > np.sqrt(SMALLEST_PROBABILITY)
     hopeless = ((given < SMALLEST_PROBABILITY) & possible).any(axis=1)
     if hopeless.any():
-        warnings.warn(
+        warn(
             f"{hopeless.sum()} of {len(given)} rows give probability 0 to a class that can occur; "
             f"it is raised to {SMALLEST_PROBABILITY:.1e}. The true divergence is infinite.",
             ZeroProbabilityWarning,
-            stacklevel=3,
         )
     return np.maximum(given, SMALLEST_PROBABILITY)

@@ -16,6 +16,7 @@ from sklearn_learnability._validation import (
     check_labels_and_probabilities,
     check_probabilities,
     check_weights,
+    warn,
 )
 from sklearn_learnability.exceptions import MissingClassWarning
 from sklearn_learnability.metrics._calibrators import (
@@ -162,11 +163,10 @@ def cross_fit_log_proba(
         )
         calibrated[rows] = mapping.log_proba(log_proba[rows])
     if lacking:
-        warnings.warn(
+        warn(
             f"{lacking} of {len(codes)} rows are of a class that was absent from the rows their "
             "calibration map was fitted on: they are charged as events never seen.",
             MissingClassWarning,
-            stacklevel=4,
         )
     return calibrated
 

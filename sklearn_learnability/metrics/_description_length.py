@@ -1,6 +1,5 @@
 """Singular description length: what a model and the data it codes cost together."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sklearn_learnability._validation import Floats, Units, nats_per_unit
+from sklearn_learnability._validation import Floats, Units, nats_per_unit, warn
 from sklearn_learnability.exceptions import AsymptoticFormulaWarning
 from sklearn_learnability.metrics._phases import Phase, find_phases
 
@@ -366,11 +365,10 @@ def _check_minimum(name: str, model: Minimum) -> None:
 
 def _warn_too_few_rows(name: str, n: float) -> None:
     """Warn that the redundancy is negative."""
-    warnings.warn(
+    warn(
         f"The redundancy of {name} at n={n:g} is negative: the formula holds for large n, where "
         "lambda log n exceeds (m - 1) log log n.",
         AsymptoticFormulaWarning,
-        stacklevel=3,
     )
 
 

@@ -1,6 +1,5 @@
 """Efficiency: the share of the learnable information that a model extracts."""
 
-import warnings
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -8,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sklearn_learnability._validation import Floats, Units, check_weights
+from sklearn_learnability._validation import Floats, Units, check_weights, warn
 from sklearn_learnability.exceptions import UndefinedInformationWarning
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
 from sklearn_learnability.metrics._resampling import Estimate, ratio_estimate
@@ -302,6 +301,4 @@ def check_reference(reference_nll: ArrayLike, n_samples: int) -> Floats:
 
 def warn_undefined_efficiency(reason: str) -> None:
     """Warn that an efficiency is NaN, and why."""
-    warnings.warn(
-        f"The efficiency is undefined (NaN): {reason}.", UndefinedInformationWarning, stacklevel=3
-    )
+    warn(f"The efficiency is undefined (NaN): {reason}.", UndefinedInformationWarning)

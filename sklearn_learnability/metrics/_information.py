@@ -1,7 +1,5 @@
 """Label entropy, log-loss per row and the information score, in bits or nats."""
 
-import warnings
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -14,6 +12,7 @@ from sklearn_learnability._validation import (
     clip_true_probability,
     encode_labels,
     nats_per_unit,
+    warn,
 )
 from sklearn_learnability.exceptions import UndefinedInformationWarning
 
@@ -312,9 +311,8 @@ def information_score(
 
 def warn_single_class(quantity: str) -> None:
     """Warn that a quantity relative to H(Y) is undefined because one class holds all weight."""
-    warnings.warn(
+    warn(
         f"{quantity} is undefined (NaN): one class holds all the weight, so that H(Y) = 0 and "
         "there is nothing to explain.",
         UndefinedInformationWarning,
-        stacklevel=3,
     )

@@ -1,6 +1,5 @@
 """How well a line describes two quantities, and what is left of it given others."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats
+from sklearn_learnability._validation import Floats, warn
 from sklearn_learnability.exceptions import UndefinedAssociationWarning
 from sklearn_learnability.metrics._resampling import Estimate, check_confidence
 
@@ -181,11 +180,10 @@ def _warn_if_constant(points: Floats) -> None:
     constant = [name for name, is_flat in zip(("x", "y"), flat, strict=False) if is_flat]
     constant += ["given"] if flat[2:].any() else []
     if constant:
-        warnings.warn(
+        warn(
             f"The association is undefined (NaN): {' and '.join(constant)} has the same value at "
             f"all {len(points)} points.",
             UndefinedAssociationWarning,
-            stacklevel=3,
         )
 
 

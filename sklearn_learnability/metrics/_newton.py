@@ -1,6 +1,5 @@
 """Damped Newton for the convex losses of parametric calibration."""
 
-import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -8,7 +7,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
-from sklearn_learnability._validation import Floats
+from sklearn_learnability._validation import Floats, warn
 from sklearn_learnability.exceptions import CalibrationWarning
 
 #: Numbers handled at a time, so that the intermediate arrays of one block stay in the cache.
@@ -52,11 +51,10 @@ def damped_newton(
             if size < 1e-12:  # the fall is lost in rounding: this is the minimum
                 return theta
         theta, point, before = theta + size * step, trial, excess
-    warnings.warn(
+    warn(
         f"The calibration map did not converge in {max_iter} Newton steps: the loss may still "
         f"fall by {excess:.1g} nats per row.",
         CalibrationWarning,
-        stacklevel=5,
     )
     return theta
 

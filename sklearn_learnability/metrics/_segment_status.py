@@ -1,6 +1,5 @@
 """What is found in one segment, the tests behind it, and the verdict."""
 
-import warnings
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
@@ -9,6 +8,7 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 from scipy.stats import t as student_t
 
+from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import SmallSegmentWarning
 from sklearn_learnability.metrics._efficiency import Efficiency
 from sklearn_learnability.metrics._resampling import Estimate
@@ -143,11 +143,10 @@ def warn_small_segments(parts: list[SegmentAssessment], min_samples: int) -> Non
     """Warn of segments that are too small to be tested."""
     small = [part for part in parts if part.status == "too few rows"]
     if small:
-        warnings.warn(
+        warn(
             f"{len(small)} of {len(parts)} segments, with {sum(part.share for part in small):.1%} "
             f"of the weight, have fewer than min_samples={min_samples} rows or groups and are not "
             f"tested; the first is {small[0].segment!r}. Merge rare categories, and cut continuous "
             "features into bins with pandas.cut.",
             SmallSegmentWarning,
-            stacklevel=3,
         )

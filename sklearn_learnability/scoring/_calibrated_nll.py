@@ -1,6 +1,5 @@
 """CalibratedNLL: a classifier with its calibration and the decomposition of its log-loss."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -20,6 +19,7 @@ from sklearn_learnability._validation import (
     encode_labels,
     nats_per_unit,
     take_rows,
+    warn,
 )
 from sklearn_learnability.ceilings._out_of_fold import Folds, warn_of_duplicates, weight_parameter
 from sklearn_learnability.exceptions import (
@@ -297,11 +297,10 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if sample_weight is not None and not self._is_frozen:
             weights = weight_parameter(self.estimator, sample_weight)
             if not weights:
-                warnings.warn(
+                warn(
                     f"{type(self.estimator).__name__} takes no sample_weight: the weights are used "
                     "for the calibration and the scores only.",
                     CalibrationWarning,
-                    stacklevel=3,
                 )
             params |= weights
         return params, groups
@@ -344,11 +343,10 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.calibrator_ = Calibrator(self.method, self.classes_, mapping)
         scored = ~np.isnan(calibrated[:, 0])
         if not scored.all():
-            warnings.warn(
+            warn(
                 f"{(~scored).sum()} of {len(codes)} rows are left out of the scores: no fold tests "
                 "them, or there are no earlier folds to calibrate them on.",
                 UnpredictedRowsWarning,
-                stacklevel=3,
             )
         return np.flatnonzero(scored)
 
@@ -356,11 +354,10 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Return the probabilities of every row by the clone that was not fitted on it."""
         lacking = [len(np.setdiff1d(codes, codes[train])) for train, _ in folds.splits]
         if any(lacking):
-            warnings.warn(
+            warn(
                 f"In {np.count_nonzero(lacking)} of {len(lacking)} folds the training rows lack a "
                 "class of the data: there it has probability 0.",
                 MissingClassWarning,
-                stacklevel=4,
             )
         parts = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_and_predict)(

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -15,6 +14,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import UndefinedLossWarning
 from sklearn_learnability.torch.compression._compression import (
     CompressedLoss,
@@ -240,11 +240,10 @@ def _warn_undefined(curve: CompressionCurve) -> None:
     undefined = curve.amounts[~np.isfinite(curve.losses)]
     if len(undefined):
         listed = ", ".join(f"{amount:g}" for amount in undefined)
-        warnings.warn(
+        warn(
             f"The loss is not finite at {curve.quantity} = {listed}; it is taken as beyond any "
             "tolerance.",
             UndefinedLossWarning,
-            stacklevel=3,
         )
 
 

@@ -1,11 +1,11 @@
 """Checkpoints by name: naming them, and loading them one after the other."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import DamagedCheckpointWarning
 from sklearn_learnability.torch.models._checkpoints import load_language_model
 
@@ -46,7 +46,7 @@ def load_or_skip(
     except Exception as error:
         skipped[name] = f"{type(error).__name__}: {error}"
         text = f"Skipped the checkpoint {name}. {error}"
-        warnings.warn(text, DamagedCheckpointWarning, stacklevel=3)
+        warn(text, DamagedCheckpointWarning)
         return None
 
 

@@ -1,13 +1,13 @@
 """The results of measuring a model: points in the information plane, one a layer and width."""
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
+from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import UndefinedInformationWarning
 
 MEAN = "mean"
@@ -111,12 +111,11 @@ def plane_points(information: pd.DataFrame, widths: Sequence[int]) -> tuple[Plan
     ]
     undefined = [p for p in points if math.isnan(p.optimality + p.optimality_quadratic)]
     if undefined:
-        warnings.warn(
+        warn(
             f"The representations hold no information about the past in {len(undefined)} of "
             f"{len(points)} layers and widths, the first at layer {undefined[0].layer}, width "
             f"{undefined[0].width}; a ratio to it is undefined and reported as NaN.",
             UndefinedInformationWarning,
-            stacklevel=3,
         )
     return tuple(points)
 

@@ -1,7 +1,6 @@
 """A batch of hidden states: its shape, its sequences, and what cannot be assigned."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import ZeroVectorWarning
 from sklearn_learnability.torch.soft_information._ngrams import as_array
 from sklearn_learnability.torch.soft_information._soft_entropy import working_dtype
@@ -54,11 +54,10 @@ def check_finite(
             )
         zero = (norm == 0) & counted
         if zero.any():
-            warnings.warn(
+            warn(
                 f"Layer {index} has {int(zero.sum())} zero vector(s), the first at position "
                 f"{first_position(zero, shape)}: assigned equally to all points.",
                 ZeroVectorWarning,
-                stacklevel=3,
             )
     return norms
 

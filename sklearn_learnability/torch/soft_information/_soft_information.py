@@ -1,6 +1,5 @@
 """A streaming estimator of what representations keep of labels."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from torch import Tensor
 
+from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import (
     NoPositionsWarning,
     SingleSequenceWarning,
@@ -200,11 +200,7 @@ class SoftInformation:
         ids, within = positions(shape, sequences, self._next_sequence)
         used = (pending.rows != IGNORED).any(axis=0)
         if not used.any():
-            warnings.warn(
-                "A batch had no position to count and was skipped.",
-                NoPositionsWarning,
-                stacklevel=2,
-            )
+            warn("A batch had no position to count and was skipped.", NoPositionsWarning)
             return
         norms = check_finite(layers, used, shape)
         points = self.reference_points_.to(layers[0].device, working_dtype(layers[0].dtype))
@@ -292,18 +288,13 @@ class SoftInformation:
         if self.n_sequences_ == 0:
             raise ValueError("Expected at least one update before compute, got none.")
         if self.n_sequences_ == 1:
-            warnings.warn(
-                "Only one sequence was seen: intervals are NaN.",
-                SingleSequenceWarning,
-                stacklevel=2,
-            )
+            warn("Only one sequence was seen: intervals are NaN.", SingleSequenceWarning)
         counts = [self._labels.n_labels(index) for index in range(len(self._labels.names))]
         few = [name for name, n in zip(self._labels.names, counts, strict=True) if n < 2]
         if few:
-            warnings.warn(
+            warn(
                 f"Fewer than two different labels in {few}: their information is NaN.",
                 UndefinedInformationWarning,
-                stacklevel=2,
             )
         sample = self._sample.in_order()
         estimates = []

@@ -1,6 +1,5 @@
 """From the draws of exact chains to the estimate."""
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sklearn_learnability._validation import warn
 from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import (
     effective_sample_size,
     half_chain_drift,
@@ -136,7 +136,7 @@ def summarise(
         )
     )
     for text, category in flags:
-        warnings.warn(text, category, stacklevel=6)
+        warn(text, category)
     return LLCEstimate(
         value=mean.value,
         standard_error=mean.error,

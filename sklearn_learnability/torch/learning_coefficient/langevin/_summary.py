@@ -1,13 +1,13 @@
 """The estimate that Langevin chains give."""
 
 import math
-import warnings
 from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sklearn_learnability._validation import warn
 from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import (
     effective_sample_size,
     half_chain_drift,
@@ -70,7 +70,7 @@ def estimate_from_chains(
     )
     flags = [*flags_of_chains(found), *flags_of_neighbourhood(found, settings, around)]
     for text, category in flags:
-        warnings.warn(text, category, stacklevel=5)
+        warn(text, category)
     return replace(found, flags=tuple(text for text, _ in flags))
 
 
