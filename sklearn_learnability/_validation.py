@@ -4,6 +4,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ from sklearn_learnability.exceptions import ZeroProbabilityWarning
 
 Units = Literal["bits", "nats"]
 Floats = NDArray[np.float64]
+Integers = NDArray[np.integer]
 
 #: Smallest probability a true label is charged for: 52 bits, whatever the dtype of the input.
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
@@ -35,7 +37,8 @@ PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
 def warn(message: str, category: type[Warning]) -> None:
     """Warn with the line that called the package, however deep below it the reason was found."""
-    frame, level, outermost = sys._getframe(1), 2, 2
+    frame: FrameType | None = sys._getframe(1)
+    level = outermost = 2
     while frame is not None:
         if frame.f_code.co_filename.startswith(PACKAGE):
             outermost = level
@@ -234,4 +237,4 @@ def _clean_column(column: Any, name: str) -> NDArray[Any]:
 def hash_rows(X: Any) -> NDArray[np.uint64]:
     """Return a hash of every row; equal rows have equal hashes."""
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
-    return hash_pandas_object(frame, index=False).to_numpy()
+    return np.asarray(hash_pandas_object(frame, index=False), dtype=np.uint64)

@@ -1,13 +1,20 @@
 """GoldenModelCeiling: how much of the labels' information the inputs hold."""
 
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import Memory, Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import Tags, check_random_state, column_or_1d
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, check_memory
 
 from sklearn_learnability._validation import (
+    Floats,
+    Integers,
+    Units,
     check_table,
     check_weights,
     encode_labels,
@@ -20,6 +27,7 @@ from sklearn_learnability.ceilings._golden_candidates import (
     named_candidate,
 )
 from sklearn_learnability.ceilings._out_of_fold import (
+    Folds,
     fit_candidate,
     gather_log_proba,
     make_folds,
@@ -28,9 +36,12 @@ from sklearn_learnability.ceilings._out_of_fold import (
 )
 from sklearn_learnability.exceptions import CandidateFailedWarning
 from sklearn_learnability.metrics._blending import cross_fit_pool, fit_calibrated_pool
-from sklearn_learnability.metrics._calibrators import check_method
+from sklearn_learnability.metrics._calibration import RandomState
+from sklearn_learnability.metrics._calibrators import CalibrationMethod, check_method
 from sklearn_learnability.metrics._information import information_score, surprisal_of_frequencies
 from sklearn_learnability.metrics._resampling import ratio_estimate
+
+Candidate = tuple[str, BaseEstimator]
 
 
 class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
@@ -148,17 +159,17 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        candidates="default",
+        candidates: Literal["default"] | Sequence[str | Candidate] = "default",
         *,
-        cv=5,
-        calibration="affine",
-        blend="log-linear",
-        units="bits",
-        memory=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        cv: Any = 5,
+        calibration: CalibrationMethod | None = "affine",
+        blend: Literal["log-linear", "best"] = "log-linear",
+        units: Units = "bits",
+        memory: str | Memory | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.candidates = candidates
         self.cv = cv
         self.calibration = calibration
@@ -169,7 +180,13 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Fit the family out of fold, calibrate, pool and score it.
 
         Parameters
@@ -215,7 +232,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         self.candidates_.insert(0, "candidate", names)
         return self
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> Floats:
         """Return the golden model's log-probabilities (natural logarithm).
 
         Parameters
@@ -234,7 +251,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         members = np.stack([mean_log_proba(models, table) for models in self.models_])
         return self.pool_.log_proba(self.pool_.calibrate(members))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> Floats:
         """Return the golden model's probabilities.
 
         Parameters
@@ -249,7 +266,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         """
         return np.exp(self.predict_log_proba(X))
 
-    def predict(self, X):
+    def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable class.
 
         Parameters
@@ -265,7 +282,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         columns = self.predict_log_proba(X).argmax(axis=1)
         return self.classes_[columns]
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the information score 1 - NLL/H(Y) on new data; higher is better.
 
         Parameters
@@ -286,17 +303,17 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             y, self.predict_proba(X), sample_weight=sample_weight, labels=self.classes_
         )
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Missing values are taken by the default family."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self._has_named_candidates
         return tags
 
     @property
-    def _has_named_candidates(self):
+    def _has_named_candidates(self) -> bool:
         return any(isinstance(member, str) for member in self.candidates)
 
-    def _check_options(self):
+    def _check_options(self) -> None:
         nats_per_unit(self.units)
         if isinstance(self.candidates, str) and self.candidates != "default":
             raise ValueError(
@@ -306,15 +323,15 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         if self.blend not in ("log-linear", "best"):
             raise ValueError(f"Got blend={self.blend!r}, but expected 'log-linear' or 'best'.")
 
-    def _check_table(self, X, *, reset):
+    def _check_table(self, X: Any, *, reset: bool) -> Any:
         return check_table(self, X, reset=reset, clean=self._has_named_candidates)
 
-    def _family(self, table):
+    def _family(self, table: Any) -> list[Candidate]:
         """Return the candidates as pairs of name and unfitted classifier."""
         members = self.candidates
         if isinstance(members, str):
             members = installed_candidates()
-        columns = column_kinds(table) if self._has_named_candidates else None
+        columns = column_kinds(table) if self._has_named_candidates else ([], [], [])
         family = [
             (member, named_candidate(member, columns)) if isinstance(member, str) else member
             for member in members
@@ -327,7 +344,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
                 )
         return family
 
-    def _fit_family(self, table, codes, weight, folds):
+    def _fit_family(
+        self, table: Any, codes: Integers, weight: Floats | None, folds: Folds
+    ) -> tuple[list[str], Floats, list[float]]:
         """Fit every candidate on every fold; keep those without an error in `models_`."""
         family = self._family(table)
         splits = list(folds.splits)
@@ -358,9 +377,16 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             raise ValueError(f"Every candidate failed; the last error was {errors[0]}")
         return names, np.stack(members), seconds
 
-    def _score_out_of_fold(self, codes, weight, folds, log_probas, groups):
+    def _score_out_of_fold(
+        self,
+        codes: Integers,
+        weight: Floats,
+        folds: Folds,
+        log_probas: Floats,
+        groups: ArrayLike | None,
+    ) -> pd.DataFrame:
         """Calibrate and pool each fold on other folds, and all folds for prediction."""
-        options = {"calibration": self.calibration, "blend": self.blend}
+        options: dict[str, Any] = {"calibration": self.calibration, "blend": self.blend}
         calibrated, pooled = cross_fit_pool(
             codes, log_probas, weight, folds.tuning_rows(), **options
         )

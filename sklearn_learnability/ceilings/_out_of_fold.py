@@ -2,13 +2,16 @@
 
 import time
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
@@ -16,7 +19,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
-from sklearn_learnability._validation import Floats, hash_rows, take_rows, warn
+from sklearn_learnability._validation import Floats, Integers, hash_rows, take_rows, warn
 from sklearn_learnability.exceptions import DuplicateRowsWarning, MissingClassWarning
 
 
@@ -28,12 +31,12 @@ class CandidateModel:
     classes, so that no answer is certain and a class absent from the training rows is possible.
     """
 
-    estimator: object
-    codes: np.ndarray
+    estimator: BaseEstimator
+    codes: NDArray[np.integer]
     n_classes: int
     n_train: int
 
-    def log_proba(self, X) -> Floats:
+    def log_proba(self, X: Any) -> Floats:
         """Return the log-probabilities (n_samples, n_classes)."""
         proba = np.asarray(self.estimator.predict_proba(X), dtype=np.float64)
         if not np.isfinite(proba).all():
@@ -54,7 +57,16 @@ class FoldFit:
     error: str = ""
 
 
-def fit_candidate(estimator, X, codes, sample_weight, train, test, n_classes, seed) -> FoldFit:
+def fit_candidate(
+    estimator: BaseEstimator,
+    X: Any,
+    codes: Integers,
+    sample_weight: Floats | None,
+    train: Integers,
+    test: Integers,
+    n_classes: int,
+    seed: int,
+) -> FoldFit:
     """Fit a clone on the training rows with one thread and predict the test rows.
 
     An error of the candidate is reported, not raised: the family does without it.
@@ -70,7 +82,15 @@ def fit_candidate(estimator, X, codes, sample_weight, train, test, n_classes, se
     return FoldFit(model, log_proba, time.perf_counter() - started)
 
 
-def _fit_seeded(estimator, X, codes, sample_weight, train, n_classes, seed) -> CandidateModel:
+def _fit_seeded(
+    estimator: BaseEstimator,
+    X: Any,
+    codes: Integers,
+    sample_weight: Floats | None,
+    train: Integers,
+    n_classes: int,
+    seed: int,
+) -> CandidateModel:
     present, local_codes = np.unique(codes[train], return_inverse=True)
     model = clone(estimator) if len(present) > 1 else DummyClassifier(strategy="prior")
     unseeded = {
@@ -88,13 +108,13 @@ def _fit_seeded(estimator, X, codes, sample_weight, train, n_classes, seed) -> C
     return CandidateModel(model, present, n_classes, len(train))
 
 
-def mean_log_proba(models: list[CandidateModel], X) -> Floats:
+def mean_log_proba(models: list[CandidateModel], X: Any) -> Floats:
     """Return the normalised logarithmic mean of the models' distributions."""
     with threadpool_limits(1):
         return log_softmax(np.mean([model.log_proba(X) for model in models], axis=0), axis=1)
 
 
-def weight_parameter(model, sample_weight) -> dict[str, Floats]:
+def weight_parameter(model: BaseEstimator, sample_weight: Floats) -> dict[str, Floats]:
     """Return the fit parameter that carries weights, or nothing if the model takes none."""
     last = model.steps[-1][1] if isinstance(model, Pipeline) else model
     if not has_fit_parameter(last, "sample_weight"):
@@ -117,19 +137,19 @@ class Folds:
         True if every fold is predicted from earlier rows only, as by TimeSeriesSplit.
     """
 
-    splits: list
-    fold_of: np.ndarray
+    splits: list[tuple[Integers, Integers]]
+    fold_of: Integers
     ordered: bool
 
     @classmethod
-    def from_splits(cls, splits, n_samples):
+    def from_splits(cls, splits: Iterable[tuple[ArrayLike, ArrayLike]], n_samples: int) -> Self:
         """Return the folds of a splitter's pairs of positions."""
-        splits = [(np.asarray(train), np.asarray(test)) for train, test in splits]
+        pairs = [(np.asarray(train), np.asarray(test)) for train, test in splits]
         fold_of = np.full(n_samples, -1)
-        for fold, (_, test) in reversed(list(enumerate(splits))):
+        for fold, (_, test) in reversed(list(enumerate(pairs))):
             fold_of[test] = fold
-        ordered = len(splits) > 1 and all(train.max() < test.min() for train, test in splits)
-        return cls(splits, fold_of, ordered)
+        ordered = len(pairs) > 1 and all(train.max() < test.min() for train, test in pairs)
+        return cls(pairs, fold_of, ordered)
 
     @property
     def is_partition(self) -> bool:
@@ -139,7 +159,7 @@ class Folds:
         )
         return bool((counts == 1).all())
 
-    def tuning_rows(self) -> list[tuple[np.ndarray, np.ndarray]]:
+    def tuning_rows(self) -> list[tuple[Integers, Integers]]:
         """Return pairs (rows to calibrate and blend on, rows to score), none in both.
 
         In ordered folds the rows to score come after those to calibrate on, and the first fold is
@@ -162,7 +182,7 @@ class Folds:
         ]
 
 
-def make_folds(cv, X, codes, groups) -> Folds:
+def make_folds(cv: Any, X: Any, codes: Integers, groups: ArrayLike | None) -> Folds:
     """Return the folds of an int, splitter or iterable; groups stay together under an int.
 
     Warns where the training rows of a fold lack a class.
@@ -189,13 +209,14 @@ def gather_log_proba(fits: list[FoldFit], folds: Folds, n_classes: int) -> Float
     total = np.zeros((len(folds.fold_of), n_classes))
     counts = np.zeros(len(folds.fold_of))
     for (_, test), fold in zip(folds.splits, fits, strict=False):
-        total[test] += fold.log_proba
-        counts[test] += 1
+        if fold.log_proba is not None:
+            total[test] += fold.log_proba
+            counts[test] += 1
     with np.errstate(invalid="ignore"):
         return log_softmax(total / counts[:, None], axis=1)
 
 
-def warn_of_duplicates(X, folds: Folds) -> float:
+def warn_of_duplicates(X: Any, folds: Folds) -> float:
     """Return the share of test rows that also stand in their training rows, warning if telling.
 
     Equal rows are telling where some column is nearly unique among the distinct rows; where all

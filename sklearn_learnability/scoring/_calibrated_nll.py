@@ -1,19 +1,24 @@
 """CalibratedNLL: a classifier with its calibration and the decomposition of its log-loss."""
 
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.utils import assert_all_finite, column_or_1d, get_tags, indexable
+from sklearn.utils import Tags, assert_all_finite, column_or_1d, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_learnability._validation import (
+    Floats,
+    Integers,
+    Units,
     check_probabilities,
     check_weights,
     encode_labels,
@@ -29,10 +34,12 @@ from sklearn_learnability.exceptions import (
 )
 from sklearn_learnability.metrics._calibration import (
     Calibrator,
+    RandomState,
     cross_fit_log_proba,
     split_rows,
 )
 from sklearn_learnability.metrics._calibrators import (
+    CalibrationMethod,
     check_method,
     fit_calibration_map,
     log_of_probabilities,
@@ -126,14 +133,14 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator,
+        estimator: BaseEstimator,
         *,
-        method="affine",
-        cv=5,
-        units="bits",
-        n_jobs=None,
-        random_state=None,
-    ):
+        method: CalibrationMethod = "affine",
+        cv: Any = 5,
+        units: Units = "bits",
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.method = method
         self.cv = cv
@@ -141,7 +148,9 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None, **fit_params):
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
+    ) -> Self:
         """Fit the estimator out of fold, cross-fit its calibration and score it.
 
         Parameters
@@ -167,7 +176,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_classification_targets(y)
         nats_per_unit(self.units)
         self._check_estimator()
-        weight = check_weights(sample_weight, len(y))
+        weight = check_weights(sample_weight, np.shape(y)[0])
         params, groups = self._route(None if sample_weight is None else weight, fit_params)
         self.classes_, codes = self._encode(y, weight)
         check_method(self.method, len(self.classes_))
@@ -188,7 +197,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 setattr(self, name, getattr(self.estimator_, name))
         return self
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> Floats:
         """Return calibrated probabilities.
 
         Parameters
@@ -204,7 +213,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.calibrator_.predict_proba(_aligned_proba(self.estimator_, X, self.classes_))
 
-    def predict(self, X):
+    def predict(self, X: Any) -> NDArray[Any]:
         """Return the class that is most probable after calibration.
 
         Parameters
@@ -220,7 +229,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return minus the log-loss of the calibrated model; higher is better.
 
         A label never seen in `fit` has probability 0 and is charged 52 bits, with a warning.
@@ -249,7 +258,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             units=self.units,
         )
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Return how metadata is routed: to the estimator's fit and the splitter's split.
 
         Returns
@@ -271,23 +280,25 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         )
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Input is what the estimator takes."""
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
 
-    def _check_estimator(self):
+    def _check_estimator(self) -> None:
         if not (is_classifier(self.estimator) and hasattr(self.estimator, "predict_proba")):
             raise TypeError(
                 f"Got estimator={self.estimator!r}, but expected a classifier with predict_proba."
             )
 
     @property
-    def _is_frozen(self):
+    def _is_frozen(self) -> bool:
         return isinstance(self.estimator, FrozenEstimator)
 
-    def _route(self, sample_weight, fit_params):
+    def _route(
+        self, sample_weight: Floats | None, fit_params: dict[str, Any]
+    ) -> tuple[dict[str, Any], ArrayLike | None]:
         """Return the estimator's fit parameters and the groups."""
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
@@ -305,7 +316,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             params |= weights
         return params, groups
 
-    def _encode(self, y, weight):
+    def _encode(self, y: ArrayLike, weight: Floats) -> tuple[NDArray[Any], Integers]:
         classes, _ = encode_labels(y)
         if self._is_frozen:
             classes = np.union1d(classes, self.estimator.classes_)
@@ -318,7 +329,15 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         return classes, codes
 
-    def _predict_out_of_fold(self, X, y, codes, weight, params, groups):
+    def _predict_out_of_fold(
+        self,
+        X: Any,
+        y: Any,
+        codes: Integers,
+        weight: Floats,
+        params: dict[str, Any],
+        groups: ArrayLike | None,
+    ) -> Integers:
         """Set the out-of-fold probabilities and the calibrator; return the rows to score."""
         folds = Folds.from_splits(
             split_rows(X, codes, self.cv, groups, self.random_state), len(codes)
@@ -350,7 +369,9 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         return np.flatnonzero(scored)
 
-    def _fit_folds(self, X, y, codes, params, folds):
+    def _fit_folds(
+        self, X: Any, y: Any, codes: Integers, params: dict[str, Any], folds: Folds
+    ) -> Floats:
         """Return the probabilities of every row by the clone that was not fitted on it."""
         lacking = [len(np.setdiff1d(codes, codes[train])) for train, _ in folds.splits]
         if any(lacking):
@@ -373,7 +394,15 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return proba
 
 
-def _fit_and_predict(estimator, X, y, params, train, test, classes):
+def _fit_and_predict(
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    params: dict[str, Any],
+    train: Integers,
+    test: Integers,
+    classes: NDArray[Any],
+) -> Floats:
     """Fit on the training rows, with the part of the parameters that is theirs, and predict."""
     n_samples = len(y)
     own = {
@@ -384,7 +413,7 @@ def _fit_and_predict(estimator, X, y, params, train, test, classes):
     return _aligned_proba(estimator, take_rows(X, test), classes)
 
 
-def _aligned_proba(estimator, X, classes):
+def _aligned_proba(estimator: BaseEstimator, X: Any, classes: NDArray[Any]) -> Floats:
     """Return checked probabilities with a column for each class, 0 where it is not known."""
     proba = np.asarray(estimator.predict_proba(X))
     proba = check_probabilities(proba, len(proba), len(estimator.classes_))

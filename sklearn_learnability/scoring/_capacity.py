@@ -1,13 +1,20 @@
 """Choosing a capacity from a search: the smallest that is as good as the best."""
 
 import re
+from collections.abc import Callable, Mapping
 from functools import partial
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
+Parameters = Mapping[str, Any]
+Capacity = str | Callable[[Parameters], float]
 
-def select_capacity(capacity, *, metric="score"):
+
+def select_capacity(
+    capacity: Capacity, *, metric: str = "score"
+) -> Callable[[Mapping[str, Any]], int]:
     r"""Return a refit rule that picks the smallest capacity within one standard error of the best.
 
     .. math:: \min \{c : \bar\eta_c \ge \bar\eta_{best} - \mathrm{se}(\bar\eta_{best})\}, \qquad
@@ -62,7 +69,9 @@ def select_capacity(capacity, *, metric="score"):
     return partial(_smallest_within_one_standard_error, capacity=capacity, metric=metric)
 
 
-def _smallest_within_one_standard_error(cv_results, *, capacity, metric):
+def _smallest_within_one_standard_error(
+    cv_results: Mapping[str, Any], *, capacity: Capacity, metric: str
+) -> int:
     """Return the index of the chosen candidate in `cv_results`."""
     if f"mean_test_{metric}" not in cv_results:
         known = [key[10:] for key in cv_results if key.startswith("mean_test_")]
@@ -88,7 +97,7 @@ def _smallest_within_one_standard_error(cv_results, *, capacity, metric):
     return int(smallest[means[smallest].argmax()])
 
 
-def _size_of(params, capacity):
+def _size_of(params: Parameters, capacity: Capacity) -> float:
     """Return a candidate's capacity as a number."""
     if callable(capacity):
         return float(capacity(params))

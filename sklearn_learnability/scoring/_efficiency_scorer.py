@@ -1,15 +1,18 @@
 """EfficiencyScorer: a model's share of what can be learned, as a scikit-learn scorer."""
 
 import copy
+from typing import Any, Self
 
 import numpy as np
-from sklearn.base import is_classifier
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.metadata_routing import UNCHANGED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_learnability._validation import check_weights, nats_per_unit
+from sklearn_learnability._validation import Floats, Units, check_weights, nats_per_unit
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
 from sklearn_learnability.metrics import cross_fit_calibration
+from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._efficiency import (
     check_learnability,
     check_reference,
@@ -80,13 +83,19 @@ class EfficiencyScorer:
     True
     """
 
-    def __init__(self, ceiling=None, *, calibration=None, units="bits"):
+    def __init__(
+        self,
+        ceiling: GoldenModelCeiling | float | None = None,
+        *,
+        calibration: CalibrationMethod | None = None,
+        units: Units = "bits",
+    ) -> None:
         nats_per_unit(units)
         self.units = units
         self.calibration = calibration
-        self.learnability = None
-        self.learnable_information = None
-        self._lower_limit = None
+        self.learnability: float | None = None
+        self.learnable_information: float | None = None
+        self._lower_limit: float | None = None
         if isinstance(ceiling, GoldenModelCeiling):
             check_is_fitted(ceiling, msg="Expected a fitted GoldenModelCeiling: call fit first.")
             if ceiling.units != units:
@@ -102,12 +111,19 @@ class EfficiencyScorer:
         self._request = MetadataRequest(owner="EfficiencyScorer")
         self.set_score_request(sample_weight=None, reference_nll=None)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return the settings."""
         ceiling = "None" if self.learnability is None else f"{self.learnability:.4g}"
         return f"EfficiencyScorer({ceiling}, calibration={self.calibration!r})"
 
-    def __call__(self, estimator, X, y, sample_weight=None, reference_nll=None):
+    def __call__(
+        self,
+        estimator: BaseEstimator,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        reference_nll: ArrayLike | None = None,
+    ) -> float:
         """Return the efficiency of a fitted classifier on the given rows.
 
         Parameters
@@ -160,7 +176,7 @@ class EfficiencyScorer:
             warn_undefined_efficiency(found.reason)
         return found.value
 
-    def _losses(self, estimator, X, y, weight):
+    def _losses(self, estimator: BaseEstimator, X: Any, y: NDArray[Any], weight: Floats) -> Floats:
         proba, classes = class_probabilities(estimator, X, y)
         if self.calibration is not None:
             proba = cross_fit_calibration(
@@ -173,7 +189,12 @@ class EfficiencyScorer:
             )
         return log_loss_per_sample(y, proba, labels=classes, units=self.units)
 
-    def set_score_request(self, *, sample_weight=UNCHANGED, reference_nll=UNCHANGED):
+    def set_score_request(
+        self,
+        *,
+        sample_weight: bool | str | None = UNCHANGED,
+        reference_nll: bool | str | None = UNCHANGED,
+    ) -> Self:
         """Say which metadata the scorer asks for, where metadata routing is enabled.
 
         Parameters
@@ -194,7 +215,7 @@ class EfficiencyScorer:
                 self._request.score.add_request(param=name, alias=alias)
         return self
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRequest:
         """Return what the scorer asks for, as scikit-learn's searches read it.
 
         Returns
@@ -205,7 +226,9 @@ class EfficiencyScorer:
         return self._request
 
 
-def class_probabilities(estimator, X, y):
+def class_probabilities(
+    estimator: BaseEstimator, X: Any, y: ArrayLike
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return a classifier's probabilities with its classes, widened by labels it never saw."""
     if not (is_classifier(estimator) and hasattr(estimator, "predict_proba")):
         raise TypeError(
@@ -226,7 +249,7 @@ SCORERS = {
 }
 
 
-def get_scorer(name):
+def get_scorer(name: str) -> EfficiencyScorer:
     """Return a ready-made scorer by its name.
 
     Parameters
@@ -257,7 +280,7 @@ def get_scorer(name):
     return copy.deepcopy(SCORERS[name])
 
 
-def get_scorer_names():
+def get_scorer_names() -> list[str]:
     """Return the names that :func:`~sklearn_learnability.get_scorer` knows.
 
     Returns
