@@ -1,5 +1,10 @@
 """How far checkpoints can be compressed, against how complex they are."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils import check_consistent_length
 
@@ -11,6 +16,13 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklearn_learnability.torch.profile._complexity_results import (
+        ComplexityAgainstCompressibility,
+    )
 
 TOLERANCE_COLORS = (BLUE, VERMILION, ORANGE, "#009E73")
 MARKERS = "osD^vP"
@@ -29,9 +41,12 @@ class ComplexityAgainstCompressibilityDisplay:
     curves : sequence of tuple
         For each checkpoint its amounts, the increases of the loss there, and its place in its run,
         from 0 for the first to 1 for the last.
-    points : DataFrame
-        Columns "group", "llc", "critical", "tolerance", and "left_out", empty where a point is
-        used.
+    groups : array-like of shape (n_points,)
+        The run of each point.
+    llc, critical, tolerances : array-like of shape (n_points,)
+        Its coefficient, its critical amount, and the increase of the loss that was tolerated.
+    used : array-like of bool of shape (n_points,)
+        Whether the line goes through it.
     lines : dict of float to tuple
         By tolerance: slope, intercept, share explained by the coefficient, share by the loss alone.
     quantity : str
@@ -48,20 +63,14 @@ class ComplexityAgainstCompressibilityDisplay:
 
     Examples
     --------
-    >>> import pandas as pd
     >>> from sklearn_learnability.displays import ComplexityAgainstCompressibilityDisplay
-    >>> points = pd.DataFrame(
-    ...     {
-    ...         "group": "run",
-    ...         "llc": [1.0, 2.0, 4.0],
-    ...         "critical": [5.0, 6.0, 9.0],
-    ...         "tolerance": 0.5,
-    ...         "left_out": "",
-    ...     }
-    ... )
     >>> display = ComplexityAgainstCompressibilityDisplay(
     ...     [([16, 8, 4], [0.0, 0.2, 0.9], 1.0)],
-    ...     points=points,
+    ...     groups=["run"] * 3,
+    ...     llc=[1.0, 2.0, 4.0],
+    ...     critical=[5.0, 6.0, 9.0],
+    ...     tolerances=[0.5] * 3,
+    ...     used=[True] * 3,
     ...     lines={0.5: (1.36, 3.5, 0.99, 0.8)},
     ...     quantity="n_q",
     ... )
@@ -69,15 +78,38 @@ class ComplexityAgainstCompressibilityDisplay:
     'critical n_q'
     """
 
-    def __init__(self, curves, *, points, lines, quantity, highest=2.0):
+    def __init__(
+        self,
+        curves,
+        *,
+        groups,
+        llc,
+        critical,
+        tolerances,
+        used,
+        lines,
+        quantity,
+        highest=2.0,
+    ):
         self.curves = curves
-        self.points = points
+        self.groups = groups
+        self.llc = llc
+        self.critical = critical
+        self.tolerances = tolerances
+        self.used = used
         self.lines = lines
         self.quantity = quantity
         self.highest = highest
 
     @classmethod
-    def from_result(cls, result, *, scheme=None, tolerances=None, axes=None):
+    def from_result(
+        cls,
+        result: ComplexityAgainstCompressibility,
+        *,
+        scheme: str | None = None,
+        tolerances: Sequence[float] | None = None,
+        axes: Sequence[Axes] | None = None,
+    ) -> ComplexityAgainstCompressibilityDisplay:
         """Draw one scheme of a study.
 
         Parameters
@@ -96,15 +128,17 @@ class ComplexityAgainstCompressibilityDisplay:
         ComplexityAgainstCompressibilityDisplay
             The display, drawn.
         """
-        table = result.to_frame()
-        schemes = list(table["scheme"].unique())
+        schemes = list(dict.fromkeys(point.scheme for point in result.points))
         scheme = schemes[0] if scheme is None else scheme
         if scheme not in schemes:
             raise ValueError(f"Expected a scheme among {schemes}, got {scheme!r}.")
-        points = table[table["scheme"] == scheme]
-        if tolerances is not None:
-            points = points[points["tolerance"].isin(list(tolerances))]
-        drawn = points["tolerance"].unique()
+        points = [
+            point
+            for point in result.points
+            if point.scheme == scheme
+            and (tolerances is None or point.amount.tolerance in tolerances)
+        ]
+        drawn = {point.amount.tolerance for point in points}
         curves = [point.critical[scheme][-1].curve for point in result.checkpoints]
         places = places_in_runs([point.group for point in result.checkpoints])
         tallest = max(c.increases[np.isfinite(c.increases)].max(initial=0) for c in curves)
@@ -120,7 +154,11 @@ class ComplexityAgainstCompressibilityDisplay:
         }
         return cls(
             [(c.amounts, c.increases, place) for c, place in zip(curves, places, strict=True)],
-            points=points,
+            groups=[point.checkpoint.group for point in points],
+            llc=[point.checkpoint.llc for point in points],
+            critical=[point.amount.value for point in points],
+            tolerances=[point.amount.tolerance for point in points],
+            used=[not point.left_out for point in points],
             lines=lines,
             quantity=curves[0].quantity,
             highest=min(4 * max(drawn), 1.05 * tallest),
@@ -141,10 +179,11 @@ class ComplexityAgainstCompressibilityDisplay:
         """
         for amounts, increases, _ in self.curves:
             check_consistent_length(amounts, increases)
+        check_consistent_length(self.groups, self.llc, self.critical, self.tolerances, self.used)
         if axes is None:
             _, axes = import_pyplot().subplots(1, 2, figsize=(9.6, 4.2), layout="constrained")
         left, right = axes
-        tolerances = sorted(self.points["tolerance"].unique())
+        tolerances = np.unique(self.tolerances)
         colors = dict(zip(tolerances, TOLERANCE_COLORS * len(tolerances), strict=False))
         self._draw_curves(left, colors)
         self._draw_points(right, colors)
@@ -173,28 +212,29 @@ class ComplexityAgainstCompressibilityDisplay:
 
     def _draw_points(self, ax, colors):
         """Draw critical amounts against coefficients, and the lines through those used."""
-        groups = list(dict.fromkeys(self.points["group"]))
-        markers = dict(zip(groups, MARKERS * len(groups), strict=False))
+        groups = np.asarray(self.groups)
+        llc, critical = np.asarray([self.llc, self.critical], dtype=float)
+        used = np.asarray(self.used, dtype=bool)
+        markers = dict(zip(dict.fromkeys(self.groups), MARKERS * len(groups), strict=False))
         for tolerance, color in colors.items():
-            here = self.points[self.points["tolerance"] == tolerance]
-            for group, part in here.groupby("group", sort=False):
-                used = (part["left_out"] == "").to_numpy()
-                style = {"marker": markers[group], "color": color, "linestyle": "none"}
-                ax.plot(part["llc"][used], part["critical"][used], alpha=0.75, **style)
-                ax.plot(part["llc"][~used], part["critical"][~used], fillstyle="none", **style)
-            self._draw_line(ax, here, tolerance, color)
+            here = np.asarray(self.tolerances) == tolerance
+            for group, marker in markers.items():
+                style = {"marker": marker, "color": color, "linestyle": "none"}
+                full, hollow = (here & (groups == group) & which for which in (used, ~used))
+                ax.plot(llc[full], critical[full], alpha=0.75, **style)
+                ax.plot(llc[hollow], critical[hollow], fillstyle="none", **style)
+            self._draw_line(ax, llc[here & used], tolerance, color)
         ax.set_xlabel("local learning coefficient")
         ax.set_ylabel(f"critical {self.quantity}")
         if self.lines:
             ax.legend(frameon=False, fontsize=9, labelcolor=INK)
 
-    def _draw_line(self, ax, points, tolerance, color):
+    def _draw_line(self, ax, llc, tolerance, color):
         """Draw the line of one tolerance over the range of the points it goes through."""
         if tolerance not in self.lines:
             return
         slope, intercept, explained, by_loss = self.lines[tolerance]
-        used = points["llc"][points["left_out"] == ""]
-        ends = np.array([used.min(), used.max()])
+        ends = np.array([llc.min(), llc.max()])
         label = f"ε = {tolerance:g}: R² {explained:.2f}, loss alone {by_loss:.2f}"
         ax.plot(ends, intercept + slope * ends, color=color, linewidth=1.5, label=label)
 

@@ -1,6 +1,9 @@
 """The loss of models against how far they are compressed."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import check_consistent_length
@@ -14,6 +17,12 @@ from sklearn_learnability.displays._drawing import (
     import_pyplot,
 )
 from sklearn_learnability.displays._information_plane import plain_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklearn_learnability.torch.compression._compression_curve import CriticalAmount
+
 
 COLORS = (BLUE, VERMILION, SKY, ORANGE, "#009E73", "#CC79A7")
 
@@ -83,7 +92,9 @@ class CompressionCurveDisplay:
         self.quantity = quantity
 
     @classmethod
-    def from_critical(cls, found, *, ax=None):
+    def from_critical(
+        cls, found: CriticalAmount | Mapping[str, CriticalAmount], *, ax: Axes | None = None
+    ) -> CompressionCurveDisplay:
         """Draw the curves behind critical amounts.
 
         Parameters

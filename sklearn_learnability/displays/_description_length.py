@@ -1,5 +1,9 @@
 """Code lengths of several models against the number of rows, the winners shaded."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils import check_consistent_length
 
@@ -11,6 +15,12 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklearn_learnability.metrics._description_length import DescriptionLengthSelection
+
 
 COLORS = (BLUE, VERMILION, "#009E73", ORANGE, SKY, "#CC79A7")
 
@@ -79,7 +89,9 @@ class DescriptionLengthDisplay:
         self.units = units
 
     @classmethod
-    def from_selection(cls, selection, *, ax=None):
+    def from_selection(
+        cls, selection: DescriptionLengthSelection, *, ax: Axes | None = None
+    ) -> DescriptionLengthDisplay:
         """Draw the phases of a selection, two decades beyond its last transition at most.
 
         Parameters

@@ -1,6 +1,9 @@
 """Efficiency of several models, raw and calibrated, beside a score of their decisions."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from sklearn.utils import check_consistent_length
@@ -14,6 +17,11 @@ from sklearn_learnability.displays._drawing import (
     number_column,
     row_axes,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklearn_learnability.metrics._comparison import ModelComparison
 
 
 class EfficiencyDisplay:
@@ -94,7 +102,13 @@ class EfficiencyDisplay:
         self.score_name = score_name
 
     @classmethod
-    def from_comparison(cls, comparison, *, score="f1", ax=None):
+    def from_comparison(
+        cls,
+        comparison: ModelComparison,
+        *,
+        score: Literal["f1", "accuracy"] = "f1",
+        ax: Axes | None = None,
+    ) -> EfficiencyDisplay:
         """Draw the efficiencies of a comparison of models.
 
         Parameters
@@ -111,19 +125,21 @@ class EfficiencyDisplay:
         EfficiencyDisplay
             The display, drawn.
         """
-        frame = comparison.to_frame()
         score_names = {"f1": "F1", "accuracy": "accuracy"}
         if score not in score_names:
             raise ValueError(f"Got score={score!r}, but expected one of {sorted(score_names)}.")
+        models = comparison.models
+        raw = [model.efficiency for model in models]
+        calibrated = [model.calibrated_efficiency for model in models]
         return cls(
-            frame["model"].tolist(),
-            efficiency=frame["efficiency"].to_numpy(),
-            efficiency_lower=frame["efficiency_lower"].to_numpy(),
-            efficiency_upper=frame["efficiency_upper"].to_numpy(),
-            calibrated_efficiency=frame["calibrated_efficiency"].to_numpy(),
-            calibrated_efficiency_lower=frame["calibrated_efficiency_lower"].to_numpy(),
-            calibrated_efficiency_upper=frame["calibrated_efficiency_upper"].to_numpy(),
-            score=frame[score].to_numpy(),
+            [model.model for model in models],
+            efficiency=[part.value for part in raw],
+            efficiency_lower=[part.lower for part in raw],
+            efficiency_upper=[part.upper for part in raw],
+            calibrated_efficiency=[part.value for part in calibrated],
+            calibrated_efficiency_lower=[part.lower for part in calibrated],
+            calibrated_efficiency_upper=[part.upper for part in calibrated],
+            score=[model.f1 if score == "f1" else model.accuracy for model in models],
             score_name=score_names[score],
         ).plot(ax)
 

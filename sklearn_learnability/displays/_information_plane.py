@@ -1,6 +1,9 @@
 """Where a network's representations lie in the information plane over its training."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import check_consistent_length
@@ -14,6 +17,13 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklearn_learnability.torch.representations._plane_results import PlanePoint
+    from sklearn_learnability.torch.representations._trajectory import Trajectory
+
 
 # One colour a width, the narrowest first; more widths begin anew.
 WIDTH_COLORS = (BLUE, SKY, ORANGE, VERMILION)
@@ -71,7 +81,9 @@ class InformationPlaneDisplay:
         self.expressivity_null = expressivity_null
 
     @classmethod
-    def from_trajectory(cls, trajectory, *, layer="mean", ax=None):
+    def from_trajectory(
+        cls, trajectory: Trajectory, *, layer: int | str = "mean", ax: Axes | None = None
+    ) -> InformationPlaneDisplay:
         """Draw the trajectory of a network's checkpoints.
 
         Parameters
@@ -88,13 +100,13 @@ class InformationPlaneDisplay:
         InformationPlaneDisplay
             The display, drawn.
         """
-        frame = select_layer(trajectory.to_frame(), layer)
+        points = of_layer([point for plane in trajectory.planes for point in plane.points], layer)
         return cls(
-            frame["width"],
-            complexity=frame["complexity"],
-            expressivity=frame["expressivity"],
-            complexity_null=frame["complexity_null"],
-            expressivity_null=frame["expressivity_null"],
+            [point.width for point in points],
+            complexity=[point.complexity for point in points],
+            expressivity=[point.expressivity for point in points],
+            complexity_null=[point.complexity_null for point in points],
+            expressivity_null=[point.expressivity_null for point in points],
         ).plot(ax)
 
     def plot(self, ax=None):
@@ -158,12 +170,13 @@ def width_name(width):
     return "1 token" if width == 1 else f"{width} tokens"
 
 
-def select_layer(frame, layer):
-    """Return the rows of a layer, naming the layers there are if it is none of them."""
-    rows = frame[frame["layer"] == layer]
-    if rows.empty:
-        raise ValueError(f"Expected a layer among {list(frame['layer'].unique())}, got {layer!r}.")
-    return rows
+def of_layer(points: list[PlanePoint], layer: int | str) -> list[PlanePoint]:
+    """Return the points of a layer, naming the layers there are if it is none of them."""
+    chosen = [point for point in points if point.layer == layer]
+    if not chosen:
+        layers = list(dict.fromkeys(point.layer for point in points))
+        raise ValueError(f"Expected a layer among {layers}, got {layer!r}.")
+    return chosen
 
 
 def draw_trajectory(ax, points, color, name):

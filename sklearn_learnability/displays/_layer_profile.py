@@ -1,12 +1,21 @@
 """What each layer of a network keeps about past and future tokens."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import check_consistent_length
 
 from sklearn_learnability.displays._drawing import MUTED, import_pyplot
 from sklearn_learnability.displays._information_plane import colored, plain_axes, width_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklearn_learnability.torch.representations._plane_results import InformationPlane
 
 
 class LayerProfileDisplay:
@@ -77,7 +86,9 @@ class LayerProfileDisplay:
         self.ceiling = ceiling
 
     @classmethod
-    def from_plane(cls, plane, *, axes=None):
+    def from_plane(
+        cls, plane: InformationPlane, *, axes: Sequence[Axes] | None = None
+    ) -> LayerProfileDisplay:
         """Draw the layers of a network.
 
         Parameters
@@ -92,16 +103,15 @@ class LayerProfileDisplay:
         LayerProfileDisplay
             The display, drawn.
         """
-        frame = plane.to_frame()
-        frame = frame[frame["layer"] != "mean"]
+        points = [point for point in plane.points if point.layer != "mean"]
         return cls(
-            frame["layer"],
-            frame["width"],
-            complexity=frame["complexity"],
-            expressivity=frame["expressivity"],
-            complexity_null=frame["complexity_null"],
-            expressivity_null=frame["expressivity_null"],
-            ceiling=frame["ceiling"],
+            [point.layer for point in points],
+            [point.width for point in points],
+            complexity=[point.complexity for point in points],
+            expressivity=[point.expressivity for point in points],
+            complexity_null=[point.complexity_null for point in points],
+            expressivity_null=[point.expressivity_null for point in points],
+            ceiling=[point.ceiling for point in points],
         ).plot(axes)
 
     def plot(self, axes=None):

@@ -1,6 +1,9 @@
 """The label entropy of a problem, split by who explains it."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import check_consistent_length
@@ -18,6 +21,12 @@ from sklearn_learnability.displays._drawing import (
     number_column,
     row_axes,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklearn_learnability.metrics._comparison import ModelComparison
+
 
 # What a bar can hold, in the order of the key.
 COLORS = {
@@ -105,7 +114,9 @@ class LearnabilityDisplay:
         self.units = units
 
     @classmethod
-    def from_comparison(cls, comparison, *, ax=None):
+    def from_comparison(
+        cls, comparison: ModelComparison, *, ax: Axes | None = None
+    ) -> LearnabilityDisplay:
         """Draw the label entropy of a comparison of models, one bar a model.
 
         Parameters
@@ -120,14 +131,16 @@ class LearnabilityDisplay:
         LearnabilityDisplay
             The display, drawn.
         """
-        frame = comparison.to_frame()
-        entropy = np.full(len(frame), comparison.label_entropy)
+        models = comparison.models
+        entropy = np.full(len(models), comparison.label_entropy)
+        raw = [model.efficiency.information_score.value for model in models]
+        calibrated = [model.calibrated_efficiency.information_score.value for model in models]
         learnability = comparison.learnability
         return cls(
-            frame["model"].tolist(),
+            [model.model for model in models],
             label_entropy=entropy,
-            information=entropy * frame["information_score"].to_numpy(),
-            calibrated_information=entropy * frame["calibrated_information_score"].to_numpy(),
+            information=entropy * raw,
+            calibrated_information=entropy * calibrated,
             ceiling=entropy * learnability.value,
             ceiling_lower=entropy * learnability.lower,
             ceiling_upper=entropy * learnability.upper,

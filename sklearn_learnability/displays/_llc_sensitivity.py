@@ -1,5 +1,9 @@
 """The local learning coefficient against the settings one chooses."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils import check_consistent_length
 
@@ -11,6 +15,12 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklearn_learnability.torch.learning_coefficient._llc_sensitivity import LLCSensitivity
+
 
 PULL_COLORS = (BLUE, SKY, ORANGE, VERMILION)
 
@@ -56,7 +66,9 @@ class LLCSensitivityDisplay:
         self.trusted = trusted
 
     @classmethod
-    def from_sensitivity(cls, sensitivity, *, ax=None):
+    def from_sensitivity(
+        cls, sensitivity: LLCSensitivity, *, ax: Axes | None = None
+    ) -> LLCSensitivityDisplay:
         """Draw what a sensitivity study found.
 
         Parameters
@@ -71,13 +83,13 @@ class LLCSensitivityDisplay:
         LLCSensitivityDisplay
             The display, drawn.
         """
-        frame = sensitivity.to_frame()
+        estimates = sensitivity.estimates
         return cls(
-            frame["temperature"],
-            frame["localization"],
-            value=frame["value"],
-            standard_error=frame["standard_error"],
-            trusted=frame["trusted"],
+            [found.settings.temperature for found in estimates],
+            [found.settings.localization for found in estimates],
+            value=[found.value for found in estimates],
+            standard_error=[found.standard_error for found in estimates],
+            trusted=[found.trusted for found in estimates],
         ).plot(ax)
 
     def plot(self, ax=None):

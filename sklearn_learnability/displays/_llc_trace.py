@@ -1,6 +1,9 @@
 """Chains of the local learning coefficient: where they went, and whether they stayed."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +16,12 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
+
 
 CHAIN_COLORS = (BLUE, SKY, ORANGE, VERMILION)
 
@@ -57,7 +66,7 @@ class LLCTraceDisplay:
         self.distance_to_chance = distance_to_chance
 
     @classmethod
-    def from_estimate(cls, estimate, *, ax=None):
+    def from_estimate(cls, estimate: LLCEstimate, *, ax: Axes | None = None) -> LLCTraceDisplay:
         """Draw the chains of an estimate.
 
         Parameters

@@ -1,5 +1,9 @@
 """What can be learned in each segment, and what the model leaves of it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils import check_consistent_length
 
@@ -15,6 +19,12 @@ from sklearn_learnability.displays._drawing import (
     row_axes,
 )
 from sklearn_learnability.displays._learnability import COLORS, add_key, draw_ceiling
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sklearn_learnability.metrics._segments import SegmentReport
+
 
 # Verdicts that ask for something to be done stand out.
 FINDINGS = {"leaves information", "loses bits"}
@@ -106,7 +116,7 @@ class SegmentDisplay:
         self.units = units
 
     @classmethod
-    def from_report(cls, report, *, ax=None):
+    def from_report(cls, report: SegmentReport, *, ax: Axes | None = None) -> SegmentDisplay:
         """Draw a report, the segment that misses most bits a row on top.
 
         Segments with too few rows for a verdict follow, and all rows within segments stand last.

@@ -31,6 +31,7 @@ from sklearn_learnability.torch.profile._complexity_against_compressibility impo
 from sklearn_learnability.torch.profile._complexity_results import (
     CheckpointComplexity,
     ComplexityAgainstCompressibility,
+    ComplexityPoint,
 )
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
 from sklearn_learnability.torch.representations._label_information import (
@@ -58,6 +59,7 @@ from sklearn_learnability.torch.soft_information._temperature import calibrate_t
 __all__ = [
     "CheckpointComplexity",
     "ComplexityAgainstCompressibility",
+    "ComplexityPoint",
     "CompressedLoss",
     "CompressionCurve",
     "CompressionScheme",

@@ -1,28 +1,20 @@
 """The picture of complexity against compressibility."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
 from sklearn_learnability.displays import ComplexityAgainstCompressibilityDisplay
 
-
-def make_points():
-    llc = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-    table = pd.DataFrame(
-        {
-            "group": ["one"] * 3 + ["two"] * 3,
-            "llc": llc,
-            "critical": 3 * llc + 2,
-            "tolerance": 0.5,
-            "left_out": ["before the start", "", "", "never crossed", "", ""],
-        }
-    )
-    table.loc[3, "critical"] = np.nan
-    return pd.concat([table, table.assign(tolerance=1.0, critical=table["critical"] / 2)])
-
-
+LLC = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+CRITICAL = np.array([5.0, 8.0, 11.0, np.nan, 17.0, 20.0])
+POINTS = {
+    "groups": (["one"] * 3 + ["two"] * 3) * 2,
+    "llc": [*LLC, *LLC],
+    "critical": [*CRITICAL, *(CRITICAL / 2)],
+    "tolerances": [0.5] * 6 + [1.0] * 6,
+    "used": [False, True, True, False, True, True] * 2,
+}
 CURVES = [([64, 16, 4], [0.0, 0.1, 0.9], 0.0), ([64, 16, 4], [0.0, 0.6, np.inf], 1.0)]
 LINES = {0.5: (3.0, 2.0, 0.97, 0.8), 1.0: (1.5, 1.0, 0.9, 0.7)}
 
@@ -30,7 +22,7 @@ LINES = {0.5: (3.0, 2.0, 0.97, 0.8), 1.0: (1.5, 1.0, 0.9, 0.7)}
 @pytest.fixture
 def display():
     return ComplexityAgainstCompressibilityDisplay(
-        CURVES, points=make_points(), lines=LINES, quantity="n_q"
+        CURVES, **POINTS, lines=LINES, quantity="n_q"
     ).plot()
 
 
@@ -64,7 +56,7 @@ def test_curves_and_tolerances(display):
 def test_draws_on_given_axes(pyplot):
     _, axes = pyplot.subplots(1, 2)
     display = ComplexityAgainstCompressibilityDisplay(
-        CURVES, points=make_points(), lines={}, quantity="sigma"
+        CURVES, **POINTS, lines={}, quantity="sigma"
     ).plot(axes)
     assert list(display.axes_) == list(axes)
     assert axes[1].get_legend() is None

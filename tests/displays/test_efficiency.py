@@ -1,11 +1,10 @@
 import sys
-from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from sklearn_learnability.displays import EfficiencyDisplay
+from sklearn_learnability.metrics import compare_models
 
 NAN = float("nan")
 
@@ -80,25 +79,20 @@ def test_lengths_must_agree():
         display.plot()
 
 
-def test_from_comparison_takes_the_columns():
-    columns = [
-        "efficiency",
-        "efficiency_lower",
-        "efficiency_upper",
-        "calibrated_efficiency",
-        "calibrated_efficiency_lower",
-        "calibrated_efficiency_upper",
-        "f1",
-        "accuracy",
-    ]
+def test_from_comparison_takes_the_numbers_of_each_model():
     rng = np.random.RandomState(0)
-    frame = pd.DataFrame(rng.uniform(size=(3, len(columns))), columns=columns)
-    frame.insert(0, "model", ["a", "b", "c"])
-    comparison = SimpleNamespace(to_frame=lambda: frame)
+    y = rng.randint(2, size=300)
+    probas = {name: 0.2 + 0.5 * y + 0.2 * rng.uniform(size=300) for name in ("a", "b")}
+    probas["c"] = 1 - probas["a"]
+    comparison = compare_models(y, probas, learnability=0.8)
+    frame = comparison.to_frame()
     display = EfficiencyDisplay.from_comparison(comparison, score="accuracy")
-    for column in columns[:6]:
-        np.testing.assert_array_equal(getattr(display, column), frame[column])
+    assert display.names == ["a", "b", "c"]
+    for part in ("efficiency", "calibrated_efficiency"):
+        for column in (part, f"{part}_lower", f"{part}_upper"):
+            np.testing.assert_array_equal(getattr(display, column), frame[column])
     np.testing.assert_array_equal(display.score, frame["accuracy"])
+    np.testing.assert_array_equal(EfficiencyDisplay.from_comparison(comparison).score, frame["f1"])
     assert "◆ accuracy" in texts(display.ax_)
     with pytest.raises(ValueError, match="Got score='auc', but expected one of"):
         EfficiencyDisplay.from_comparison(comparison, score="auc")

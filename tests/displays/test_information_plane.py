@@ -1,41 +1,37 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from sklearn_learnability.displays import InformationPlaneDisplay, LayerProfileDisplay
 
 
-def trajectory_frame():
-    """Two widths, two layers and their mean, three checkpoints."""
-    rows = [
-        {
-            "checkpoint": f"step_{step}",
-            "layer": layer,
-            "width": width,
-            "complexity": 0.1 * width + 0.05 * step + shift,
-            "expressivity": 0.05 * width + 0.02 * step + shift,
-            "complexity_null": 0.04 * width,
-            "expressivity_null": 0.03 * width,
-            "ceiling": 0.5,
-        }
-        for step in range(3)
+def plane_at(step):
+    """Two layers and their mean at two widths."""
+    points = [
+        SimpleNamespace(
+            layer=layer,
+            width=width,
+            complexity=0.1 * width + 0.05 * step + shift,
+            expressivity=0.05 * width + 0.02 * step + shift,
+            complexity_null=0.04 * width,
+            expressivity_null=0.03 * width,
+            ceiling=0.5,
+        )
         for layer, shift in [("first", 0.0), ("second", 0.02), ("mean", 0.01)]
         for width in (1, 2)
     ]
-    return pd.DataFrame(rows)
+    return SimpleNamespace(points=tuple(points))
 
 
 @pytest.fixture
 def trajectory():
-    return SimpleNamespace(to_frame=trajectory_frame)
+    return SimpleNamespace(planes=tuple(plane_at(step) for step in range(3)))
 
 
 @pytest.fixture
 def plane():
-    frame = trajectory_frame().query("checkpoint == 'step_2'").drop(columns="checkpoint")
-    return SimpleNamespace(to_frame=lambda: frame)
+    return plane_at(2)
 
 
 def drawn_lines(ax):

@@ -1,7 +1,6 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from sklearn_learnability.displays import LearnabilityDisplay
@@ -99,15 +98,14 @@ def test_lengths_must_agree():
 
 
 def test_from_comparison_turns_shares_into_units():
-    frame = pd.DataFrame(
-        {
-            "model": ["a", "b"],
-            "information_score": [0.2, -0.1],
-            "calibrated_information_score": [0.25, 0.05],
-        }
-    )
+    def part(share):
+        return SimpleNamespace(information_score=SimpleNamespace(value=share))
+
     comparison = SimpleNamespace(
-        to_frame=lambda: frame,
+        models=(
+            SimpleNamespace(model="a", efficiency=part(0.2), calibrated_efficiency=part(0.25)),
+            SimpleNamespace(model="b", efficiency=part(-0.1), calibrated_efficiency=part(0.05)),
+        ),
         label_entropy=0.5,
         learnability=Estimate(0.4, 0.05, 0.3, 0.5, 0.95),
         units="nats",

@@ -1,7 +1,6 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from sklearn_learnability.displays import LLCSensitivityDisplay, LLCTraceDisplay
@@ -47,21 +46,22 @@ def test_chance_is_drawn_where_chains_come_near_it(chance_loss, drawn):
         np.testing.assert_allclose(lines["chance"].get_ydata(), chance_loss - 1.5)
 
 
-def sensitivity_frame():
-    return pd.DataFrame(
-        {
-            "temperature": [10.0, 10.0, 100.0, 100.0, 10.0],
-            "localization": [1.0, 1.0, 1.0, 1.0, 5.0],
-            "value": [1.0, 1.2, 2.0, 2.2, 0.5],
-            "standard_error": 0.1,
-            "trusted": [True, True, True, False, True],
-        }
-    )
+def sensitivity():
+    rows = [(10, 1, 1.0, True), (10, 1, 1.2, True), (100, 1, 2.0, True), (100, 1, 2.2, False)]
+    estimates = [
+        SimpleNamespace(
+            settings=SimpleNamespace(temperature=float(temperature), localization=float(pull)),
+            value=value,
+            standard_error=0.1,
+            trusted=trusted,
+        )
+        for temperature, pull, value, trusted in [*rows, (10, 5, 0.5, True)]
+    ]
+    return SimpleNamespace(estimates=tuple(estimates))
 
 
 def test_a_line_for_each_localization_through_the_means_over_seeds():
-    sensitivity = SimpleNamespace(to_frame=sensitivity_frame)
-    ax = LLCSensitivityDisplay.from_sensitivity(sensitivity).ax_
+    ax = LLCSensitivityDisplay.from_sensitivity(sensitivity()).ax_
     lines = drawn_lines(ax)
     np.testing.assert_allclose(lines["1"].get_data(), [[10, 100], [1.1, 2.1]])
     np.testing.assert_allclose(lines["5"].get_data(), [[10], [0.5]])
@@ -69,7 +69,7 @@ def test_a_line_for_each_localization_through_the_means_over_seeds():
 
 
 def test_estimates_that_are_not_trusted_are_open_points():
-    ax = LLCSensitivityDisplay.from_sensitivity(SimpleNamespace(to_frame=sensitivity_frame)).ax_
+    ax = LLCSensitivityDisplay.from_sensitivity(sensitivity()).ax_
     points = [line for line in ax.lines if line.get_marker() == "o"]
     open_points = [line for line in points if line.get_markerfacecolor() == "white"]
     assert [float(line.get_ydata()[0]) for line in open_points] == [2.2]
@@ -81,9 +81,7 @@ def test_given_axes_are_used(pyplot):
     display = LLCTraceDisplay([[0.1, 0.2]], temperature=10).plot(left)
     assert display.ax_ is left
     assert display.figure_ is figure
-    display = LLCSensitivityDisplay.from_sensitivity(
-        SimpleNamespace(to_frame=sensitivity_frame), ax=right
-    )
+    display = LLCSensitivityDisplay.from_sensitivity(sensitivity(), ax=right)
     assert display.ax_ is right
 
 

@@ -1,7 +1,7 @@
 """What complexity and compressibility were at each checkpoint, and the lines through them."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,6 +47,28 @@ class CheckpointComplexity:
 
 
 @dataclass(frozen=True)
+class ComplexityPoint:
+    """One checkpoint under one scheme at one tolerance.
+
+    Attributes
+    ----------
+    checkpoint : CheckpointComplexity
+        The checkpoint.
+    scheme : str
+        How it was compressed.
+    amount : CriticalAmount
+        How far, at this tolerance.
+    left_out : str
+        Why no line goes through the point; empty where one does.
+    """
+
+    checkpoint: CheckpointComplexity
+    scheme: str
+    amount: CriticalAmount
+    left_out: str
+
+
+@dataclass(frozen=True)
 class ComplexityAgainstCompressibility:
     """Complexity against compressibility over training, every point accounted for.
 
@@ -65,37 +87,46 @@ class ComplexityAgainstCompressibility:
     skipped: tuple[tuple[str, str], ...]
     start_below: float | None
 
+    @property
+    def points(self) -> tuple[ComplexityPoint, ...]:
+        """One point a checkpoint, scheme and tolerance; `left_out` says why one is not used."""
+        before = self._before_start()
+        points = []
+        for checkpoint in self.checkpoints:
+            for scheme, amounts in checkpoint.critical.items():
+                for amount in amounts:
+                    place = checkpoint.group, checkpoint.checkpoint
+                    left_out = "before the start" if place in before else ""
+                    if amount.status != "crossed":
+                        left_out = amount.status
+                    if not np.isfinite(checkpoint.llc):
+                        left_out = "no coefficient"
+                    points.append(ComplexityPoint(checkpoint, scheme, amount, left_out))
+        return tuple(points)
+
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a checkpoint, scheme and tolerance; `left_out` says why one is not used.
+        """Return one row a point.
 
         `critical` is the amount, `size` what the model takes there (bits of a quantization).
         """
-        before = self._before_start()
-        rows = []
-        for point, scheme, found in self._critical_amounts():
-            left_out = "before the start" if (point.group, point.checkpoint) in before else ""
-            if found.status != "crossed":
-                left_out = found.status
-            if not np.isfinite(point.llc):
-                left_out = "no coefficient"
-            rows.append(
-                {
-                    "checkpoint": point.checkpoint,
-                    "group": point.group,
-                    "loss": point.loss,
-                    "llc": point.llc,
-                    "llc_standard_error": point.llc_standard_error,
-                    "half_chain_drift": point.half_chain_drift,
-                    "excess_loss": point.excess_loss,
-                    "flags": "; ".join(point.flags),
-                    "scheme": scheme,
-                    "tolerance": found.tolerance,
-                    "critical": found.value,
-                    "size": found.size,
-                    "left_out": left_out,
-                }
-            )
-        return pd.DataFrame(rows)
+        return pd.DataFrame(
+            {
+                "checkpoint": point.checkpoint.checkpoint,
+                "group": point.checkpoint.group,
+                "loss": point.checkpoint.loss,
+                "llc": point.checkpoint.llc,
+                "llc_standard_error": point.checkpoint.llc_standard_error,
+                "half_chain_drift": point.checkpoint.half_chain_drift,
+                "excess_loss": point.checkpoint.excess_loss,
+                "flags": "; ".join(point.checkpoint.flags),
+                "scheme": point.scheme,
+                "tolerance": point.amount.tolerance,
+                "critical": point.amount.value,
+                "size": point.amount.size,
+                "left_out": point.left_out,
+            }
+            for point in self.points
+        )
 
     def curves_to_frame(self) -> pd.DataFrame:
         """Return the loss at every amount measured, of all schemes and checkpoints."""
@@ -160,12 +191,6 @@ class ComplexityAgainstCompressibility:
             row["n_left_out"] = int((points["left_out"] != "").sum())
             tables.append(row)
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-
-    def _critical_amounts(self) -> Iterator[tuple[CheckpointComplexity, str, CriticalAmount]]:
-        for point in self.checkpoints:
-            for scheme, amounts in point.critical.items():
-                for found in amounts:
-                    yield point, scheme, found
 
     def _before_start(self) -> set[tuple[str, str]]:
         """Return the checkpoints before their run's loss first fell below the share asked for."""
