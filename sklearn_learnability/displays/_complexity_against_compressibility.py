@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from sklearn_learnability.displays._drawing import (
@@ -80,17 +81,17 @@ class ComplexityAgainstCompressibilityDisplay:
 
     def __init__(
         self,
-        curves,
+        curves: Sequence[tuple[ArrayLike, ArrayLike, float]],
         *,
-        groups,
-        llc,
-        critical,
-        tolerances,
-        used,
-        lines,
-        quantity,
-        highest=2.0,
-    ):
+        groups: Sequence[str],
+        llc: ArrayLike,
+        critical: ArrayLike,
+        tolerances: ArrayLike,
+        used: ArrayLike,
+        lines: Mapping[float, tuple[float, float, float, float]],
+        quantity: str,
+        highest: float = 2.0,
+    ) -> None:
         self.curves = curves
         self.groups = groups
         self.llc = llc
@@ -109,7 +110,7 @@ class ComplexityAgainstCompressibilityDisplay:
         scheme: str | None = None,
         tolerances: Sequence[float] | None = None,
         axes: Sequence[Axes] | None = None,
-    ) -> ComplexityAgainstCompressibilityDisplay:
+    ) -> Self:
         """Draw one scheme of a study.
 
         Parameters
@@ -164,7 +165,7 @@ class ComplexityAgainstCompressibilityDisplay:
             highest=min(4 * max(drawn), 1.05 * tallest),
         ).plot(axes)
 
-    def plot(self, axes=None):
+    def plot(self, axes: Sequence[Axes] | None = None) -> Self:
         """Draw both panels.
 
         Parameters
@@ -194,12 +195,12 @@ class ComplexityAgainstCompressibilityDisplay:
         self.figure_ = left.figure
         return self
 
-    def _draw_curves(self, ax, colors):
+    def _draw_curves(self, ax: Axes, colors: Mapping[float, str]) -> None:
         """Draw the loss against the amount, and the tolerances."""
         shades = import_pyplot().get_cmap("viridis")
         for amounts, increases, place in self.curves:
             shown = np.where(np.isfinite(increases), increases, np.nan)
-            style = {"linewidth": 1.2, "marker": ".", "markersize": 3}
+            style: dict[str, Any] = {"linewidth": 1.2, "marker": ".", "markersize": 3}
             ax.plot(amounts, shown, color=shades(0.92 * place), **style)
         for tolerance, color in colors.items():
             ax.axhline(tolerance, color=color, linestyle="--", linewidth=1)
@@ -210,7 +211,7 @@ class ComplexityAgainstCompressibilityDisplay:
         ax.set_xlabel(self.quantity)
         ax.set_ylabel("increase of the loss")
 
-    def _draw_points(self, ax, colors):
+    def _draw_points(self, ax: Axes, colors: Mapping[float, str]) -> None:
         """Draw critical amounts against coefficients, and the lines through those used."""
         groups = np.asarray(self.groups)
         llc, critical = np.asarray([self.llc, self.critical], dtype=float)
@@ -219,17 +220,17 @@ class ComplexityAgainstCompressibilityDisplay:
         for tolerance, color in colors.items():
             here = np.asarray(self.tolerances) == tolerance
             for group, marker in markers.items():
-                style = {"marker": marker, "color": color, "linestyle": "none"}
+                dots: dict[str, Any] = {"marker": marker, "color": color, "linestyle": ""}
                 full, hollow = (here & (groups == group) & which for which in (used, ~used))
-                ax.plot(llc[full], critical[full], alpha=0.75, **style)
-                ax.plot(llc[hollow], critical[hollow], fillstyle="none", **style)
+                ax.plot(llc[full], critical[full], alpha=0.75, **dots)
+                ax.plot(llc[hollow], critical[hollow], fillstyle="none", **dots)
             self._draw_line(ax, llc[here & used], tolerance, color)
         ax.set_xlabel("local learning coefficient")
         ax.set_ylabel(f"critical {self.quantity}")
         if self.lines:
             ax.legend(frameon=False, fontsize=9, labelcolor=INK)
 
-    def _draw_line(self, ax, llc, tolerance, color):
+    def _draw_line(self, ax: Axes, llc: NDArray[np.floating], tolerance: float, color: str) -> None:
         """Draw the line of one tolerance over the range of the points it goes through."""
         if tolerance not in self.lines:
             return
@@ -239,7 +240,7 @@ class ComplexityAgainstCompressibilityDisplay:
         ax.plot(ends, intercept + slope * ends, color=color, linewidth=1.5, label=label)
 
 
-def places_in_runs(groups):
+def places_in_runs(groups: list[str]) -> list[float]:
     """Return the place of every checkpoint in its run, from 0 to 1."""
     sizes = {group: groups.count(group) for group in groups}
     seen = dict.fromkeys(groups, 0)

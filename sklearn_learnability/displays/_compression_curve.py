@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from sklearn_learnability.displays._drawing import (
@@ -74,15 +75,15 @@ class CompressionCurveDisplay:
 
     def __init__(
         self,
-        names,
-        amounts,
-        increases,
+        names: Sequence[str],
+        amounts: ArrayLike,
+        increases: ArrayLike,
         *,
-        standard_errors=None,
-        critical=None,
-        tolerance=None,
-        quantity="amount",
-    ):
+        standard_errors: ArrayLike | None = None,
+        critical: Mapping[str, float] | None = None,
+        tolerance: float | None = None,
+        quantity: str = "amount",
+    ) -> None:
         self.names = names
         self.amounts = amounts
         self.increases = increases
@@ -94,7 +95,7 @@ class CompressionCurveDisplay:
     @classmethod
     def from_critical(
         cls, found: CriticalAmount | Mapping[str, CriticalAmount], *, ax: Axes | None = None
-    ) -> CompressionCurveDisplay:
+    ) -> Self:
         """Draw the curves behind critical amounts.
 
         Parameters
@@ -126,7 +127,7 @@ class CompressionCurveDisplay:
             quantity=quantities[0],
         ).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the lines.
 
         Parameters
@@ -143,7 +144,9 @@ class CompressionCurveDisplay:
         names = np.asarray(self.names)
         amounts = np.asarray(self.amounts, dtype=float)
         increases = np.asarray(self.increases, dtype=float)
-        errors = np.zeros(len(names)) if self.standard_errors is None else self.standard_errors
+        errors = np.zeros(len(names))
+        if self.standard_errors is not None:
+            errors = np.asarray(self.standard_errors, dtype=float)
         if ax is None:
             _, ax = import_pyplot().subplots(figsize=(6.4, 4), layout="constrained")
         if amounts.min() > 0 and amounts.max() > 10 * amounts.min():
@@ -164,10 +167,19 @@ class CompressionCurveDisplay:
         self.figure_ = ax.figure
         return self
 
-    def _draw(self, ax, name, color, amounts, increases, errors):
+    def _draw(
+        self,
+        ax: Axes,
+        name: str,
+        color: str,
+        amounts: NDArray[np.floating],
+        increases: NDArray[np.floating],
+        errors: NDArray[np.floating],
+    ) -> None:
         """Draw one curve, its band and its critical amount."""
         critical = (self.critical or {}).get(name, np.nan)
-        crosses = np.isfinite(critical) and self.tolerance is not None
+        level = np.nan if self.tolerance is None else self.tolerance
+        crosses = bool(np.isfinite([critical, level]).all())
         finite = np.isfinite(increases)
         shown = np.where(finite, increases, np.nan)
         label = f"{name}: {critical:.3g}" if crosses else str(name)
@@ -183,10 +195,11 @@ class CompressionCurveDisplay:
             transform=ax.get_xaxis_transform(),
         )
         if crosses:
-            style = {"markerfacecolor": "white", "markeredgecolor": color, "zorder": 5}
-            ax.plot([critical], [self.tolerance], "o", markersize=9, markeredgewidth=2, **style)
+            ring: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": color}
+            ring |= {"markersize": 9, "markeredgewidth": 2, "zorder": 5}
+            ax.plot([critical], [level], "o", **ring)
 
-    def _draw_tolerance(self, ax, increases):
+    def _draw_tolerance(self, ax: Axes, increases: NDArray[np.floating]) -> None:
         """Draw the tolerance, and cut the axis off where curves no longer matter."""
         finite = increases[np.isfinite(increases)]
         lowest, highest = min(finite.min(initial=0), 0), finite.max(initial=0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
 from sklearn_learnability.displays._drawing import (
@@ -69,16 +71,16 @@ class DescriptionLengthDisplay:
 
     def __init__(
         self,
-        names,
+        names: Sequence[str],
         *,
-        n_samples,
-        code_lengths,
-        phase_models,
-        phase_starts,
-        phase_ends,
-        at,
-        units,
-    ):
+        n_samples: ArrayLike,
+        code_lengths: ArrayLike,
+        phase_models: Sequence[str],
+        phase_starts: Sequence[float],
+        phase_ends: Sequence[float],
+        at: float,
+        units: str,
+    ) -> None:
         self.names = names
         self.n_samples = n_samples
         self.code_lengths = code_lengths
@@ -91,7 +93,7 @@ class DescriptionLengthDisplay:
     @classmethod
     def from_selection(
         cls, selection: DescriptionLengthSelection, *, ax: Axes | None = None
-    ) -> DescriptionLengthDisplay:
+    ) -> Self:
         """Draw the phases of a selection, two decades beyond its last transition at most.
 
         Parameters
@@ -120,7 +122,7 @@ class DescriptionLengthDisplay:
             units=selection.units,
         ).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the lines.
 
         Parameters

@@ -1,8 +1,16 @@
 """What the displays share: colours, axes for one row a model, columns of numbers beside them."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Okabe and Ito's palette: told apart with any colour vision, and in grey.
 VERMILION = "#D55E00"
@@ -17,7 +25,7 @@ COLUMN_WIDTH_POINTS = 62
 ROW_HEIGHT_INCHES = 0.5
 
 
-def import_pyplot():
+def import_pyplot() -> Any:
     """Return matplotlib.pyplot, or say how to install it."""
     try:
         import matplotlib.pyplot as plt
@@ -29,7 +37,7 @@ def import_pyplot():
     return plt
 
 
-def row_axes(ax, names):
+def row_axes(ax: Axes | None, names: Sequence[str]) -> Axes:
     """Return axes with a row for each name, the first on top; new ones unless `ax` is given."""
     if ax is None:
         height = 1.6 + ROW_HEIGHT_INCHES * len(names)
@@ -43,15 +51,14 @@ def row_axes(ax, names):
     return ax
 
 
-def left_limit(values, longest):
+def left_limit(values: ArrayLike, longest: float) -> float:
     """Return where the axis begins on the left: what lies further out is drawn as an arrow."""
-    values = np.asarray(values, dtype=float)
-    values = values[np.isfinite(values)]
-    lowest = min(values.min(initial=0.0), 0.0)
+    points = np.asarray(values, dtype=float)
+    lowest = points[np.isfinite(points)].min(initial=0.0)
     return max(1.08 * lowest, -longest) - 0.02 * longest
 
 
-def mark_off_scale(ax, y, value, color):
+def mark_off_scale(ax: Axes, y: float, value: float, color: str) -> None:
     """Write a value that lies beyond the left edge there, with an arrow."""
     ax.annotate(
         f"◂ {format_number(value)}",
@@ -67,10 +74,12 @@ def mark_off_scale(ax, y, value, color):
     )
 
 
-def number_column(ax, position, header, values, color):
+def number_column(
+    ax: Axes, position: int, header: str, values: NDArray[np.floating], color: str
+) -> None:
     """Write a column of numbers to the right of the axes, under a header; NaN is "undefined"."""
     x = 30 + position * COLUMN_WIDTH_POINTS
-    style = {"textcoords": "offset points", "ha": "center", "color": color}
+    style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "color": color}
     ax.annotate(
         header, (1, 1), xycoords="axes fraction", xytext=(x, 4), va="bottom", fontsize=9, **style
     )
@@ -88,6 +97,6 @@ def number_column(ax, position, header, values, color):
         )
 
 
-def format_number(value):
+def format_number(value: float) -> str:
     """Return a number with three decimals, as columns need them; large ones with one."""
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

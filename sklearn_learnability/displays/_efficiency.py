@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
 from sklearn_learnability.displays._drawing import (
@@ -80,17 +82,17 @@ class EfficiencyDisplay:
 
     def __init__(
         self,
-        names,
+        names: Sequence[str],
         *,
-        efficiency,
-        efficiency_lower,
-        efficiency_upper,
-        calibrated_efficiency,
-        calibrated_efficiency_lower,
-        calibrated_efficiency_upper,
-        score,
-        score_name,
-    ):
+        efficiency: ArrayLike,
+        efficiency_lower: ArrayLike,
+        efficiency_upper: ArrayLike,
+        calibrated_efficiency: ArrayLike,
+        calibrated_efficiency_lower: ArrayLike,
+        calibrated_efficiency_upper: ArrayLike,
+        score: ArrayLike,
+        score_name: str,
+    ) -> None:
         self.names = names
         self.efficiency = efficiency
         self.efficiency_lower = efficiency_lower
@@ -108,7 +110,7 @@ class EfficiencyDisplay:
         *,
         score: Literal["f1", "accuracy"] = "f1",
         ax: Axes | None = None,
-    ) -> EfficiencyDisplay:
+    ) -> Self:
         """Draw the efficiencies of a comparison of models.
 
         Parameters
@@ -143,7 +145,7 @@ class EfficiencyDisplay:
             score_name=score_names[score],
         ).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the rows.
 
         Parameters
@@ -175,7 +177,8 @@ class EfficiencyDisplay:
         ax.scatter(self.score, rows, marker="D", s=30, color="#999999", zorder=2, linewidth=0)
         ax.set_xlabel("efficiency: share of the learnable information")
         across = ax.get_xaxis_transform()
-        notes = {"ha": "center", "va": "bottom", "fontsize": "small", "color": MUTED}
+        notes: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": "small"}
+        notes["color"] = MUTED
         ax.text(0, 1.01, "class\nfrequencies", transform=across, **notes)
         ax.text(1, 1.01, "ceiling", transform=across, **notes)
         number_column(ax, 0, "○ raw", np.asarray(self.efficiency, dtype=float), VERMILION)
@@ -188,10 +191,12 @@ class EfficiencyDisplay:
         return self
 
 
-def draw_intervals(ax, estimate, color, *, offset, filled):
+def draw_intervals(
+    ax: Axes, estimate: Sequence[ArrayLike], color: str, *, offset: float, filled: bool
+) -> None:
     """Draw one estimate a row with its interval; those beyond the left edge as an arrow."""
     left, right = ax.get_xlim()
-    for row, (value, lower, upper) in enumerate(np.transpose(estimate).astype(float)):
+    for row, (value, lower, upper) in enumerate(np.asarray(estimate, dtype=float).T):
         y = row + offset
         if not math.isfinite(value):
             continue

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from sklearn_learnability.displays._drawing import (
@@ -73,7 +74,15 @@ class InformationPlaneDisplay:
     'complexity I(past; Z)'
     """
 
-    def __init__(self, widths, *, complexity, expressivity, complexity_null, expressivity_null):
+    def __init__(
+        self,
+        widths: ArrayLike,
+        *,
+        complexity: ArrayLike,
+        expressivity: ArrayLike,
+        complexity_null: ArrayLike,
+        expressivity_null: ArrayLike,
+    ) -> None:
         self.widths = widths
         self.complexity = complexity
         self.expressivity = expressivity
@@ -83,7 +92,7 @@ class InformationPlaneDisplay:
     @classmethod
     def from_trajectory(
         cls, trajectory: Trajectory, *, layer: int | str = "mean", ax: Axes | None = None
-    ) -> InformationPlaneDisplay:
+    ) -> Self:
         """Draw the trajectory of a network's checkpoints.
 
         Parameters
@@ -109,7 +118,7 @@ class InformationPlaneDisplay:
             expressivity_null=[point.expressivity_null for point in points],
         ).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the trajectories.
 
         Parameters
@@ -159,13 +168,13 @@ class InformationPlaneDisplay:
         return self
 
 
-def colored(widths):
+def colored(widths: NDArray[np.integer]) -> list[tuple[str, int]]:
     """Return the widths in order, each with its colour."""
     ordered = np.unique(widths)
     return [(WIDTH_COLORS[i % len(WIDTH_COLORS)], width) for i, width in enumerate(ordered)]
 
 
-def width_name(width):
+def width_name(width: int) -> str:
     """Return how the key names a width."""
     return "1 token" if width == 1 else f"{width} tokens"
 
@@ -179,7 +188,7 @@ def of_layer(points: list[PlanePoint], layer: int | str) -> list[PlanePoint]:
     return chosen
 
 
-def draw_trajectory(ax, points, color, name):
+def draw_trajectory(ax: Axes, points: NDArray[np.floating], color: str, name: str) -> None:
     """Draw one trajectory with the arrow of training, and what meaningless labels gave."""
     complexity, expressivity, complexity_null, expressivity_null = points.T
     ax.plot(complexity_null, expressivity_null, "x", color=color, alpha=0.3, markersize=4, zorder=2)
@@ -200,7 +209,7 @@ def draw_trajectory(ax, points, color, name):
     draw_arrow(ax, points[:, :2], color)
 
 
-def draw_arrow(ax, path, color):
+def draw_arrow(ax: Axes, path: NDArray[np.floating], color: str) -> None:
     """Draw an arrow on the longest step of a path."""
     steps = np.hypot(*np.diff(path, axis=0).T)
     if not len(steps) or not math.isfinite(steps.max()) or steps.max() == 0:
@@ -216,7 +225,7 @@ def draw_arrow(ax, path, color):
     )
 
 
-def plain_axes(ax):
+def plain_axes(ax: Axes) -> None:
     """Take away what frames the axes beyond need."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(colors=MUTED)

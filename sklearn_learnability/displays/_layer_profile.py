@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from sklearn_learnability.displays._drawing import MUTED, import_pyplot
@@ -68,15 +69,15 @@ class LayerProfileDisplay:
 
     def __init__(
         self,
-        layers,
-        widths,
+        layers: Sequence[int | str],
+        widths: ArrayLike,
         *,
-        complexity,
-        expressivity,
-        complexity_null,
-        expressivity_null,
-        ceiling,
-    ):
+        complexity: ArrayLike,
+        expressivity: ArrayLike,
+        complexity_null: ArrayLike,
+        expressivity_null: ArrayLike,
+        ceiling: ArrayLike,
+    ) -> None:
         self.layers = layers
         self.widths = widths
         self.complexity = complexity
@@ -86,9 +87,7 @@ class LayerProfileDisplay:
         self.ceiling = ceiling
 
     @classmethod
-    def from_plane(
-        cls, plane: InformationPlane, *, axes: Sequence[Axes] | None = None
-    ) -> LayerProfileDisplay:
+    def from_plane(cls, plane: InformationPlane, *, axes: Sequence[Axes] | None = None) -> Self:
         """Draw the layers of a network.
 
         Parameters
@@ -114,7 +113,7 @@ class LayerProfileDisplay:
             ceiling=[point.ceiling for point in points],
         ).plot(axes)
 
-    def plot(self, axes=None):
+    def plot(self, axes: Sequence[Axes] | None = None) -> Self:
         """Draw the lines.
 
         Parameters
@@ -155,14 +154,20 @@ class LayerProfileDisplay:
         self.figure_ = axes[0].figure
         return self
 
-    def _draw_side(self, ax, places, values, null):
+    def _draw_side(
+        self,
+        ax: Axes,
+        places: NDArray[np.integer],
+        values: NDArray[np.floating],
+        null: NDArray[np.floating],
+    ) -> None:
         widths = np.asarray(self.widths)
         ceiling = np.asarray(self.ceiling, dtype=float)
         first = widths == widths[0]
         ax.plot(places[first], ceiling[first], color=MUTED, linewidth=1.2, label="most possible")
         for color, width in colored(widths):
             rows = widths == width
-            style = {"color": color, "linewidth": 1.6}
+            style: dict[str, Any] = {"color": color, "linewidth": 1.6}
             ax.plot(
                 places[rows],
                 values[rows],
@@ -175,7 +180,7 @@ class LayerProfileDisplay:
         ax.plot([], [], color=MUTED, linestyle=(0, (2, 2)), label="labels without\nmeaning")
 
 
-def name_layers(ax, names):
+def name_layers(ax: Axes, names: list[int | str]) -> None:
     """Write the names of the layers under the axes: all of them, or as many as fit."""
     every = math.ceil(len(names) / 8)
     places = range(0, len(names), every)

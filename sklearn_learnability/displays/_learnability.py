@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
 from sklearn_learnability.displays._drawing import (
@@ -23,6 +25,7 @@ from sklearn_learnability.displays._drawing import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
     from sklearn_learnability.metrics._comparison import ModelComparison
@@ -94,16 +97,16 @@ class LearnabilityDisplay:
 
     def __init__(
         self,
-        names,
+        names: Sequence[str],
         *,
-        label_entropy,
-        information,
-        calibrated_information,
-        ceiling,
-        ceiling_lower,
-        ceiling_upper,
-        units,
-    ):
+        label_entropy: ArrayLike,
+        information: ArrayLike,
+        calibrated_information: ArrayLike,
+        ceiling: ArrayLike,
+        ceiling_lower: ArrayLike,
+        ceiling_upper: ArrayLike,
+        units: str,
+    ) -> None:
         self.names = names
         self.label_entropy = label_entropy
         self.information = information
@@ -114,9 +117,7 @@ class LearnabilityDisplay:
         self.units = units
 
     @classmethod
-    def from_comparison(
-        cls, comparison: ModelComparison, *, ax: Axes | None = None
-    ) -> LearnabilityDisplay:
+    def from_comparison(cls, comparison: ModelComparison, *, ax: Axes | None = None) -> Self:
         """Draw the label entropy of a comparison of models, one bar a model.
 
         Parameters
@@ -147,7 +148,7 @@ class LearnabilityDisplay:
             units=comparison.units,
         ).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the bars.
 
         Parameters
@@ -173,7 +174,7 @@ class LearnabilityDisplay:
         ax = row_axes(ax, self.names)
         longest = entropy.max()
         ax.set_xlim(left_limit(raw, 0.4 * longest), 1.01 * longest)
-        seen = set()
+        seen: set[str] = set()
         for y in range(len(self.names)):
             seen |= draw_bar(ax, y, entropy[y], raw[y], calibrated[y], ceiling[y])
             draw_ceiling(ax, y, ceiling[y], lower[y], upper[y])
@@ -189,7 +190,9 @@ class LearnabilityDisplay:
         return self
 
 
-def split_bar(entropy, raw, calibrated, ceiling):
+def split_bar(
+    entropy: float, raw: float, calibrated: float, ceiling: float
+) -> list[tuple[str, float, float]]:
     """Return the parts of a bar as (name, start, end), skipping what is not known."""
     explained = max(raw, 0.0) if math.isfinite(raw) else 0.0
     parts = [("explained", 0.0, explained)]
@@ -206,7 +209,9 @@ def split_bar(entropy, raw, calibrated, ceiling):
     return [part for part in parts if part[2] > part[1]]
 
 
-def draw_bar(ax, y, entropy, raw, calibrated, ceiling):
+def draw_bar(
+    ax: Axes, y: int, entropy: float, raw: float, calibrated: float, ceiling: float
+) -> set[str]:
     """Draw the parts of one bar and return their names."""
     left = ax.get_xlim()[0]
     parts = split_bar(entropy, raw, calibrated, ceiling)
@@ -218,7 +223,7 @@ def draw_bar(ax, y, entropy, raw, calibrated, ceiling):
     return {name for name, _, _ in parts}
 
 
-def draw_ceiling(ax, y, ceiling, lower, upper):
+def draw_ceiling(ax: Axes, y: int, ceiling: float, lower: float, upper: float) -> None:
     """Draw the ceiling as a line across the bar, with its interval."""
     if not math.isfinite(ceiling):
         return
@@ -235,13 +240,14 @@ def draw_ceiling(ax, y, ceiling, lower, upper):
         )
 
 
-def add_key(ax, seen):
+def add_key(ax: Axes, seen: set[str]) -> None:
     """Name the colours that occur, and the ceiling's mark, above the axes."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
     from matplotlib.transforms import ScaledTranslation
 
-    handles = [Patch(color=color, label=name) for name, color in COLORS.items() if name in seen]
+    handles: list[Artist] = []
+    handles += [Patch(color=color, label=name) for name, color in COLORS.items() if name in seen]
     handles.append(Line2D([], [], color=INK, marker="|", markersize=9, label="ceiling, interval"))
     above_headers = ScaledTranslation(0, 18 / 72, ax.figure.dpi_scale_trans)
     ax.legend(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from sklearn_learnability.displays._drawing import (
@@ -58,7 +59,15 @@ class LLCSensitivityDisplay:
     'local learning coefficient'
     """
 
-    def __init__(self, temperature, localization, *, value, standard_error, trusted):
+    def __init__(
+        self,
+        temperature: ArrayLike,
+        localization: ArrayLike,
+        *,
+        value: ArrayLike,
+        standard_error: ArrayLike,
+        trusted: ArrayLike,
+    ) -> None:
         self.temperature = temperature
         self.localization = localization
         self.value = value
@@ -66,9 +75,7 @@ class LLCSensitivityDisplay:
         self.trusted = trusted
 
     @classmethod
-    def from_sensitivity(
-        cls, sensitivity: LLCSensitivity, *, ax: Axes | None = None
-    ) -> LLCSensitivityDisplay:
+    def from_sensitivity(cls, sensitivity: LLCSensitivity, *, ax: Axes | None = None) -> Self:
         """Draw what a sensitivity study found.
 
         Parameters
@@ -92,7 +99,7 @@ class LLCSensitivityDisplay:
             trusted=[found.trusted for found in estimates],
         ).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the values.
 
         Parameters
@@ -125,7 +132,9 @@ class LLCSensitivityDisplay:
         return self
 
 
-def draw_line(ax, points, trusted, color):
+def draw_line(
+    ax: Axes, points: NDArray[np.floating], trusted: NDArray[np.bool_], color: str
+) -> None:
     """Draw the values of one localization: means over seeds as a line, each with its error."""
     temperatures = np.unique(points[:, 0])
     means = [points[points[:, 0] == t, 2].mean() for t in temperatures]

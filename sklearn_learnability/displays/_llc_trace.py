@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_learnability.displays._drawing import (
     BLUE,
@@ -59,14 +60,21 @@ class LLCTraceDisplay:
     'loss above that at w*'
     """
 
-    def __init__(self, excess_loss, *, temperature, n_discarded=0, distance_to_chance=math.nan):
+    def __init__(
+        self,
+        excess_loss: ArrayLike,
+        *,
+        temperature: float,
+        n_discarded: int = 0,
+        distance_to_chance: float = math.nan,
+    ) -> None:
         self.excess_loss = excess_loss
         self.temperature = temperature
         self.n_discarded = n_discarded
         self.distance_to_chance = distance_to_chance
 
     @classmethod
-    def from_estimate(cls, estimate: LLCEstimate, *, ax: Axes | None = None) -> LLCTraceDisplay:
+    def from_estimate(cls, estimate: LLCEstimate, *, ax: Axes | None = None) -> Self:
         """Draw the chains of an estimate.
 
         Parameters
@@ -88,7 +96,7 @@ class LLCTraceDisplay:
             distance_to_chance=estimate.chance_loss - estimate.initial_loss,
         ).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the chains.
 
         Parameters
@@ -124,7 +132,8 @@ class LLCTraceDisplay:
         ax.spines["top"].set_visible(False)
         ax.tick_params(colors=MUTED)
         scale = self.temperature
-        right = ax.secondary_yaxis("right", functions=(lambda y: y * scale, lambda y: y / scale))
+        both_ways = (lambda y: np.asarray(y) * scale, lambda y: np.asarray(y) / scale)
+        right = ax.secondary_yaxis("right", functions=both_ways)
         right.set_ylabel("coefficient")
         right.tick_params(colors=MUTED)
         self.ax_ = ax

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
 from sklearn_learnability.displays._drawing import (
@@ -92,18 +94,18 @@ class SegmentDisplay:
 
     def __init__(
         self,
-        names,
+        names: Sequence[str],
         *,
-        n_samples,
-        label_entropy,
-        information,
-        ceiling,
-        ceiling_lower,
-        ceiling_upper,
-        efficiency,
-        status,
-        units,
-    ):
+        n_samples: ArrayLike,
+        label_entropy: ArrayLike,
+        information: ArrayLike,
+        ceiling: ArrayLike,
+        ceiling_lower: ArrayLike,
+        ceiling_upper: ArrayLike,
+        efficiency: ArrayLike,
+        status: Sequence[str],
+        units: str,
+    ) -> None:
         self.names = names
         self.n_samples = n_samples
         self.label_entropy = label_entropy
@@ -116,7 +118,7 @@ class SegmentDisplay:
         self.units = units
 
     @classmethod
-    def from_report(cls, report: SegmentReport, *, ax: Axes | None = None) -> SegmentDisplay:
+    def from_report(cls, report: SegmentReport, *, ax: Axes | None = None) -> Self:
         """Draw a report, the segment that misses most bits a row on top.
 
         Segments with too few rows for a verdict follow, and all rows within segments stand last.
@@ -153,7 +155,7 @@ class SegmentDisplay:
             units=report.units,
         ).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the bars.
 
         Parameters
@@ -182,7 +184,7 @@ class SegmentDisplay:
         )
         longest = np.nanmax([0.01, *model, *ceiling])
         ax.set_xlim(left_limit(model, 0.4 * longest), 1.12 * longest)
-        seen = set()
+        seen: set[str] = set()
         for y in range(len(self.names)):
             seen |= draw_bar(ax, y, model[y], ceiling[y])
             draw_ceiling(ax, y, ceiling[y], lower[y], upper[y])
@@ -197,7 +199,7 @@ class SegmentDisplay:
         return self
 
 
-def draw_bar(ax, y, model, ceiling):
+def draw_bar(ax: Axes, y: int, model: float, ceiling: float) -> set[str]:
     """Draw what the model explains and what it misses; return the names of the parts drawn."""
     left = ax.get_xlim()[0]
     explained = max(model, 0.0)
@@ -214,7 +216,7 @@ def draw_bar(ax, y, model, ceiling):
     return set(drawn)
 
 
-def status_column(ax, position, status):
+def status_column(ax: Axes, position: int, status: Sequence[str]) -> None:
     """Write the verdicts to the right of the columns of numbers."""
     for y, text in enumerate(status):
         ax.annotate(
