@@ -17,19 +17,14 @@ from pandas.api.types import (
     is_timedelta64_dtype,
 )
 from pandas.util import hash_pandas_object
-from sklearn.utils import _safe_indexing, check_array, check_consistent_length, column_or_1d
+from sklearn.utils import _safe_indexing, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import validate_data
-
-from sklearn_learnability.exceptions import ZeroProbabilityWarning
 
 Units = Literal["bits", "nats"]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.integer]
-
-#: Smallest probability a true label is charged for: 52 bits, whatever the dtype of the input.
-SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
-
+RandomState = int | np.random.RandomState | None
 
 #: Where the package's own code lies.
 PACKAGE = f"{Path(__file__).parent}{os.sep}"
@@ -123,68 +118,28 @@ def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArra
     return classes, order[position][codes]
 
 
-def check_probabilities(y_proba: ArrayLike, n_samples: int, n_classes: int) -> Floats:
-    """Return probabilities as float64 of shape (n_samples, n_classes), rows summing to one.
-
-    One column, or a vector, is read as the probability of the second of two classes.
-    """
-    raw = np.asarray(y_proba)
-    if raw.ndim == 1:
-        raw = raw[:, None]
-    proba = check_array(raw, dtype=[np.float64, np.float32, np.float16], input_name="y_proba")
-    tolerance = float(np.sqrt(np.finfo(proba.dtype).eps))
-    proba = proba.astype(np.float64, copy=False)
-    if len(proba) != n_samples:
-        raise ValueError(f"Got {len(proba)} rows of probabilities, but {n_samples} labels.")
-    low, high = proba.min(), proba.max()
-    if low < 0 or high > 1 + tolerance:
-        raise ValueError(
-            f"Got probabilities between {low:g} and {high:g}, but expected values in [0, 1]. "
-            "Pass predict_proba's output, not scores, logits or log-probabilities."
-        )
-    if proba.shape[1] == 1 and n_classes <= 2:
-        proba = np.column_stack([1 - proba[:, 0], proba[:, 0]])
-    if proba.shape[1] != n_classes:
-        raise ValueError(
-            f"Got {proba.shape[1]} columns of probabilities for {n_classes} classes. Pass "
-            "labels= with the classes in the order of the columns (an estimator's classes_)."
-        )
-    total = proba.sum(axis=1)
-    worst = np.abs(total - 1).argmax()
-    if abs(total[worst] - 1) > tolerance:
-        raise ValueError(
-            f"Got probabilities that sum to {total[worst]:.6g} in row {worst}, but expected 1."
-        )
-    return proba
+def check_count(name: str, value: int, smallest: int = 1, largest: int | None = None) -> int:
+    """Return an integer inside its range."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < smallest or (largest is not None and value > largest):
+        upper = "" if largest is None else f" and <= {largest}"
+        raise ValueError(f"Got {name}={value!r}, but expected an integer >= {smallest}{upper}.")
+    return int(value)
 
 
-def check_labels_and_probabilities(
-    y_true: ArrayLike, y_proba: ArrayLike, labels: ArrayLike | None = None
-) -> tuple[NDArray[Any], NDArray, Floats]:
-    """Return classes in column order, the column of every row's label, and the probabilities."""
-    n_columns = np.shape(y_proba)[1] if np.ndim(y_proba) == 2 else 1
-    classes, codes = encode_labels(y_true, labels)
-    if labels is None and len(classes) < max(2, n_columns):
-        raise ValueError(
-            f"Got y_true with {len(classes)} distinct label(s) and {n_columns} column(s) of "
-            "probabilities. Pass labels= with the classes in the order of the columns (an "
-            "estimator's classes_)."
-        )
-    check_consistent_length(y_true, y_proba)
-    return classes, codes, check_probabilities(y_proba, len(codes), len(classes))
+def check_number(name: str, value: float, low: float, high: float) -> float:
+    """Return a finite number between `low` and `high`, both included."""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not low <= value <= high or not np.isfinite(value):
+        raise ValueError(f"Got {name}={value!r}, but expected a number in [{low:g}, {high:g}].")
+    return float(value)
 
 
-def clip_true_probability(probability: Floats) -> Floats:
-    """Return the probabilities of the true labels, raised to the smallest one, with a warning."""
-    too_small = probability < SMALLEST_PROBABILITY
-    if too_small.any():
-        warn(
-            f"{too_small.sum()} of {len(probability)} rows have probability 0 on their true label; "
-            f"each is charged {-np.log2(SMALLEST_PROBABILITY):.0f} bits. A model that says 0 "
-            "to what happens has an infinite log-loss: smooth or calibrate its probabilities.",
-            ZeroProbabilityWarning,
-        )
-    return np.maximum(probability, SMALLEST_PROBABILITY)
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
+    """Return a name that is among the choices."""
+    if value not in choices:
+        raise ValueError(f"Got {name}={value!r}, but expected one of {', '.join(choices)}.")
+    return value
 
 
 def take_rows(X: Any, rows: NDArray[np.integer]) -> Any:

@@ -11,9 +11,17 @@ from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
 from sklearn.utils import Tags, check_random_state, column_or_1d
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, check_memory
 
+from sklearn_learnability._folds import (
+    Folds,
+    make_folds,
+    warn_of_duplicates,
+    warn_of_missing_classes,
+)
+from sklearn_learnability._probabilities import align_probabilities, widen_classes
 from sklearn_learnability._validation import (
     Floats,
     Integers,
+    RandomState,
     Units,
     check_table,
     check_weights,
@@ -27,16 +35,12 @@ from sklearn_learnability.ceilings._golden_candidates import (
     named_candidate,
 )
 from sklearn_learnability.ceilings._out_of_fold import (
-    Folds,
     fit_candidate,
     gather_log_proba,
-    make_folds,
     mean_log_proba,
-    warn_of_duplicates,
 )
 from sklearn_learnability.exceptions import CandidateFailedWarning
 from sklearn_learnability.metrics._blending import cross_fit_pool, fit_calibrated_pool
-from sklearn_learnability.metrics._calibration import RandomState
 from sklearn_learnability.metrics._calibrators import CalibrationMethod, check_method
 from sklearn_learnability.metrics._information import information_score, surprisal_of_frequencies
 from sklearn_learnability.metrics._resampling import ratio_estimate
@@ -67,10 +71,10 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         strings and gaps reach the candidates with numbers as float64 and all else as strings;
         otherwise X is passed as it is. A candidate that raises an error is left out.
     cv : int, splitter or iterable, default=5
-        Folds. An int means stratified folds, and stratified groups where `groups` are given. Rows
-        that no fold predicts are left out of the estimate. Where every fold is predicted from
-        earlier rows only (TimeSeriesSplit), calibration and weights come from earlier folds too and
-        the first fold serves calibration alone.
+        Folds. An int means that many folds, shuffled and stratified by class (by class and group
+        where `groups` are given). Rows that no fold predicts are left out of the estimate. Where
+        every fold is predicted from earlier rows only (TimeSeriesSplit), calibration and weights
+        come from earlier folds too and the first fold serves calibration alone.
     calibration : str or None, default="affine"
         Calibration map of every candidate: "affine", "temperature", "vector", "matrix", "beta",
         "isotonic", or None.
@@ -219,9 +223,11 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         if self.calibration is not None:
             check_method(self.calibration, len(self.classes_))
         weight = None if sample_weight is None else check_weights(sample_weight, len(codes))
-        folds = make_folds(self.cv, table, codes, groups)
+        rng = check_random_state(self.random_state)
+        folds = make_folds(self.cv, table, codes, groups, rng)
+        warn_of_missing_classes(codes, folds)
         self.duplicate_share_ = warn_of_duplicates(table, folds)
-        names, log_probas, seconds = self._fit_family(table, codes, weight, folds)
+        names, log_probas, seconds = self._fit_family(table, codes, weight, folds, rng)
         weight = np.ones(len(codes)) if weight is None else weight
         losses = self._score_out_of_fold(codes, weight, folds, log_probas, groups)
         self.candidates_ = losses.assign(
@@ -285,6 +291,8 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the information score 1 - NLL/H(Y) on new data; higher is better.
 
+        A label never seen in `fit` has probability 0 and is charged 52 bits, with a warning.
+
         Parameters
         ----------
         X : array-like or data frame of shape (n_samples, n_features)
@@ -299,9 +307,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         float
             Share of the label entropy explained.
         """
-        return information_score(
-            y, self.predict_proba(X), sample_weight=sample_weight, labels=self.classes_
-        )
+        classes = widen_classes(self.classes_, y)
+        proba = align_probabilities(self.predict_proba(X), self.classes_, classes)
+        return information_score(y, proba, sample_weight=sample_weight, labels=classes)
 
     def __sklearn_tags__(self) -> Tags:
         """Missing values are taken by the default family."""
@@ -345,7 +353,12 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         return family
 
     def _fit_family(
-        self, table: Any, codes: Integers, weight: Floats | None, folds: Folds
+        self,
+        table: Any,
+        codes: Integers,
+        weight: Floats | None,
+        folds: Folds,
+        rng: np.random.RandomState,
     ) -> tuple[list[str], Floats, list[float]]:
         """Fit every candidate on every fold; keep those without an error in `models_`."""
         family = self._family(table)
@@ -353,7 +366,6 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         if not folds.is_partition:
             splits.append((np.arange(len(codes)), np.arange(0)))  # the fit that predicts
         n_classes = len(self.classes_)
-        rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=(len(family), len(splits)))
         fit = check_memory(self.memory).cache(fit_candidate)
         fits = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(

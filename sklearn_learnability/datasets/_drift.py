@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats
+from sklearn_learnability._validation import Floats, RandomState, check_count, check_number
 from sklearn_learnability.datasets._linear import Level, check_strength
 from sklearn_learnability.datasets._local_truth import LocalLaw, LocalScoreTruth, with_local_truth
 from sklearn_learnability.datasets._score_truth import check_channel, draw_from_score
-from sklearn_learnability.datasets._truth import RandomState, check_count, check_number
 
 #: Points of the trapezoidal rule over one period of the drift.
 TIME_POINTS = 256

@@ -9,17 +9,18 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, softmax
 from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats, Units, nats_per_unit
+from sklearn_learnability._validation import (
+    Floats,
+    RandomState,
+    Units,
+    check_count,
+    check_number,
+    nats_per_unit,
+)
 from sklearn_learnability.datasets._linear import Level, check_strength
 from sklearn_learnability.datasets._markov import check_symbols, split_windows
 from sklearn_learnability.datasets._score_truth import solve_strength
-from sklearn_learnability.datasets._truth import (
-    ClassificationTruth,
-    RandomState,
-    check_count,
-    check_number,
-    draw_labels,
-)
+from sklearn_learnability.datasets._truth import ClassificationTruth, draw_labels
 
 #: Largest number of windows over which entropies are summed exactly.
 LARGEST_N_WINDOWS = 2**18

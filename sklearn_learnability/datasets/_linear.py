@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats
+from sklearn_learnability._validation import (
+    Floats,
+    RandomState,
+    check_choice,
+    check_count,
+    check_number,
+)
 from sklearn_learnability.datasets._score_truth import (
     ScoreLaw,
     ScoreTruth,
     check_channel,
     draw_from_score,
-)
-from sklearn_learnability.datasets._truth import (
-    RandomState,
-    check_choice,
-    check_count,
-    check_number,
 )
 
 Level = Literal["low", "medium", "high"]

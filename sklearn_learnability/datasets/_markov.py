@@ -9,15 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, softmax
 from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats, Units, nats_per_unit
+from sklearn_learnability._validation import Floats, RandomState, Units, check_count, nats_per_unit
 from sklearn_learnability.datasets._linear import Level, check_strength
 from sklearn_learnability.datasets._score_truth import solve_strength
-from sklearn_learnability.datasets._truth import (
-    ClassificationTruth,
-    RandomState,
-    check_count,
-    check_features,
-)
+from sklearn_learnability.datasets._truth import ClassificationTruth, check_features
 
 #: Largest number of contexts for which the transition probabilities are held in memory.
 LARGEST_N_CONTEXTS = 2**20

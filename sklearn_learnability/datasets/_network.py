@@ -9,15 +9,13 @@ from scipy.optimize import minimize
 from scipy.special import entr, softmax
 from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats
+from sklearn_learnability._validation import Floats, RandomState, check_count
 from sklearn_learnability.datasets._integration import gaussian_points, mean_over_replicates
 from sklearn_learnability.datasets._linear import Level, check_strength
 from sklearn_learnability.datasets._score_truth import solve_strength
 from sklearn_learnability.datasets._truth import (
     ClassificationTruth,
-    RandomState,
     check_class_frequencies,
-    check_count,
     check_features,
 )
 

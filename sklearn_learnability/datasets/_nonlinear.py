@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import dawsn, jv
 from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats
+from sklearn_learnability._validation import Floats, RandomState, check_count
 from sklearn_learnability.datasets._linear import Level, check_strength
 from sklearn_learnability.datasets._score_truth import (
     ScoreLaw,
@@ -15,7 +15,6 @@ from sklearn_learnability.datasets._score_truth import (
     check_channel,
     draw_from_score,
 )
-from sklearn_learnability.datasets._truth import RandomState, check_count
 
 #: Features of one block: one in a sine, two in a product, two in absolute values.
 BLOCK_SIZE = 5

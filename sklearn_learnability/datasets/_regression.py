@@ -8,15 +8,17 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats, Units, nats_per_unit
+from sklearn_learnability._validation import (
+    Floats,
+    RandomState,
+    Units,
+    check_count,
+    check_number,
+    nats_per_unit,
+)
 from sklearn_learnability.datasets._linear import Level, check_n_active, check_strength
 from sklearn_learnability.datasets._score_truth import solve_strength
-from sklearn_learnability.datasets._truth import (
-    RandomState,
-    check_count,
-    check_features,
-    check_number,
-)
+from sklearn_learnability.datasets._truth import check_features
 
 LARGEST_RELATIVE_STRENGTH = 1000.0
 #: Entropy of a standard Gaussian in nats; also of the noise, whose mean log scale is 0.

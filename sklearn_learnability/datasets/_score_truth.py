@@ -15,14 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import entr, expit, ndtr
 
-from sklearn_learnability._validation import Floats
-from sklearn_learnability.datasets._truth import (
-    ClassificationTruth,
-    check_choice,
-    check_count,
-    check_features,
-    check_number,
-)
+from sklearn_learnability._validation import Floats, check_choice, check_count, check_number
+from sklearn_learnability.datasets._truth import ClassificationTruth, check_features
 
 #: Step of the grid in t; the links' spectra are below 1e-14 at its Nyquist frequency.
 GRID_STEP = 0.2

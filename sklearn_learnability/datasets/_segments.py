@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats
+from sklearn_learnability._validation import Floats, RandomState, check_count
 from sklearn_learnability.datasets._local_truth import (
     GaussianScoreLaw,
     LocalLaw,
@@ -19,7 +19,6 @@ from sklearn_learnability.datasets._score_truth import (
     truth_of_learnability,
     truth_of_strength,
 )
-from sklearn_learnability.datasets._truth import RandomState, check_count
 
 
 @dataclass(frozen=True, eq=False)

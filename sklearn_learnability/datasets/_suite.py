@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
+from sklearn_learnability._validation import RandomState
 from sklearn_learnability.datasets._drift import make_drifting_classification
 from sklearn_learnability.datasets._hidden_markov import make_hidden_markov_chain
 from sklearn_learnability.datasets._linear import make_learnability_classification
@@ -20,7 +21,7 @@ from sklearn_learnability.datasets._nonlinear import (
 )
 from sklearn_learnability.datasets._regression import RegressionTruth, make_learnability_regression
 from sklearn_learnability.datasets._segments import make_segmented_classification
-from sklearn_learnability.datasets._truth import ClassificationTruth, RandomState
+from sklearn_learnability.datasets._truth import ClassificationTruth
 
 
 @dataclass(frozen=True)

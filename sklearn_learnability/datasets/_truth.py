@@ -9,19 +9,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, xlogy
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 
+from sklearn_learnability._probabilities import SMALLEST_PROBABILITY, align_probabilities
 from sklearn_learnability._validation import (
-    SMALLEST_PROBABILITY,
     Floats,
+    RandomState,
     Units,
-    check_probabilities,
+    check_count,
     nats_per_unit,
     warn,
 )
 from sklearn_learnability.exceptions import ZeroProbabilityWarning
-
-RandomState = int | np.random.RandomState | None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -134,7 +133,13 @@ class ClassificationTruth(ABC):
             If the model gives probability 0 to a class that can occur.
         """
         true = self.predict_proba(X)
-        given = clip_possible(align_probabilities(model, X, len(true), labels, self.classes), true)
+        if hasattr(model, "predict_proba"):
+            raw, labels = model.predict_proba(X), getattr(model, "classes_", labels)
+        else:
+            raw = model
+        check_consistent_length(true, raw)
+        columns = self.classes if labels is None else np.asarray(labels)
+        given = clip_possible(align_probabilities(raw, columns, self.classes), true)
         divergence = (xlogy(true, true) - xlogy(true, given)).sum(axis=1)
         return np.maximum(divergence, 0.0) / nats_per_unit(units)
 
@@ -173,30 +178,6 @@ def check_features(X: ArrayLike, n_features: int) -> Floats:
     return rows
 
 
-def check_count(name: str, value: int, smallest: int = 1, largest: int | None = None) -> int:
-    """Return an integer inside its range."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < smallest or (largest is not None and value > largest):
-        upper = "" if largest is None else f" and <= {largest}"
-        raise ValueError(f"Got {name}={value!r}, but expected an integer >= {smallest}{upper}.")
-    return int(value)
-
-
-def check_number(name: str, value: float, low: float, high: float) -> float:
-    """Return a finite number between `low` and `high`, both included."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not low <= value <= high or not np.isfinite(value):
-        raise ValueError(f"Got {name}={value!r}, but expected a number in [{low:g}, {high:g}].")
-    return float(value)
-
-
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
-    """Return a name that is among the choices."""
-    if value not in choices:
-        raise ValueError(f"Got {name}={value!r}, but expected one of {', '.join(choices)}.")
-    return value
-
-
 def check_class_frequencies(frequencies: Sequence[float] | None, n_classes: int) -> Floats:
     """Return probabilities of the classes, equal ones by default."""
     if frequencies is None:
@@ -217,30 +198,6 @@ def draw_labels(proba: Floats, rng: np.random.RandomState) -> NDArray[np.int64]:
         return (uniform < proba[:, 1]).astype(np.int64)
     passed = uniform[:, None] >= np.cumsum(proba[:, :-1], axis=1)
     return passed.sum(axis=1, dtype=np.int64)
-
-
-def align_probabilities(
-    model: Any,
-    X: ArrayLike,
-    n_samples: int,
-    labels: ArrayLike | None,
-    classes: NDArray[np.int64],
-) -> Floats:
-    """Return the probabilities of a model or an array, columns in the order of `classes`."""
-    if hasattr(model, "predict_proba"):
-        raw, labels = model.predict_proba(X), getattr(model, "classes_", labels)
-    else:
-        raw = model
-    columns = classes if labels is None else np.asarray(labels)
-    proba = check_probabilities(raw, n_samples, len(columns))
-    unknown = ~np.isin(columns, classes)
-    if unknown.any() or len(np.unique(columns)) != len(columns):
-        raise ValueError(
-            f"Got labels {columns.tolist()}, but expected distinct ones of {classes.tolist()}."
-        )
-    aligned = np.zeros((len(proba), len(classes)))
-    aligned[:, np.searchsorted(classes, columns)] = proba
-    return aligned
 
 
 def clip_possible(given: Floats, true: Floats) -> Floats:

@@ -1,33 +1,27 @@
 """Calibration of predicted probabilities, and its cross-fitting."""
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import StratifiedGroupKFold, check_cv
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length
 
-from sklearn_learnability._validation import (
-    Floats,
+from sklearn_learnability._folds import make_folds
+from sklearn_learnability._probabilities import (
     check_labels_and_probabilities,
     check_probabilities,
-    check_weights,
-    warn,
+    log_of_probabilities,
 )
+from sklearn_learnability._validation import Floats, RandomState, check_weights, warn
 from sklearn_learnability.exceptions import MissingClassWarning
 from sklearn_learnability.metrics._calibrators import (
     CalibrationMap,
     CalibrationMethod,
     check_method,
     fit_calibration_map,
-    log_of_probabilities,
 )
-
-RandomState = int | np.random.RandomState | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,37 +165,6 @@ def cross_fit_log_proba(
     return calibrated
 
 
-def split_rows(
-    X: Any, codes: NDArray[np.integer], cv: Any, groups: ArrayLike | None, random_state: RandomState
-) -> list[tuple[NDArray[np.integer], NDArray[np.integer]]]:
-    """Return pairs (rows to fit on, rows to test).
-
-    A number of folds is stratified and shuffled, keeps groups whole, and does not mind classes
-    with fewer rows than folds.
-    """
-    if isinstance(cv, Integral):
-        n_folds = int(cv)
-        n_units = len(codes) if groups is None else len(np.unique(np.asarray(groups)))
-        if not 2 <= n_folds <= n_units:
-            raise ValueError(
-                f"Got cv={n_folds}, but expected between 2 and {n_units} folds, the number of "
-                f"{'rows' if groups is None else 'groups'}."
-            )
-        if groups is None:
-            shuffled = check_random_state(random_state).permutation(len(codes))
-            fold_of = np.empty(len(codes), dtype=np.intp)
-            fold_of[np.lexsort((shuffled, codes))] = np.arange(len(codes)) % n_folds
-            return [
-                (np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)) for k in range(n_folds)
-            ]
-        cv = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_state)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")
-        splits = check_cv(cv, codes, classifier=True).split(X, codes, groups)
-        pairs = [(np.asarray(fit_rows), np.asarray(rows)) for fit_rows, rows in splits]
-    return [(fit_rows, rows) for fit_rows, rows in pairs if len(rows)]
-
-
 def cross_fit_calibration(
     y_true: ArrayLike,
     y_proba: ArrayLike,
@@ -273,11 +236,13 @@ def cross_fit_calibration(
     check_method(method, proba.shape[1])
     check_consistent_length(codes, groups)
     weight = check_weights(sample_weight, len(codes))
-    pairs = split_rows(np.zeros((len(codes), 1)), codes, cv, groups, random_state)
-    times = np.bincount(np.concatenate([rows for _, rows in pairs]), minlength=len(codes))
-    if (times != 1).any():
+    folds = make_folds(cv, np.zeros((len(codes), 1)), codes, groups, random_state)
+    if not folds.is_partition:
         raise ValueError(
-            f"Got a cv that tests {(times == 0).sum()} rows never and {(times > 1).sum()} more "
+            f"Got a cv that tests {(folds.n_tests == 0).sum()} rows never and "
+            f"{(folds.n_tests > 1).sum()} more "
             "than once, but expected a partition of the rows."
         )
-    return np.exp(cross_fit_log_proba(codes, log_of_probabilities(proba), weight, method, pairs))
+    return np.exp(
+        cross_fit_log_proba(codes, log_of_probabilities(proba), weight, method, folds.splits)
+    )

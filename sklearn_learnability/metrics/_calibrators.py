@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import log_softmax
 from sklearn.isotonic import IsotonicRegression
 
-from sklearn_learnability._validation import SMALLEST_PROBABILITY, Floats
+from sklearn_learnability._validation import Floats
 from sklearn_learnability.metrics._newton import (
     Objective,
     Ridge,
@@ -67,11 +67,6 @@ class IsotonicMap:
 
 
 CalibrationMap = LinearMap | IsotonicMap
-
-
-def log_of_probabilities(proba: Floats) -> Floats:
-    """Return the logarithms of probabilities raised to the smallest one, hence finite."""
-    return np.log(np.maximum(proba, SMALLEST_PROBABILITY))
 
 
 def check_method(method: str, n_classes: int) -> None:

@@ -9,12 +9,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
-from sklearn_learnability._validation import (
-    Floats,
-    Units,
-    check_labels_and_probabilities,
-    check_weights,
-)
+from sklearn_learnability._probabilities import check_labels_and_probabilities
+from sklearn_learnability._validation import Floats, Units, check_weights
 from sklearn_learnability.metrics._calibration import cross_fit_calibration
 from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._efficiency import (

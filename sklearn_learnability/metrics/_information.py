@@ -3,13 +3,15 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sklearn_learnability._validation import (
+from sklearn_learnability._probabilities import (
     SMALLEST_PROBABILITY,
+    check_labels_and_probabilities,
+    clip_true_probability,
+)
+from sklearn_learnability._validation import (
     Floats,
     Units,
-    check_labels_and_probabilities,
     check_weights,
-    clip_true_probability,
     encode_labels,
     nats_per_unit,
     warn,

@@ -7,17 +7,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_learnability._validation import (
+from sklearn_learnability._probabilities import (
     SMALLEST_PROBABILITY,
-    Floats,
-    Units,
     check_labels_and_probabilities,
-    check_weights,
     clip_true_probability,
+    log_of_probabilities,
+)
+from sklearn_learnability._validation import (
+    Floats,
+    RandomState,
+    Units,
+    check_weights,
     nats_per_unit,
 )
-from sklearn_learnability.metrics._calibration import RandomState, cross_fit_calibration
-from sklearn_learnability.metrics._calibrators import CalibrationMethod, log_of_probabilities
+from sklearn_learnability.metrics._calibration import cross_fit_calibration
+from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._information import surprisal_of_frequencies, warn_single_class
 from sklearn_learnability.metrics._resampling import Estimate, mean_estimate, ratio_estimate
 

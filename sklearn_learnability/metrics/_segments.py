@@ -7,13 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_learnability._validation import (
-    Floats,
-    Units,
-    check_labels_and_probabilities,
-    check_weights,
-    nats_per_unit,
-)
+from sklearn_learnability._probabilities import check_labels_and_probabilities
+from sklearn_learnability._validation import Floats, Units, check_weights, nats_per_unit
 from sklearn_learnability.metrics._calibration import cross_fit_calibration
 from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._efficiency import check_reference, efficiency_of_losses

@@ -15,34 +15,41 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_learnability._folds import (
+    Folds,
+    make_folds,
+    warn_of_duplicates,
+    warn_of_missing_classes,
+)
+from sklearn_learnability._probabilities import (
+    align_probabilities,
+    log_of_probabilities,
+    widen_classes,
+)
 from sklearn_learnability._validation import (
     Floats,
     Integers,
+    RandomState,
     Units,
-    check_probabilities,
     check_weights,
     encode_labels,
     nats_per_unit,
     take_rows,
     warn,
 )
-from sklearn_learnability.ceilings._out_of_fold import Folds, warn_of_duplicates, weight_parameter
+from sklearn_learnability.ceilings._out_of_fold import weight_parameter
 from sklearn_learnability.exceptions import (
     CalibrationWarning,
-    MissingClassWarning,
     UnpredictedRowsWarning,
 )
 from sklearn_learnability.metrics._calibration import (
     Calibrator,
-    RandomState,
     cross_fit_log_proba,
-    split_rows,
 )
 from sklearn_learnability.metrics._calibrators import (
     CalibrationMethod,
     check_method,
     fit_calibration_map,
-    log_of_probabilities,
 )
 from sklearn_learnability.metrics._information import negative_log_likelihood
 from sklearn_learnability.metrics._nll_decomposition import decompose_nll
@@ -211,7 +218,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Probabilities in the order of `classes_`.
         """
         check_is_fitted(self)
-        return self.calibrator_.predict_proba(_aligned_proba(self.estimator_, X, self.classes_))
+        return self.calibrator_.predict_proba(_predict_proba(self.estimator_, X, self.classes_))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the class that is most probable after calibration.
@@ -249,12 +256,12 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Minus the mean loss in `units`.
         """
         proba = self.predict_proba(X)
-        unseen = np.setdiff1d(column_or_1d(y), self.classes_)
+        classes = widen_classes(self.classes_, y)
         return -negative_log_likelihood(
             y,
-            np.hstack([proba, np.zeros((len(proba), len(unseen)))]),
+            align_probabilities(proba, self.classes_, classes),
             sample_weight=sample_weight,
-            labels=np.concatenate([self.classes_, unseen]),
+            labels=classes,
             units=self.units,
         )
 
@@ -339,17 +346,14 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         groups: ArrayLike | None,
     ) -> Integers:
         """Set the out-of-fold probabilities and the calibrator; return the rows to score."""
-        folds = Folds.from_splits(
-            split_rows(X, codes, self.cv, groups, self.random_state), len(codes)
-        )
-        times = np.bincount(np.concatenate([test for _, test in folds.splits]))
-        if times.max() > 1:
+        folds = make_folds(self.cv, X, codes, groups, self.random_state)
+        if folds.n_tests.max() > 1:
             raise ValueError(
-                f"Got a cv that tests {(times > 1).sum()} rows more than once, but expected at "
-                "most once."
+                f"Got a cv that tests {(folds.n_tests > 1).sum()} rows more than once, but "
+                "expected at most once."
             )
         if self._is_frozen:
-            self.oof_proba_ = _aligned_proba(self.estimator, X, self.classes_)
+            self.oof_proba_ = _predict_proba(self.estimator, X, self.classes_)
         else:
             self.oof_proba_ = self._fit_folds(X, y, codes, params, folds)
         predicted = folds.fold_of >= 0
@@ -373,13 +377,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self, X: Any, y: Any, codes: Integers, params: dict[str, Any], folds: Folds
     ) -> Floats:
         """Return the probabilities of every row by the clone that was not fitted on it."""
-        lacking = [len(np.setdiff1d(codes, codes[train])) for train, _ in folds.splits]
-        if any(lacking):
-            warn(
-                f"In {np.count_nonzero(lacking)} of {len(lacking)} folds the training rows lack a "
-                "class of the data: there it has probability 0.",
-                MissingClassWarning,
-            )
+        warn_of_missing_classes(codes, folds)
         parts = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_and_predict)(
                 clone(self.estimator), X, y, params, train, test, self.classes_
@@ -410,15 +408,9 @@ def _fit_and_predict(
         for name, value in params.items()
     }
     estimator.fit(take_rows(X, train), take_rows(y, train), **own)
-    return _aligned_proba(estimator, take_rows(X, test), classes)
+    return _predict_proba(estimator, take_rows(X, test), classes)
 
 
-def _aligned_proba(estimator: BaseEstimator, X: Any, classes: NDArray[Any]) -> Floats:
-    """Return checked probabilities with a column for each class, 0 where it is not known."""
-    proba = np.asarray(estimator.predict_proba(X))
-    proba = check_probabilities(proba, len(proba), len(estimator.classes_))
-    aligned = np.zeros((len(proba), len(classes)))
-    aligned[:, np.searchsorted(classes, estimator.classes_)] = proba / proba.sum(
-        axis=1, keepdims=True
-    )
-    return aligned
+def _predict_proba(estimator: BaseEstimator, X: Any, classes: NDArray[Any]) -> Floats:
+    """Return a fitted classifier's probabilities with a column for each class."""
+    return align_probabilities(estimator.predict_proba(X), estimator.classes_, classes)

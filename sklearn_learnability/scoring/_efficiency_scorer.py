@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.metadata_routing import UNCHANGED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_learnability._probabilities import align_probabilities, widen_classes
 from sklearn_learnability._validation import Floats, Units, check_weights, nats_per_unit
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
 from sklearn_learnability.metrics import cross_fit_calibration
@@ -236,10 +237,8 @@ def class_probabilities(
             "Information is carried by probabilities; calibrate a classifier that has only "
             "scores (sklearn.calibration.CalibratedClassifierCV)."
         )
-    proba = np.asarray(estimator.predict_proba(X))
-    unseen = np.setdiff1d(np.asarray(y), estimator.classes_)
-    proba = np.column_stack([proba, np.zeros((len(proba), len(unseen)), dtype=proba.dtype)])
-    return proba, np.concatenate([estimator.classes_, unseen])
+    classes = widen_classes(estimator.classes_, y)
+    return align_probabilities(estimator.predict_proba(X), estimator.classes_, classes), classes
 
 
 #: Share of the label entropy explained, raw and after cross-fitted affine calibration.

@@ -54,8 +54,9 @@ def test_one_uncalibrated_candidate_is_its_cross_validated_loss(data):
     """Without calibration and with one candidate nothing is left but the candidate's loss."""
     X, y, _ = data
     family = [("logistic", LogisticRegression())]
-    ceiling = GoldenModelCeiling(family, calibration=None, blend="best").fit(X, y)
-    proba = cross_val_predict(LogisticRegression(), X, y, method="predict_proba", cv=5)
+    cv = StratifiedKFold(5)
+    ceiling = GoldenModelCeiling(family, cv=cv, calibration=None, blend="best").fit(X, y)
+    proba = cross_val_predict(LogisticRegression(), X, y, method="predict_proba", cv=cv)
     # of 1200 training rows, 1/1201 of the mass is spread over the classes
     spread = 1 / 1201
     smoothed = (1 - spread) * proba + spread / 2

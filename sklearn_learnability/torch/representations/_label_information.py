@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from torch import nn
 
@@ -19,7 +19,7 @@ from sklearn_learnability.torch.representations._representation_pass import (
     PassSettings,
     RepresentationPass,
 )
-from sklearn_learnability.torch.soft_information._ngrams import IGNORED, check_labels
+from sklearn_learnability.torch.soft_information._ngrams import IGNORED, check_labels, dense_codes
 
 LABELS = "labels"
 
@@ -175,7 +175,7 @@ def label_information(
     lengths = [min(len(row), context) for row in rows]
     sequences = TokenSequences.from_rows([row[:context] for row in rows])
     if all(np.ndim(label) == 0 for label in labels):
-        codes = encode_labels(labels)
+        codes = dense_codes(*check_labels("labels", labels))
         drawn = [codes, *(permuted(codes, rng) for _ in range(n_permutations))]
         coded = [np.where(sequences.mask, of_texts[:, None], IGNORED) for of_texts in drawn]
     else:
@@ -187,17 +187,9 @@ def label_information(
             )
         flat = np.concatenate([np.asarray(labels[i])[:n] for i, n in enumerate(lengths)])
         of_tokens = np.full(sequences.mask.shape, IGNORED, dtype=np.int64)
-        of_tokens[sequences.mask] = encode_labels(flat)
+        of_tokens[sequences.mask] = dense_codes(*check_labels("labels", flat))
         coded = [of_tokens, *(permuted(of_tokens, rng) for _ in range(n_permutations))]
     return measure_labels(model, sequences, coded, settings)
-
-
-def encode_labels(labels: ArrayLike) -> NDArray[np.int64]:
-    """Return integers for labels, -1 where there is none."""
-    values, valid = check_labels("labels", labels)
-    codes = np.full(values.shape, IGNORED, dtype=np.int64)
-    codes[valid] = np.unique(values[valid], return_inverse=True)[1]
-    return codes
 
 
 def permuted(codes: NDArray[np.int64], rng: np.random.RandomState) -> NDArray[np.int64]:

@@ -37,7 +37,7 @@ def check_hidden(hidden: Any, n_layers: int, dim: int) -> tuple[list[Tensor], tu
     return [z.reshape(-1, dim) for z in layers], shape[:-1]
 
 
-def check_finite(
+def finite_lengths(
     layers: list[Tensor], used: NDArray[np.bool_], shape: tuple[int, ...]
 ) -> list[Tensor]:
     """Return lengths of the vectors of each layer, refusing NaN and infinity where counted."""

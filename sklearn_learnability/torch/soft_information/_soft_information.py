@@ -16,7 +16,11 @@ from sklearn_learnability.exceptions import (
     UndefinedInformationWarning,
 )
 from sklearn_learnability.torch.soft_information._assignment_sums import AssignmentSums
-from sklearn_learnability.torch.soft_information._batch import check_finite, check_hidden, positions
+from sklearn_learnability.torch.soft_information._batch import (
+    check_hidden,
+    finite_lengths,
+    positions,
+)
 from sklearn_learnability.torch.soft_information._information_estimates import (
     InformationEstimate,
     InformationProfile,
@@ -202,7 +206,7 @@ class SoftInformation:
         if not used.any():
             warn("A batch had no position to count and was skipped.", NoPositionsWarning)
             return
-        norms = check_finite(layers, used, shape)
+        norms = finite_lengths(layers, used, shape)
         points = self.reference_points_.to(layers[0].device, working_dtype(layers[0].dtype))
         with torch.no_grad():
             assigned = [

@@ -1,0 +1,148 @@
+"""Folds: which rows a model is fitted on, and which it predicts."""
+
+import warnings
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.utils import check_random_state
+
+from sklearn_learnability._validation import Integers, RandomState, hash_rows, warn
+from sklearn_learnability.exceptions import DuplicateRowsWarning, MissingClassWarning
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Which rows are predicted out of fold, and in which order they may inform one another.
+
+    Attributes
+    ----------
+    splits : list of (train, test)
+        Positions of the rows; no test part is empty.
+    n_tests : ndarray of shape (n_samples,)
+        How often a row is predicted.
+    fold_of : ndarray of shape (n_samples,)
+        The first fold that predicts a row; -1 where none does.
+    ordered : bool
+        True if every fold is predicted from earlier rows only, as by TimeSeriesSplit.
+    """
+
+    splits: list[tuple[Integers, Integers]]
+    n_tests: Integers
+    fold_of: Integers
+    ordered: bool
+
+    @classmethod
+    def from_splits(cls, splits: Any, n_samples: int) -> Self:
+        """Return the folds of a splitter's pairs of positions."""
+        pairs = [(np.asarray(train), np.asarray(test)) for train, test in splits]
+        pairs = [(train, test) for train, test in pairs if len(test)]
+        fold_of = np.full(n_samples, -1)
+        for fold, (_, test) in reversed(list(enumerate(pairs))):
+            fold_of[test] = fold
+        n_tests = np.bincount(np.concatenate([test for _, test in pairs]), minlength=n_samples)
+        ordered = len(pairs) > 1 and all(train.max() < test.min() for train, test in pairs)
+        return cls(pairs, n_tests, fold_of, ordered)
+
+    @property
+    def is_partition(self) -> bool:
+        """True if every row is predicted exactly once."""
+        return bool((self.n_tests == 1).all())
+
+    def tuning_rows(self) -> list[tuple[Integers, Integers]]:
+        """Return pairs (rows to calibrate and blend on, rows to score), none in both.
+
+        In ordered folds the rows to score come after those to calibrate on, and the first fold is
+        for calibration alone. A single fold is cut into five.
+        """
+        predicted = self.fold_of >= 0
+        fold_of = self.fold_of
+        folds = np.unique(fold_of[predicted])
+        if len(folds) == 1:
+            fold_of = np.where(predicted, np.cumsum(predicted) * 5 // (predicted.sum() + 1), -1)
+            folds = np.unique(fold_of[predicted])
+        if self.ordered:
+            others = [predicted & (fold_of < fold) for fold in folds[1:]]
+            folds = folds[1:]
+        else:
+            others = [predicted & (fold_of != fold) for fold in folds]
+        return [
+            (np.flatnonzero(rows), np.flatnonzero(fold_of == fold))
+            for rows, fold in zip(others, folds, strict=True)
+        ]
+
+
+def make_folds(
+    cv: Any,
+    X: Any,
+    codes: Integers,
+    groups: ArrayLike | None = None,
+    random_state: RandomState = None,
+) -> Folds:
+    """Return the folds of an int, splitter or iterable.
+
+    A number of folds is stratified and shuffled, keeps groups whole, and does not mind classes
+    with fewer rows than folds.
+    """
+    if isinstance(cv, Integral):
+        n_folds = int(cv)
+        n_units = len(codes) if groups is None else len(np.unique(np.asarray(groups)))
+        if not 2 <= n_folds <= n_units:
+            raise ValueError(
+                f"Got cv={n_folds}, but expected between 2 and {n_units} folds, the number of "
+                f"{'rows' if groups is None else 'groups'}."
+            )
+        if groups is None:
+            return Folds.from_splits(_shuffled(codes, n_folds, random_state), len(codes))
+        cv = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_state)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")
+        splits = check_cv(cv, codes, classifier=True).split(X, codes, groups)
+        return Folds.from_splits(splits, len(codes))
+
+
+def _shuffled(
+    codes: Integers, n_folds: int, random_state: RandomState
+) -> list[tuple[Integers, Integers]]:
+    shuffled = check_random_state(random_state).permutation(len(codes))
+    fold_of = np.empty(len(codes), dtype=np.intp)
+    fold_of[np.lexsort((shuffled, codes))] = np.arange(len(codes)) % n_folds
+    return [(np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)) for k in range(n_folds)]
+
+
+def warn_of_missing_classes(codes: Integers, folds: Folds) -> None:
+    """Warn where the training rows of a fold lack a class."""
+    lacking = [len(np.setdiff1d(codes, codes[train])) > 0 for train, _ in folds.splits]
+    if any(lacking):
+        warn(
+            f"In {sum(lacking)} of {len(lacking)} folds the training rows lack a class of the "
+            "data: there it is charged as an event never seen.",
+            MissingClassWarning,
+        )
+
+
+def warn_of_duplicates(X: Any, folds: Folds) -> float:
+    """Return the share of test rows that also stand in their training rows, warning if telling.
+
+    Equal rows are telling where some column is nearly unique among the distinct rows; where all
+    columns are coarse, equal rows are to be expected.
+    """
+    hashes = hash_rows(X)
+    n_distinct = len(np.unique(hashes))
+    if n_distinct == len(hashes):
+        return 0.0
+    n_repeated = sum(np.isin(hashes[test], hashes[train]).sum() for train, test in folds.splits)
+    share = n_repeated / sum(len(test) for _, test in folds.splits)
+    columns = X.T if isinstance(X, np.ndarray) else (X[name] for name in X.columns)
+    finest = max(len(np.unique(hash_rows(np.asarray(c)[:, None]))) for c in columns)
+    if share >= 0.01 and finest >= n_distinct / 2 and n_distinct >= np.sqrt(len(hashes)):
+        warn(
+            f"{share:.1%} of the test rows also stand in the training rows of their fold: a model "
+            "that memorises scores as if it had learned. Drop repeated records, or pass groups= "
+            "so that copies stay in one fold.",
+            DuplicateRowsWarning,
+        )
+    return float(share)
