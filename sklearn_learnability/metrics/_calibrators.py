@@ -27,6 +27,8 @@ CalibrationMethod = Literal["temperature", "affine", "vector", "matrix", "beta",
 PRIOR_SCALE = 10.0
 #: Prior standard deviation of the off-diagonal entries of "matrix" around 0.
 PRIOR_SCALE_OFF_DIAGONAL = 0.1
+#: The pull to the identity is not weaker than one in this many rows, so that it outlasts rounding.
+MOST_ROWS = 1e9
 #: Rows on which the warm start is fitted, at least and for every class, and the fewest of a class.
 WARM_START_ROWS = 5_000
 WARM_START_ROWS_PER_CLASS = 250
@@ -87,6 +89,8 @@ def fit_calibration_map(
 ) -> CalibrationMap:
     """Return the map that minimises the mean log-loss of the calibrated probabilities.
 
+    On these rows its loss is not above that of the probabilities as they are.
+
     Parameters
     ----------
     codes : ndarray of shape (n_samples,)
@@ -105,10 +109,13 @@ def fit_calibration_map(
     """
     n_classes = log_proba.shape[1]
     check_method(method, n_classes)
-    n_rows = max(weight.sum(), np.count_nonzero(weight))
+    n_rows = min(max(weight.sum(), np.count_nonzero(weight)), MOST_ROWS)
     weight = weight / weight.sum()
     if method == "isotonic":
-        return _fit_isotonic(codes, log_proba, weight, n_rows)
+        steps = _fit_isotonic(codes, log_proba, weight, n_rows)
+        # the half rows at the ends, and the normalisation, may cost more than the steps gain
+        gain = (steps.log_proba(log_proba) - log_proba)[np.arange(len(codes)), codes]
+        return steps if weight @ gain >= 0 else LinearMap(np.array(1.0), np.zeros(n_classes))
     if n_classes == 2:
         return _fit_binary(codes, log_proba, weight, n_rows, method)
     return _fit_multiclass(codes, log_proba, weight, n_rows, method)

@@ -7,9 +7,12 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
+from sklearn_learnability._probabilities import SMALLEST_PROBABILITY
 from sklearn_learnability._validation import Floats, warn
 from sklearn_learnability.exceptions import CalibrationWarning
 
+#: No log-probability, and no constant, that a map takes in is larger than this (52 bits in nats).
+LARGEST_INPUT = -float(np.log(SMALLEST_PROBABILITY))
 #: Numbers handled at a time, so that the intermediate arrays of one block stay in the cache.
 BLOCK_SIZE = 100_000
 
@@ -32,7 +35,9 @@ def damped_newton(
 
     Half the product of gradient and step, :math:`\tfrac12 g^\top H^{-1} g`, predicts the excess
     of the loss over its minimum. The last step starts where that excess, times the share of it
-    that the step before left, is below `tolerance` (in nats per row).
+    that the step before left, is below `tolerance` (in nats per row). It is taken unseen only
+    where it changes no difference of two logits by more than 1: there a log-loss is close enough
+    to its second-order expansion that the step lowers it. So the loss never ends above its start.
     """
     theta, point, before = start, objective(start), 0.0
     for _ in range(max_iter):
@@ -40,8 +45,10 @@ def damped_newton(
         slope = float(point.gradient @ step)
         excess = -slope / 2
         share_left = min(1.0, excess / before) if before else 1.0
-        if excess * share_left <= tolerance:
+        if excess * share_left <= tolerance and _largest_change(point, step) <= 1:
             return theta + step
+        if excess <= tolerance:
+            return theta
         size = 1.0
         while True:
             trial = objective(theta + size * step)
@@ -65,6 +72,16 @@ def _newton_step(point: Point) -> Floats:
         step, _ = cg(point.hessian, -point.gradient, rtol=1e-3, maxiter=200)
         return step
     return -cho_solve(cho_factor(point.hessian), point.gradient)
+
+
+def _largest_change(point: Point, step: Floats) -> float:
+    """Return a bound on how far a step moves any two logits of a row apart.
+
+    A logit depends on one scale and one constant, or, where the Hessian is a product, on many.
+    """
+    many = isinstance(point.hessian, LinearOperator)
+    largest = np.abs(step).sum() if many else np.abs(step).max()
+    return float(2 * (LARGEST_INPUT + 1) * largest)
 
 
 class Ridge(NamedTuple):

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -21,15 +20,19 @@ def select_capacity(
               \mathrm{se} = s / \sqrt{n_{splits}}
 
     with s the standard deviation of the best candidate's scores over the splits. Among candidates
-    of equal capacity the one with the best score is taken. Pass it as ``refit=`` to GridSearchCV,
-    RandomizedSearchCV or a halving search, with an efficiency scorer as ``scoring=``.
+    of equal capacity the one with the best score is taken. Pass it as ``refit=`` to GridSearchCV
+    or RandomizedSearchCV, with an efficiency scorer as ``scoring=``.
+
+    scikit-learn's halving searches take a function as ``refit=`` and never call it. Apply the rule
+    to their results yourself: it then chooses among the candidates of the last iteration, which
+    alone were scored on all the rows the search came to.
 
     Parameters
     ----------
     capacity : str or callable
-        Name of the searched parameter that is the capacity (a number, or a sequence of numbers
-        such as layer widths, which are summed), or a function of a candidate's dict of parameters
-        that returns a number.
+        Name of the searched parameter that is the capacity: a number, a sequence of numbers such
+        as layer widths, which are summed, or None for no limit, the largest of all. Or a function
+        of a candidate's dict of parameters that returns one of these.
     metric : str, default="score"
         Name of the metric where several are scored.
 
@@ -40,10 +43,9 @@ def select_capacity(
 
     Raises
     ------
-    KeyError
-        When the rule is applied and the search has no such parameter or metric.
     ValueError
-        When the rule is applied and every score is NaN, or there is one split only.
+        When the rule is applied and the search has no such parameter or metric, a capacity is not
+        a number, every score is NaN, or there is one split only.
 
     References
     ----------
@@ -65,6 +67,23 @@ def select_capacity(
     ... ).fit(X, y)
     >>> search.best_params_["max_leaf_nodes"] in (2, 4, 8, 16, 32)
     True
+
+    After a halving search:
+
+    >>> from sklearn.experimental import enable_halving_search_cv
+    >>> from sklearn.model_selection import HalvingGridSearchCV
+    >>> halving = HalvingGridSearchCV(
+    ...     DecisionTreeClassifier(min_samples_leaf=50, random_state=0),
+    ...     {"max_leaf_nodes": [2, 4, 8, 16, 32]},
+    ...     scoring=EfficiencyScorer(ceiling=0.3),
+    ...     min_resources=500,
+    ...     factor=2,
+    ...     random_state=0,
+    ... ).fit(X, y)
+    >>> index = select_capacity("max_leaf_nodes")(halving.cv_results_)
+    >>> chosen = halving.cv_results_["params"][index]
+    >>> model = DecisionTreeClassifier(min_samples_leaf=50, random_state=0).set_params(**chosen)
+    >>> model = model.fit(X, y)
     """
     return partial(_smallest_within_one_standard_error, capacity=capacity, metric=metric)
 
@@ -73,21 +92,25 @@ def _smallest_within_one_standard_error(
     cv_results: Mapping[str, Any], *, capacity: Capacity, metric: str
 ) -> int:
     """Return the index of the chosen candidate in `cv_results`."""
-    if f"mean_test_{metric}" not in cv_results:
-        known = [key[10:] for key in cv_results if key.startswith("mean_test_")]
-        raise KeyError(f"Got metric={metric!r}, but the search has {known}.")
-    splits = [key for key in cv_results if re.fullmatch(rf"split\d+_test_{metric}", key)]
+    known = [key.removeprefix("mean_test_") for key in cv_results if key.startswith("mean_test_")]
+    if metric not in known:
+        raise ValueError(f"Expected a metric of the search, one of {known}, got metric={metric!r}.")
+    split_key = re.compile(rf"split\d+_test_{re.escape(metric)}")
+    splits = [key for key in cv_results if split_key.fullmatch(key)]
     if len(splits) < 2:
         raise ValueError(
-            f"Got {len(splits)} split, but expected at least 2: without a second one there is no "
+            f"Expected at least 2 splits, got {len(splits)}: without a second one there is no "
             "standard error."
         )
     scores = np.column_stack([cv_results[key] for key in splits])
     means = scores.mean(axis=1)
+    if "iter" in cv_results:  # of a halving search: earlier iterations saw fewer rows
+        iteration = np.asarray(cv_results["iter"])
+        means = np.where(iteration == iteration.max(), means, np.nan)
     if np.isnan(means).all():
         raise ValueError(
-            "Every candidate has a NaN score: the efficiency is undefined where the ceiling's "
-            "lower limit is not above 0, or every fit failed."
+            "Expected a score of at least one candidate, got NaN for every one: the efficiency is "
+            "undefined where the ceiling's lower limit is not above 0, or every fit failed."
         )
     best = np.nanargmax(means)
     standard_error = scores[best].std(ddof=1) / np.sqrt(len(splits))
@@ -98,10 +121,25 @@ def _smallest_within_one_standard_error(
 
 
 def _size_of(params: Parameters, capacity: Capacity) -> float:
-    """Return a candidate's capacity as a number."""
+    """Return a candidate's capacity as a number; None, no limit, is infinite."""
     if callable(capacity):
-        return float(capacity(params))
-    if capacity not in params:
-        raise KeyError(f"Got capacity={capacity!r}, but the search varies {sorted(params)}.")
-    value = params[capacity]
-    return float(value) if isinstance(value, Real) else float(np.sum(value))
+        value = capacity(params)
+    elif capacity in params:
+        value = params[capacity]
+    else:
+        raise ValueError(
+            f"Expected a parameter that the search varies, one of {sorted(params)}, "
+            f"got capacity={capacity!r}."
+        )
+    if value is None:
+        return np.inf
+    try:
+        size = float(np.sum(value))
+    except (TypeError, ValueError):
+        size = np.nan
+    if np.isnan(size):
+        raise ValueError(
+            f"Expected a number, numbers or None as capacity, got {value!r} in {params}. Pass a "
+            "function of the parameters that returns a number."
+        )
+    return size

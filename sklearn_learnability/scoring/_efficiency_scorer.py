@@ -216,6 +216,10 @@ class EfficiencyScorer:
                 self._request.score.add_request(param=name, alias=alias)
         return self
 
+    def _accept_sample_weight(self) -> bool:
+        """Say that weights are taken: scikit-learn asks where routing is not enabled."""
+        return True
+
     def get_metadata_routing(self) -> MetadataRequest:
         """Return what the scorer asks for, as scikit-learn's searches read it.
 

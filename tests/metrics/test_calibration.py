@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, softmax
@@ -184,6 +184,51 @@ def test_result_is_a_distribution_and_finite(seed, n_classes, method, certain):
     np.testing.assert_allclose(ours.sum(axis=1), 1, atol=1e-12)
     if method in ("temperature", "affine"):
         assert calibrator.mapping.weight >= 0
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    n_classes=st.integers(2, 5),
+    method=st.sampled_from([*METHODS, "beta"]),
+    smallest=st.sampled_from([0, 2, 4, 8, 12, 200]),
+    largest=st.sampled_from([0, 2, 4, 8, 12, 150]),
+)
+@settings(max_examples=300)
+def test_no_weights_make_a_map_worse_than_none(seed, n_classes, method, smallest, largest):
+    n_classes = 2 if method == "beta" else n_classes
+    rng = np.random.default_rng(seed)
+    n_samples = rng.integers(n_classes, 60)
+    proba = rng.dirichlet(np.full(n_classes, 10 ** rng.uniform(-1.5, 1)), size=n_samples)
+    y = rng.integers(n_classes, size=n_samples)
+    weight = 10.0 ** rng.uniform(-smallest, largest, size=n_samples)
+    fitted = fit_calibrator(
+        y, proba, method=method, sample_weight=weight, labels=np.arange(n_classes)
+    )
+    log_proba = np.log(np.maximum(proba, np.finfo(float).eps))
+    gain = (fitted.mapping.log_proba(log_proba) - log_proba)[np.arange(n_samples), y]
+    assert np.average(gain, weights=weight) > -1e-12
+
+
+@pytest.mark.parametrize(("ratio", "seed"), [(1e4, 564), (1e8, 978)])
+def test_few_heavy_rows_are_fitted_as_well_as_scipy_does(ratio, seed):
+    """Nearly separated by the heavy rows: a Newton step from far away overshoots."""
+    rng = np.random.default_rng(seed)
+    proba = rng.dirichlet(np.full(3, 0.3), size=9)
+    y = np.r_[np.arange(3), rng.integers(3, size=9)][:9]
+    weight = ratio ** rng.choice([0, 1], size=9)
+    log_proba = np.log(np.maximum(proba, np.finfo(float).eps))
+
+    def loss(theta):
+        fitted = log_softmax(theta[:3] * log_proba + theta[3:], axis=1)
+        pull = ((theta - np.r_[np.ones(3), np.zeros(3)]) ** 2).sum() / (2 * 10**2 * weight.sum())
+        return pull - np.average(fitted[np.arange(9), y], weights=weight)
+
+    peer = min(
+        minimize(loss, start, method="L-BFGS-B", options={"maxiter": 10_000, "maxfun": 10**6}).fun
+        for start in (np.zeros(6), np.r_[np.ones(3), np.zeros(3)], np.full(6, 5.0))
+    )
+    mapping = fit_calibrator(y, proba, method="vector", sample_weight=weight).mapping
+    assert loss(np.r_[mapping.weight, mapping.bias]) < peer + 1e-6
 
 
 @pytest.mark.parametrize("method", METHODS)

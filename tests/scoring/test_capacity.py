@@ -1,8 +1,10 @@
 """The one-standard-error rule for choosing a capacity."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from sklearn.model_selection import GridSearchCV
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeClassifier
 
@@ -56,12 +58,35 @@ def test_layer_widths_are_summed_and_a_function_may_say_otherwise():
 def test_the_metric_is_named_where_there_are_several():
     table = results(SCORES, WIDTHS, "efficiency")
     assert select_capacity("width", metric="efficiency")(table) == 3
-    with pytest.raises(KeyError, match="efficiency"):
+    with pytest.raises(ValueError, match=r"one of \['efficiency'\], got metric='score'"):
+        select_capacity("width")(table)
+
+
+@pytest.mark.parametrize("metric", ["efficiency (bits)", "a[0]", "gain+", "f.1", "x"])
+def test_the_name_of_a_metric_is_taken_literally(metric):
+    others = results(SCORES[::-1], WIDTHS, "f01") | results(SCORES[::-1], WIDTHS, "x")
+    table = others | results(SCORES, WIDTHS, metric)
+    assert select_capacity("width", metric=metric)(table) == 3
+
+
+def test_no_limit_is_the_largest_capacity():
+    params = [{"depth": d} for d in (None, 2, 8, 3)]
+    scores = [[0.9, 0.9, 0.9], [0.7, 0.7, 0.7], [0.82, 0.9, 1.0], [0.89, 0.89, 0.89]]
+    assert select_capacity("depth")(results(scores, params)) == 3
+    only_none = [[0.9, 0.9, 0.9], [0.7, 0.7, 0.7], [0.8, 0.8, 0.8], [0.8, 0.8, 0.8]]
+    assert select_capacity("depth")(results(only_none, params)) == 0
+    assert select_capacity(lambda p: p["depth"])(results(scores, params)) == 3
+
+
+@pytest.mark.parametrize("value", ["sqrt", float("nan"), {"a": 1}, object()])
+def test_what_is_no_number_is_no_capacity(value):
+    table = results([[0.9, 0.9, 0.9]] * 2, [{"width": 3}, {"width": value}])
+    with pytest.raises(ValueError, match="Expected a number, numbers or None as capacity, got"):
         select_capacity("width")(table)
 
 
 def test_unknown_capacity_is_named():
-    with pytest.raises(KeyError, match="depth"):
+    with pytest.raises(ValueError, match=r"one of \['width'\], got capacity='depth'"):
         select_capacity("depth")(results(SCORES, WIDTHS))
 
 
@@ -97,3 +122,31 @@ def test_processes_can_run_the_rule():
         n_jobs=2,
     )
     assert search.fit(X, y).best_index_ in (0, 1)
+
+
+def test_in_a_halving_search_the_last_iteration_decides():
+    """Few rows flatter: the best score of all is of a small tree in the first iteration."""
+    scores = [*SCORES, [0.95, 0.96, 0.97], [0.70, 0.80, 0.90], [0.79, 0.79, 0.79]]
+    params = [*WIDTHS, {"width": 2}, {"width": 128}, {"width": 32}]
+    table = results(scores, params) | {"iter": np.array([0, 0, 0, 0, 0, 1, 1])}
+    assert select_capacity("width")(table) == 6
+
+
+def test_results_of_a_halving_search():
+    X, y = make_learnability_classification(1200, n_features=4, learnability=0.3, random_state=0)
+    search = HalvingGridSearchCV(
+        DecisionTreeClassifier(min_samples_leaf=60, random_state=0),
+        {"max_leaf_nodes": [None, 2, 3, 4, 6, 8, 16, 32]},
+        scoring=EfficiencyScorer(0.3),
+        min_resources=600,
+        factor=2,
+        random_state=0,
+    ).fit(X, y)
+    table = pd.DataFrame(search.cv_results_)
+    last = table[table["iter"] == table["iter"].max()]
+    splits = last.filter(regex=r"^split\d_test_score$")
+    best = splits.loc[last["mean_test_score"].idxmax()]
+    good = last[last["mean_test_score"] >= best.mean() - best.std(ddof=1) / np.sqrt(5)]
+    expected = good["param_max_leaf_nodes"].fillna(np.inf).astype(float).idxmin()
+    assert len(last) > 1
+    assert select_capacity("max_leaf_nodes")(search.cv_results_) == expected

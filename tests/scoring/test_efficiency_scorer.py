@@ -9,7 +9,7 @@ import sklearn
 from sklearn.dummy import DummyClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.metrics import d2_log_loss_score
+from sklearn.metrics import check_scoring, d2_log_loss_score
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -186,6 +186,22 @@ def test_dict_of_metrics(data):
     }
     result = cross_validate(GaussianNB(), X, y, scoring=scoring, cv=3)
     assert set(result) >= {"test_efficiency", "test_calibrated", "test_accuracy"}
+
+
+def test_weights_reach_the_scorers_of_a_dict_without_routing(data):
+    X, y = data
+    weight = np.random.default_rng(0).exponential(size=len(y))
+    scoring = {"efficiency": EfficiencyScorer(0.35), "accuracy": "accuracy"}
+    model = GaussianNB().fit(X, y)
+    together = check_scoring(model, scoring=scoring)(model, X, y, sample_weight=weight)
+    assert together["efficiency"] == pytest.approx(
+        efficiency_score(y, model.predict_proba(X), learnability=0.35, sample_weight=weight)
+    )
+    search = GridSearchCV(
+        GaussianNB(), {"var_smoothing": [1e-9, 1e-2]}, scoring=scoring, refit="efficiency", cv=3
+    ).fit(X, y, sample_weight=weight)
+    assert np.isfinite(search.cv_results_["mean_test_efficiency"]).all()
+    assert 0.5 < search.score(X, y) < 1.5
 
 
 def test_calibration_repairs_overconfidence_without_looking_at_the_scored_label(data):
