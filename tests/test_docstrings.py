@@ -18,6 +18,7 @@ PUBLIC_MODULES = [
     "sklearn_learnability.metrics.theoretical_llc",
     "sklearn_learnability.datasets",
     "sklearn_learnability.displays",
+    "sklearn_learnability.report",
     *(["sklearn_learnability.torch"] if find_spec("torch") else []),
 ]
 

@@ -19,6 +19,7 @@ PUBLIC_MODULES = [
     "sklearn_learnability.metrics.theoretical_llc",
     "sklearn_learnability.datasets",
     "sklearn_learnability.displays",
+    "sklearn_learnability.report",
 ]
 TORCH_WING = ["sklearn_learnability.torch"] if find_spec("torch") else []
 HEAVY_PACKAGES = ["torch", "skorch", "matplotlib", "catboost", "xgboost"]
