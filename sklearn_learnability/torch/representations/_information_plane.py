@@ -10,11 +10,6 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from torch import nn
 
-from sklearn_learnability.torch.representations._hidden_states import (
-    TokenSequences,
-    cut_rows,
-    token_rows,
-)
 from sklearn_learnability.torch.representations._plane_results import (
     InformationPlane,
     future,
@@ -24,6 +19,11 @@ from sklearn_learnability.torch.representations._plane_results import (
 from sklearn_learnability.torch.representations._representation_pass import (
     PassSettings,
     RepresentationPass,
+)
+from sklearn_learnability.torch.representations._token_sequences import (
+    TokenSequences,
+    cut_rows,
+    token_rows,
 )
 from sklearn_learnability.torch.soft_information._ngrams import IGNORED, ngram_labels
 
@@ -61,20 +61,24 @@ def measure_information_plane(
         returns logits (B, T, V). It is put on `device`.
     tokenizer_or_ids : object, or sequence of sequence of int
         A tokenizer of transformers or of tokenizers, or a function from a text to token ids. Or
-        the token ids of each text, without `texts`.
+        the token ids of each text, without `texts`; or a mapping with `input_ids` and
+        `attention_mask`. Padding that a mask marks is left out, wherever it stands.
     texts : sequence of str, default=None
         The texts.
     widths : sequence of int, default=(1, 2, 3, 4)
         Widths n of the contexts.
     layers : "all", or sequence of int or of str, default="all"
         Hidden states of a transformers model by number, 0 the embedding; or modules by name, whose
-        outputs (B, T, C) are the states. "all" is every hidden state of a transformers model.
+        outputs (B, T, C) are the states, as they leave the module. A module that is called more
+        than once gives a layer for each call, `name#1`, `name#2`, .... "all" is every hidden state
+        of a transformers model.
     n_sequences : int, default=None
         Number of sequences to draw at random. None takes all.
     context : int, default=512
         Longest sequence. Longer texts are cut into pieces.
     batch_size : int, default=8
-        Number of sequences to a batch.
+        Number of sequences to a batch. A model that takes no attention mask is given sequences of
+        one length at a time, so that it never reads padding.
     n_points : int, default=100
         Number of reference points.
     device : torch.device or str, default=None

@@ -8,18 +8,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from torch import nn
+from torch import Tensor, nn
 
-from sklearn_learnability.torch.representations._hidden_states import (
-    TokenSequences,
-    token_rows,
-)
+from sklearn_learnability._validation import warn
+from sklearn_learnability.exceptions import NoPositionsWarning
 from sklearn_learnability.torch.representations._plane_results import MEAN
 from sklearn_learnability.torch.representations._representation_pass import (
     PassSettings,
     RepresentationPass,
 )
-from sklearn_learnability.torch.soft_information._ngrams import IGNORED, check_labels, dense_codes
+from sklearn_learnability.torch.representations._token_sequences import (
+    Tokens,
+    TokenSequences,
+    token_rows,
+)
+from sklearn_learnability.torch.soft_information._ngrams import (
+    IGNORED,
+    as_array,
+    check_labels,
+    dense_codes,
+)
 
 LABELS = "labels"
 
@@ -121,7 +129,7 @@ def label_information(
         The texts.
     labels : sequence
         One integer or string for each text, or for each text a sequence of one for each of its
-        tokens. -1 and None mark what has no label.
+        tokens, padding left out. -1, -100 and None mark what has no label.
     layers : "all", or sequence of int or of str, default="all"
         The layers.
     n_permutations : int, default=99
@@ -147,7 +155,8 @@ def label_information(
     Raises
     ------
     ValueError
-        If labels and texts do not fit each other, or there are fewer than two labels.
+        If labels and texts do not fit each other, no text has tokens, or there are fewer than two
+        labels.
 
     Examples
     --------
@@ -167,29 +176,45 @@ def label_information(
     0     0        0.065  0.005        0.01     0.01
     1  mean        0.065  0.005        0.01     0.01
     """
-    rows = token_rows(tokenizer_or_ids, texts)
-    if len(labels) != len(rows):
-        raise ValueError(f"Expected labels of {len(rows)} texts, got {len(labels)}.")
+    rows, given = with_tokens(token_rows(tokenizer_or_ids, texts), labels)
     settings = PassSettings(layers, batch_size, n_points, device, random_state, progress)
     rng = check_random_state(random_state)
     lengths = [min(len(row), context) for row in rows]
     sequences = TokenSequences.from_rows([row[:context] for row in rows])
-    if all(np.ndim(label) == 0 for label in labels):
-        codes = dense_codes(*check_labels("labels", labels))
+    if all(np.ndim(label) == 0 for label in given):
+        codes = dense_codes(*check_labels("labels", given))
         drawn = [codes, *(permuted(codes, rng) for _ in range(n_permutations))]
         coded = [np.where(sequences.mask, of_texts[:, None], IGNORED) for of_texts in drawn]
     else:
-        wrong = [i for i, row in enumerate(rows) if np.shape(labels[i]) != (len(row),)]
-        if wrong:
-            raise ValueError(
-                f"Expected labels of {len(rows[wrong[0]])} tokens of text {wrong[0]}, got shape "
-                f"{np.shape(labels[wrong[0]])}."
-            )
-        flat = np.concatenate([np.asarray(labels[i])[:n] for i, n in enumerate(lengths)])
+        flat = np.concatenate(
+            [np.asarray(label)[:n] for label, n in zip(given, lengths, strict=True)]
+        )
         of_tokens = np.full(sequences.mask.shape, IGNORED, dtype=np.int64)
         of_tokens[sequences.mask] = dense_codes(*check_labels("labels", flat))
         coded = [of_tokens, *(permuted(of_tokens, rng) for _ in range(n_permutations))]
     return measure_labels(model, sequences, coded, settings)
+
+
+def with_tokens(rows: Sequence[Tokens], labels: Sequence[Any]) -> tuple[list[Tokens], list[Any]]:
+    """Return the rows that have tokens, and their labels on the host."""
+    if len(labels) != len(rows):
+        raise ValueError(f"Expected labels of {len(rows)} texts, got {len(labels)}.")
+    given = [as_array(label) if isinstance(label, Tensor) else label for label in labels]
+    of_tokens = any(np.ndim(label) > 0 for label in given)
+    for i, (label, row) in enumerate(zip(given, rows, strict=True)):
+        if of_tokens and np.shape(label) != (len(row),):
+            raise ValueError(
+                f"Expected labels of {len(row)} tokens of text {i}, got shape {np.shape(label)}."
+            )
+    kept = [i for i, row in enumerate(rows) if len(row)]
+    if not kept:
+        raise ValueError(f"Expected at least one text with tokens, got none in {len(rows)}.")
+    if len(kept) < len(rows):
+        warn(
+            f"{len(rows) - len(kept)} of {len(rows)} texts have no tokens and were left out.",
+            NoPositionsWarning,
+        )
+    return [rows[i] for i in kept], [given[i] for i in kept]
 
 
 def permuted(codes: NDArray[np.int64], rng: np.random.RandomState) -> NDArray[np.int64]:

@@ -1,29 +1,32 @@
 """What layers tell of which of two continuations is preferred."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 from torch import nn
 
-from sklearn_learnability.torch.representations._hidden_states import (
-    Tokens,
-    TokenSequences,
-    encode_texts,
-)
 from sklearn_learnability.torch.representations._label_information import (
     LabelInformation,
     measure_labels,
 )
 from sklearn_learnability.torch.representations._representation_pass import PassSettings
+from sklearn_learnability.torch.representations._token_sequences import (
+    Tokens,
+    TokenSequences,
+    check_ids,
+    encode_texts,
+)
 from sklearn_learnability.torch.soft_information._ngrams import IGNORED
+
+PARTS = ("prompt", "chosen", "rejected")
 
 
 def preference_information(
     model: nn.Module,
     tokenizer: Any,
-    pairs: Sequence[tuple[Any, Any, Any]],
+    pairs: Sequence[tuple[Any, Any, Any] | Mapping[str, Any]],
     *,
     positions: str = "continuation",
     layers: Any = "all",
@@ -47,8 +50,8 @@ def preference_information(
         As in :func:`measure_information_plane`.
     tokenizer : object
         A tokenizer; None where the pairs are of token ids.
-    pairs : sequence of (prompt, chosen, rejected)
-        Texts, or sequences of token ids.
+    pairs : sequence of (prompt, chosen, rejected), or of dict with these keys
+        Texts, or sequences of token ids. Other keys of a dict are passed over.
     positions : {"continuation", "all"}, default="continuation"
         Which positions count.
     layers : "all", or sequence of int or of str, default="all"
@@ -77,7 +80,7 @@ def preference_information(
     Raises
     ------
     ValueError
-        If a continuation has no tokens, or `positions` is unknown.
+        If a pair has other parts or keys, a continuation has no tokens, or `positions` is unknown.
 
     Examples
     --------
@@ -109,23 +112,26 @@ def preference_information(
 
 
 def pair_rows(
-    tokenizer: Any, pairs: Sequence[tuple[Any, Any, Any]], context: int
+    tokenizer: Any, pairs: Sequence[tuple[Any, Any, Any] | Mapping[str, Any]], context: int
 ) -> tuple[list[Tokens], list[int]]:
     """Return the tokens of each prompt with each continuation, and where the latter begins."""
     rows: list[Tokens] = []
     starts: list[int] = []
-    for index, (prompt, *continuations) in enumerate(pairs):
-        if len(continuations) != 2:
-            raise ValueError(
-                f"Expected (prompt, chosen, rejected), got {1 + len(continuations)} parts in pair "
-                f"{index}."
-            )
+    for index, pair in enumerate(pairs):
+        prompt, *continuations = parts_of(pair, index)
         if tokenizer is None:
-            of_prompt, *whole = (
-                np.asarray(row, dtype=np.int64)
-                for row in [prompt, *([*prompt, *row] for row in continuations)]
+            of_prompt, *others = (
+                check_ids(part, f"the {name} of pair {index}")
+                for part, name in zip((prompt, *continuations), PARTS, strict=True)
             )
+            whole = [np.concatenate([of_prompt, row]) for row in others]
         else:
+            for part, name in zip((prompt, *continuations), PARTS, strict=True):
+                if not isinstance(part, str):
+                    raise TypeError(
+                        f"Expected texts as strings, got {type(part).__name__} as the {name} of "
+                        f"pair {index}."
+                    )
             of_prompt, *whole = encode_texts(
                 tokenizer, [prompt, *(prompt + text for text in continuations)]
             )
@@ -137,6 +143,18 @@ def pair_rows(
             rows.append(row[cut : cut + context])
             starts.append(start - cut)
     return rows, starts
+
+
+def parts_of(pair: Any, index: int) -> tuple[Any, Any, Any]:
+    """Return the prompt and the two continuations of a pair."""
+    if isinstance(pair, Mapping):
+        if missing := [name for name in PARTS if name not in pair]:
+            raise ValueError(f"Expected the keys {PARTS}, but pair {index} has no {missing}.")
+        return pair["prompt"], pair["chosen"], pair["rejected"]
+    if isinstance(pair, str) or len(pair) != len(PARTS):
+        got = f"the text {pair!r}" if isinstance(pair, str) else f"{len(pair)} parts"
+        raise ValueError(f"Expected (prompt, chosen, rejected), got {got} in pair {index}.")
+    return tuple(pair)
 
 
 def common_length(first: Tokens, second: Tokens) -> int:

@@ -16,10 +16,10 @@ from tqdm.auto import tqdm
 from sklearn_learnability.torch.models._store import fingerprint
 from sklearn_learnability.torch.representations._hidden_states import (
     HiddenStates,
-    TokenSequences,
     next_token_loss,
 )
-from sklearn_learnability.torch.soft_information._ngrams import LabelTable
+from sklearn_learnability.torch.representations._token_sequences import TokenSequences
+from sklearn_learnability.torch.soft_information._ngrams import IGNORED, LabelTable
 from sklearn_learnability.torch.soft_information._soft_information import SoftInformation
 
 SECONDS_BETWEEN_SAVES = 60
@@ -81,7 +81,8 @@ class RepresentationPass:
     def run(self, path: Path | None) -> PassResult:
         """See all batches of this process, and merge what the others have seen."""
         rank, world = process_rank()
-        batches = self.sequences.batches(self.settings.batch_size)[rank::world]
+        padded = self.states.takes_mask  # what takes no mask may read the padding
+        batches = self.sequences.batches(self.settings.batch_size, padded=padded)[rank::world]
         if path is not None:
             path = path.with_name(f"{path.name}.{rank}") if world > 1 else path
             self._load(path)
@@ -115,14 +116,16 @@ class RepresentationPass:
         states, logits = self.states(batch, self.device)
         if self.information is None:
             self._start(list(states), next(iter(states.values())).shape[-1])
+        if list(states) != self.layers:
+            raise ValueError(
+                f"Expected every batch to call the same layers, {self.layers}, got {list(states)}."
+            )
         assert self.information is not None
         length = batch.input_ids.shape[1]
+        labels = {name: values[rows, :length] for name, values in self.labels.items()}
         try:
-            self.information.update(
-                list(states.values()),
-                {name: values[rows, :length] for name, values in self.labels.items()},
-                sequences=rows,
-            )
+            if any((values != IGNORED).any() for values in labels.values()):
+                self.information.update(list(states.values()), labels, sequences=rows)
         except ValueError as error:
             error.add_note(f"The layers, from 0: {self.layers}. The batch: sequences {rows}.")
             raise

@@ -11,13 +11,13 @@ import pandas as pd
 
 from sklearn_learnability.exceptions import CheckpointError
 from sklearn_learnability.torch.models._named_checkpoints import load_or_skip, name_checkpoints
-from sklearn_learnability.torch.representations._hidden_states import token_rows
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
 from sklearn_learnability.torch.representations._plane_results import InformationPlane, PlanePoint
 from sklearn_learnability.torch.representations._representation_pass import (
     fingerprint,
     process_rank,
 )
+from sklearn_learnability.torch.representations._token_sequences import token_rows
 
 
 @dataclass(frozen=True)

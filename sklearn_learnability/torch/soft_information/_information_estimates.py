@@ -161,7 +161,9 @@ def estimate_information(
     terms = position_terms(sums, sample, by_label, mean, pairs)
     error, quantile = clustered_error(terms.information / unit, sample.block, block_counts)
     quadratic = pairs.within - pairs.overall
-    quadratic_error, _ = clustered_error(terms.quadratic, sample.block, block_counts)
+    quadratic_error = float("nan")
+    if pairs.n_repeated:
+        quadratic_error, _ = clustered_error(terms.quadratic, sample.block, block_counts)
     value = information / unit
     return InformationEstimate(
         layer=layer,
@@ -366,4 +368,4 @@ class SizeCurve:
         bias = np.interp(1 / sizes, self.inverse, self.bias)
         scale = ceiling / self.bias[-1] if self.bias[-1] > 1e-12 else 1.0
         total = float(bias @ ((n - sizes) / (n - 1))) * scale + n_once * ceiling
-        return total / n
+        return float(total / n)

@@ -70,6 +70,10 @@ class LabelRows:
         """Return the number of different labels of a set that have been counted."""
         return len(self.rows_of_set(index)) + int(self.n_once[index])
 
+    def has_repeated(self, index: int) -> bool:
+        """Return whether a label of a set has been counted more than once."""
+        return bool((self.counts[self.rows_of_set(index)] > 1).any())
+
     def look_up(self, labels: Any, mask: NDArray[np.bool_]) -> PendingRows:
         """Return the rows of a batch without counting them."""
         if not isinstance(labels, Mapping):

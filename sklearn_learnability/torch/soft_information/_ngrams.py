@@ -2,6 +2,7 @@
 
 import zlib
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 IGNORED = -1
 ONCE = -2
+IGNORE_INDEX = -100  # what losses of torch leave out
 
 Ints = NDArray[np.int64]
 
@@ -36,7 +38,7 @@ def ngram_labels(
         "past": tokens t-n+1 to t, what a causal model has just read at position t. "future":
         tokens t+1 to t+n, what it has to predict.
     mask : array-like of bool of the shape of `input_ids`, default=None
-        False for padding on either side. None: all are tokens.
+        False for padding, which is passed over wherever it stands. None: all are tokens.
     documents : array-like of int of the shape of `input_ids`, default=None
         Document of each token, where sequences are packed with several. No n-gram crosses from
         one to the next, or from a sequence to another.
@@ -64,10 +66,12 @@ def ngram_labels(
         raise ValueError(f"Expected width to be at least 1, got {width}.")
     if direction not in ("past", "future"):
         raise ValueError(f"Expected direction to be 'past' or 'future', got {direction!r}.")
-    pieces = np.zeros_like(ids)
+    tokens, pieces = dense_codes(ids, valid), np.zeros_like(ids)
     if documents is not None:
         pieces = dense_codes(check_shape("documents", documents, shape).reshape(ids.shape), valid)
-    tokens = dense_codes(ids, valid)
+    # what a mask takes out is not read: tokens move together, and their labels back
+    order = np.argsort(~valid, axis=1, kind="stable")
+    tokens, pieces = (np.take_along_axis(codes, order, axis=1) for codes in (tokens, pieces))
     labels = tokens
     n_tokens = int(tokens.max(initial=0)) + 1
     for _ in range(width - 1):
@@ -78,9 +82,10 @@ def ngram_labels(
     if direction == "future":
         # the n-gram that ends `width` positions later, where it continues this token's document
         ahead = shifted(labels, -width)
-        unbroken = (ahead != IGNORED) & valid & (pieces == shifted(pieces, -width))
+        unbroken = (ahead != IGNORED) & (tokens != IGNORED) & (pieces == shifted(pieces, -width))
         labels = dense_codes(ahead, unbroken)
-    return labels.reshape(shape)
+    back = np.argsort(order, axis=1, kind="stable")
+    return np.take_along_axis(labels, back, axis=1).reshape(shape)
 
 
 def check_tokens(
@@ -167,7 +172,7 @@ class LabelTable:
 
     @classmethod
     def from_labels(cls, labels: ArrayLike, mask: ArrayLike | None = None) -> "LabelTable":
-        """Return the table of labels, integers or strings; -1, None and masked are ignored.
+        """Return the table of labels, integers or strings; -1, -100, None and masked are ignored.
 
         Parameters
         ----------
@@ -261,12 +266,21 @@ def check_labels(name: str, labels: ArrayLike) -> tuple[NDArray, NDArray[np.bool
     labels = as_array(labels)
     if labels.dtype.kind in "bui":
         labels = labels.astype(np.int64)
-        return labels, labels != IGNORED
+        return labels, is_label(labels)
     if labels.dtype.kind == "U":
         return labels, np.ones(labels.shape, dtype=bool)
-    if labels.dtype.kind == "O" and all(v is None or isinstance(v, str) for v in labels.flat):
-        return np.where(labels == None, "", labels).astype(str), labels != None  # noqa: E711
+    if labels.dtype.kind == "O":
+        valid = np.array([v is not None for v in labels.flat], dtype=bool).reshape(labels.shape)
+        for kind, dtype, fill in ((str, str, ""), (Integral, np.int64, IGNORED)):
+            if all(isinstance(v, kind) for v in labels[valid]):
+                filled = np.where(valid, labels, fill).astype(dtype)
+                return filled, valid & (dtype is str or is_label(filled))
     raise ValueError(f"Expected {name} to be integers or strings, got {labels.dtype}.")
+
+
+def is_label(labels: Ints) -> NDArray[np.bool_]:
+    """Return which integers are labels: all but -1 and torch's `ignore_index`."""
+    return (labels != IGNORED) & (labels != IGNORE_INDEX)
 
 
 def as_array(values: Any) -> NDArray:

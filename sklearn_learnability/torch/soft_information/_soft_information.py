@@ -179,7 +179,7 @@ class SoftInformation:
             shape (batch, length, dim) each entry of the batch is a sequence; in shape (n, dim)
             each row is.
         labels : array-like of the leading shape of `hidden`, or dict of such
-            Integers or strings; -1 and None are ignored. A dict has one array a set.
+            Integers or strings; -1, -100 and None are ignored. A dict has one array a set.
         mask : array-like of bool of the same leading shape, default=None
             False where a position is not to be counted, such as padding.
         sequences : array-like of int of shape (batch,), default=None
@@ -300,6 +300,19 @@ class SoftInformation:
                 f"Fewer than two different labels in {few}: their information is NaN.",
                 UndefinedInformationWarning,
             )
+        repeated = [self._labels.has_repeated(index) for index in range(len(counts))]
+        alone = [
+            name
+            for name, n, some in zip(self._labels.names, counts, repeated, strict=True)
+            if n > 1 and not some
+        ]
+        if alone:
+            warn(
+                f"No label occurs twice in {alone[0]!r} ({len(alone)} of {len(counts)} sets of "
+                "labels): any labels so rare reach this information, and what needs repeated "
+                "labels is NaN.",
+                UndefinedInformationWarning,
+            )
         sample = self._sample.in_order()
         estimates = []
         for layer in range(self.n_layers):
@@ -313,7 +326,7 @@ class SoftInformation:
     ) -> InformationEstimate:
         """Return the estimate of one layer and one set of labels."""
         chosen = self._labels.rows_of_set(index)
-        local = np.full(self._labels.n_rows + 1, ONCE)  # one more, so that it is never empty
+        local = np.full(self._labels.n_rows - ONCE, ONCE)  # what occurs once stands at its end
         local[chosen] = np.arange(len(chosen))
         kept = sample.labelled(index)
         of_sample = sample.rows[index, kept]
@@ -325,7 +338,7 @@ class SoftInformation:
             ),
             SampledRows(
                 sample.proba[layer, torch.from_numpy(kept)],
-                np.where(of_sample == ONCE, ONCE, local[of_sample]),
+                local[of_sample],
                 sample.blocks[kept],
             ),
             self._block_counts[index],

@@ -34,7 +34,7 @@ def soft_mutual_information(
     z : array-like or torch.Tensor of shape (..., dim)
         The vectors; their lengths do not matter. Computed in float64.
     labels : array-like of the leading shape of `z`
-        Integers or strings; -1 and None are ignored.
+        Integers or strings; -1, -100 and None are ignored.
     n_points : int, default=100
         Number of reference points.
     mask : array-like of bool of the leading shape of `z`, default=None

@@ -166,3 +166,25 @@ def test_pairs_that_are_none_are_named(model):
         prefer(model, [([1], [2])])
     with pytest.raises(ValueError, match="'continuation' or 'all', got 'prompt'"):
         prefer(model, make_pairs(0.5), positions="prompt")
+
+
+def test_rows_of_a_data_set_are_pairs(model):
+    pairs = make_pairs(0.5)
+    names = ("prompt", "chosen", "rejected")
+    rows = [dict(zip(names, pair, strict=True)) | {"source": "a"} for pair in pairs]
+    assert prefer(model, rows).to_frame().equals(prefer(model, pairs).to_frame())
+    with pytest.raises(ValueError, match=r"pair 0 has no \['prompt'\]"):
+        prefer(model, [{"chosen": [1], "rejected": [2]}])
+    with pytest.raises(ValueError, match="got the text 'abc' in pair 0"):
+        preference_information(model, list, ["abc"], layers=["0"])
+    with pytest.raises(TypeError, match="got list as the chosen of pair 0"):
+        preference_information(model, list, [("a", [{"role": "user"}], "b")], layers=["0"])
+
+
+def test_what_losses_of_torch_ignore_has_no_label(model, ids):
+    kept = [[token % 3 - 1 for token in row] for row in ids]  # -1: no label
+    ignored = [[-100 if label == -1 else label for label in row] for row in kept]
+    nothing = [[None if label == -1 else label for label in row] for row in kept]
+    expected = measure(model, ids, kept).to_frame()
+    for labels in (ignored, nothing):
+        assert measure(model, ids, labels).to_frame().equals(expected)

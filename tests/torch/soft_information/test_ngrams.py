@@ -11,14 +11,17 @@ from sklearn_learnability.torch import LabelTable, ngram_labels
 
 
 def tuples(ids, width, direction, mask, documents):
-    """Return the n-gram of each position as a tuple, None where there is none."""
-    found = {}
-    for s, t in np.ndindex(ids.shape):
-        span = range(t - width + 1, t + 1) if direction == "past" else range(t + 1, t + width + 1)
-        inside = [t, *span]
-        whole = min(inside) >= 0 and max(inside) < ids.shape[1] and all(mask[s, inside])
-        whole = whole and len(set(documents[s, inside])) == 1
-        found[s, t] = tuple(ids[s, list(span)]) if whole else None
+    """Return the n-gram of each position among the tokens of its row, None where there is none."""
+    found = dict.fromkeys(np.ndindex(ids.shape))
+    for s, (row, there, pieces) in enumerate(zip(ids, mask, documents, strict=True)):
+        places = np.flatnonzero(there)
+        for t, place in enumerate(places):
+            past = direction == "past"
+            span = range(t - width + 1, t + 1) if past else range(t + 1, t + width + 1)
+            if min(t, *span) >= 0 and max(t, *span) < len(places):
+                inside = places[[t, *span]]
+                if len(set(pieces[inside])) == 1:
+                    found[s, place] = tuple(row[inside[1:]])
     return found
 
 

@@ -157,11 +157,20 @@ def test_null_is_the_mean_over_permutations():
 
 
 def test_all_different_labels_reach_the_ceiling_and_their_null():
-    found = soft_mutual_information(HIDDEN, np.arange(72).reshape(8, 9))
+    with pytest.warns(UndefinedInformationWarning, match=r"No label occurs twice in 'labels'"):
+        found = soft_mutual_information(HIDDEN, np.arange(72).reshape(8, 9))
     assert found.information == pytest.approx(found.ceiling, abs=1e-12)
     assert found.null == pytest.approx(found.ceiling, abs=1e-12)
     assert found.coverage == 0
     assert math.isnan(found.quadratic)
+    assert math.isnan(found.quadratic_error)
+    counted = SoftInformation(6, labels={"all": LabelTable.from_labels(np.arange(72))})
+    counted.update(HIDDEN.reshape(-1, 6), np.arange(72))
+    with pytest.warns(UndefinedInformationWarning, match="No label occurs twice in 'all'"):
+        (of_table,) = counted.compute().estimates
+    assert of_table.information == pytest.approx(found.information, rel=1e-5)
+    assert of_table.coverage == 0
+    assert math.isnan(of_table.lower)
 
 
 def gaussian_mixture(separation, rng, n=1500, dim=8):
