@@ -9,7 +9,10 @@ from sklearn_learnability.metrics import linear_association
 from sklearn_learnability.torch import load_parameters
 
 MODELS = Path(__file__).parents[1] / "output" / "small_lms"
-FIRST_SCHEME, MIDDLE_TOLERANCE = "one clamp, searched", 0.5
+#: Names of settings of the estimator and of schemes.
+FIRST_ESTIMATOR, PAPER_ESTIMATOR = "local, self-KL", "as in the paper"
+FIRST_SCHEME, TENSOR_SCHEME = "one clamp, searched", "a clamp a tensor, searched"
+MIDDLE_TOLERANCE = 0.5
 MARKERS = "osD"
 BASELINES = (
     ["loss"],
@@ -106,8 +109,8 @@ def draw_sizes_and_settings(points, folder):
     from matplotlib import pyplot
 
     shown = points[(points["scheme"] == FIRST_SCHEME) & (points["tolerance"] == MIDDLE_TOLERANCE)]
-    of_sizes = shown[shown["estimator"] == "local, self-KL"]
-    settings = ["local, self-KL", "local", "as in the paper"]
+    of_sizes = shown[shown["estimator"] == FIRST_ESTIMATOR]
+    settings = [FIRST_ESTIMATOR, "local", PAPER_ESTIMATOR]
     of_settings = shown[(shown["parameters"] == "60k") & shown["estimator"].isin(settings)]
     for name, table, column in (
         ("complexity_sizes", of_sizes, "parameters"),

@@ -8,8 +8,7 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
 from torch import nn
-
-from sklearn_learnability.torch.candidates._periodic_network import whole_batches
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
 
 torch.set_num_threads(1)
 
@@ -30,6 +29,12 @@ class TwoHiddenLayers(nn.Module):
     def forward(self, X):
         """Return logits (B, K) of inputs (B, F)."""
         return self.layers(X)
+
+
+def whole_batches(dataset, batch_size, shuffle=False):
+    """Return a loader that takes a batch by one indexing, not row by row."""
+    order = (RandomSampler if shuffle else SequentialSampler)(dataset)
+    return DataLoader(dataset, sampler=BatchSampler(order, batch_size, False), batch_size=None)
 
 
 class MLP(ClassifierMixin, BaseEstimator):

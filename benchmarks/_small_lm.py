@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_learnability.torch.models._checkpoints import load_parameters
+from sklearn_learnability.torch import load_parameters
 
 FOLDER = Path(__file__).parents[1] / "output" / "small_lm"
 END_OF_TEXT = "<|endoftext|>"

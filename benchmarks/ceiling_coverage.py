@@ -19,6 +19,8 @@ from joblib import Memory, Parallel, delayed
 from sklearn_learnability import GoldenModelCeiling
 from sklearn_learnability.datasets import make_learnability_classification
 
+RESULTS = Path(__file__).parent / "results" / "ceiling_coverage.json"
+
 FAMILY = ["prior", "logistic", "splines", "hist_gradient_boosting"]
 STRENGTHS = (0.5, 1.5, 4.0)
 
@@ -67,6 +69,30 @@ def summarise(sets):
     )
 
 
+def tables(results):
+    """Return the tables of the documentation."""
+    return {
+        "ceiling_coverage": coverage(results),
+    }
+
+
+def coverage(results):
+    """Return coverage by signal strength."""
+    table = pd.DataFrame(results["table"])
+    return pd.DataFrame(
+        {
+            "strength": table["strength"].map("{:g}".format),
+            "sets": table["sets"].astype(int),
+            "true learnability": table["true learnability"].map("{:.3f}".format),
+            "mean estimate": table["estimate"].map("{:.3f}".format),
+            "standard deviation of the error": table["sd of error"].map("{:.4f}".format),
+            "mean standard error": table["mean standard error"].map("{:.4f}".format),
+            "coverage": table["coverage"].map("{:.1%}".format),
+            "lower limit ≤ truth": table["lower limit <= truth"].map("{:.1%}".format),
+        }
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", type=int, default=300, help="sets a strength")
@@ -81,9 +107,8 @@ def main():
     )
     table = pd.DataFrame(sets).groupby("strength").apply(summarise).reset_index()
     print(table.round(4).to_string(index=False))
-    path = Path(__file__).parent / "results" / "ceiling_coverage.json"
     results = {"n_samples": options.samples, "family": FAMILY, "table": table.to_dict("records")}
-    path.write_text(json.dumps(results, indent=1) + "\n")
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,17 +18,23 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import _complexity_tables as shown
 import numpy as np
 import pandas as pd
 import torch
 from _complexity_report import (
+    FIRST_ESTIMATOR,
+    FIRST_SCHEME,
     MIDDLE_TOLERANCE,
+    PAPER_ESTIMATOR,
+    TENSOR_SCHEME,
     by_run,
     chains,
     draw_sizes_and_settings,
     other_baselines,
 )
 from _deep_linear import DIM, deep_linear_network, half_squared_error, whitened_data
+from _results import records
 from _small_lm import load_small_lm, pack
 from tqdm import tqdm
 
@@ -48,8 +54,7 @@ ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "output" / "small_lms"
 STORE = ROOT / "output" / "complexity_and_compressibility"
 FIGURES = ROOT / "docs" / "_static"
-NAME = "complexity_and_compressibility"
-FIRST = ("local, self-KL", "one clamp, searched")  # setting and scheme
+RESULTS = ROOT / "benchmarks" / "results" / "complexity_and_compressibility.json"
 
 # Deep linear networks
 RANKS, TEACHERS, SAMPLED_TEACHERS = range(1, 11), 8, 2
@@ -76,8 +81,8 @@ LOCAL = {
 PAPER = LOCAL | {"temperature": 30.0, "localization": 300.0, "step_size": 1e-3}
 DEEP = {"temperature": 1e5 / np.log(1e5), "localization": 1.0, "random_state": 0, "progress": False}
 SCHEMES = {
-    "one clamp, searched": Quantization(),
-    "a clamp a tensor, searched": Quantization(scope="tensor"),
+    FIRST_SCHEME: Quantization(),
+    TENSOR_SCHEME: Quantization(scope="tensor"),
     "one clamp, the largest": Quantization(clamp="max"),
     "relative noise": GaussianNoise(relative=True),
     "absolute noise": GaussianNoise(relative=False),
@@ -96,13 +101,13 @@ def of_self_divergence(**settings):
 
 # At the size where every evaluation is dear: two schemes
 DEAR = "400k"
-DEAR_SCHEMES = ("one clamp, searched", "one clamp, the largest")
+DEAR_SCHEMES = (FIRST_SCHEME, "one clamp, the largest")
 
 # Every setting of the estimator that is tried
 ESTIMATORS = {
-    "local, self-KL": of_self_divergence(),
+    FIRST_ESTIMATOR: of_self_divergence(),
     "local": coefficient(),
-    "as in the paper": coefficient(**PAPER),
+    PAPER_ESTIMATOR: coefficient(**PAPER),
     "local, self-KL, a quarter of the draws": of_self_divergence(n_draws=LOCAL["n_draws"] // 4),
     "local, self-KL, another seed": of_self_divergence(seed=1),
 }
@@ -110,11 +115,11 @@ ESTIMATORS = {
 
 # What runs, in this order
 STUDIES = (
-    ("60k", "local, self-KL"),
-    ("130k", "local, self-KL"),
-    ("60k", "as in the paper"),
+    ("60k", FIRST_ESTIMATOR),
+    ("130k", FIRST_ESTIMATOR),
+    ("60k", PAPER_ESTIMATOR),
     ("60k", "local"),
-    ("400k", "local, self-KL"),
+    ("400k", FIRST_ESTIMATOR),
     ("60k", "local, self-KL, a quarter of the draws"),
     ("60k", "local, self-KL, another seed"),
 )
@@ -190,7 +195,7 @@ def draw(found, size, name):
         display.figure_.suptitle(f"{size} parameters, {name}: {scheme}")
         label = f"{size} {name} {scheme}".replace(",", "").replace(" ", "_")
         display.figure_.savefig(STORE / f"{label}.png", dpi=90)
-        if (size, name, scheme) == ("130k", *FIRST):
+        if (size, name, scheme) == ("130k", FIRST_ESTIMATOR, FIRST_SCHEME):
             display.figure_.savefig(FIGURES / "complexity_curves.png", dpi=90)
         pyplot.close(display.figure_)
 
@@ -255,7 +260,7 @@ def deep_lines(points):
 def write(results, deep, points, lines, started):
     """Write what is done."""
     summary = {
-        "settings": {"local": LOCAL, "as in the paper": PAPER, "deep linear": DEEP},
+        "settings": {"local": LOCAL, PAPER_ESTIMATOR: PAPER, "deep linear": DEEP},
         "cpu_seconds_of_this_call": round(time.process_time() - started),
         "deep_linear": {
             "points": records(deep),
@@ -271,13 +276,28 @@ def write(results, deep, points, lines, started):
         "chains": records(chains(points)),
     }
     text = json.dumps(summary, indent=1).replace("NaN", "null")
-    (results / f"{NAME}.json").write_text(text + "\n")
-    points.to_csv(results / f"{NAME}.csv", index=False, float_format="%.6g")
+    (results / RESULTS.name).write_text(text + "\n")
+    points.to_csv(results / RESULTS.with_suffix(".csv").name, index=False, float_format="%.6g")
 
 
-def records(table):
-    """Return the rows of a table as dicts of rounded numbers."""
-    return table.round(6).to_dict("records")
+def tables(results):
+    """Return the tables of the documentation."""
+    main_lines = {"scheme": FIRST_SCHEME, "tolerance": MIDDLE_TOLERANCE, "of": "critical"}
+    by_size = {"parameters": "parameters", "estimator": "estimator"}
+    by_scheme = {"parameters": "parameters", "scheme": "scheme", "tolerance": "ε"}
+    one_setting = {"estimator": FIRST_ESTIMATOR, "of": "critical"}
+    return {
+        "complexity_main": shown.lines(results, by_size, **main_lines, start=START_BELOW),
+        "complexity_late": shown.lines(results, by_size, **main_lines, start=LATE_BELOW),
+        "complexity_schemes": shown.lines(results, by_scheme, **one_setting, start=START_BELOW),
+        "complexity_bits": shown.bits(
+            results, by_size, **main_lines | {"of": "size"}, start=START_BELOW
+        ),
+        "complexity_baselines": shown.baselines(results),
+        "complexity_by_run": shown.single_runs(results),
+        "complexity_chains": shown.chains(results),
+        "complexity_deep_linear": shown.deep_linear(results),
+    }
 
 
 def main():
@@ -287,7 +307,7 @@ def main():
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", LearnabilityWarning)  # flags are in the tables
     STORE.mkdir(parents=True, exist_ok=True)
-    results = STORE if options.small else ROOT / "benchmarks" / "results"
+    results = STORE if options.small else RESULTS.parent
     started = time.process_time()
     deep = deep_linear(options.small)
     for points, lines in language_models(options.small):
@@ -298,9 +318,9 @@ def main():
         latest &= (lines["parameters"] == lines["parameters"].iloc[-1]) & (
             lines["of"] == "critical"
         )
-        shown = ["scheme", "start", "r_squared", "given_r_squared", "partial_correlation"]
-        shown += ["n_points", "n_left_out"]
-        print(lines[latest][shown].round(3).to_string(index=False), flush=True)
+        columns = ["scheme", "start", "r_squared", "given_r_squared", "partial_correlation"]
+        columns += ["n_points", "n_left_out"]
+        print(lines[latest][columns].round(3).to_string(index=False), flush=True)
     print(chains(points).round(3).to_string(index=False))
 
 

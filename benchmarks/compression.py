@@ -16,17 +16,15 @@ thread. Writes results/compression.json.
 import argparse
 import json
 import resource
-import time
 from pathlib import Path
 from pydoc_data.topics import topics
 
 import numpy as np
 import pandas as pd
 import torch
+from _results import cpu_seconds
 from _small_lm import FOLDER, SmallLMConfig, load_small_lm, pack
 from information_plane_smollm2 import find_model
-from tokenizers import Tokenizer
-from train_small_lm import run
 
 from sklearn_learnability.torch import (
     Factorization,
@@ -50,22 +48,19 @@ SHARES = [2 ** (-step / 8) for step in range(41)]  # as critical_amount tries th
 def small_models():
     """Return the models by name, and the same sequences for all."""
     if not list(LARGER.glob("step_000250.safetensors")):
+        from train_small_lm import run
+
         run(LARGER, None, 250, 0, SmallLMConfig(dim=128, n_layers=4, n_heads=4), 4)
     models = {
         f"0.4M, step {int(s)}": load_small_lm(FOLDER / f"step_{s}.safetensors") for s in STEPS
     }
     models["0.9M, step 250"] = load_small_lm(LARGER / "step_000250.safetensors")
+    from tokenizers import Tokenizer
+
     tokenizer = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
     tokens = pack(tokenizer, json.loads((FOLDER / "held_out.json").read_text()))
     n = N_SEQUENCES * (CONTEXT + 1)
     return models, torch.from_numpy(tokens[:n]).view(N_SEQUENCES, CONTEXT + 1)
-
-
-def timed(function):
-    """Return what a call returned, and its CPU seconds."""
-    start = time.process_time()
-    found = function()
-    return found, time.process_time() - start
 
 
 def every_clamp(model, sequences, scope):
@@ -88,8 +83,10 @@ def search_row(name, model, sequences, scope):
     scheme = Quantization(scope=scope)
     settings = {"tolerance": TOLERANCE, "progress": False}
     with torch.no_grad():
-        _, seconds = timed(lambda: [next_token_loss(model, sequences).mean() for _ in range(20)])
-    ours, ours_seconds = timed(
+        seconds, _ = cpu_seconds(
+            lambda: [next_token_loss(model, sequences).mean() for _ in range(20)]
+        )
+    ours_seconds, ours = cpu_seconds(
         lambda: critical_amount(model, next_token_loss, sequences, scheme, **settings)
     )
     scan = critical_amount(
@@ -144,7 +141,7 @@ def rounding(model):
             other = torch.fake_quantize_per_tensor_affine(copy, scale, 0, -n_steps, n_steps)
             differences.append(float((p - other).abs().max()) / scale)
     seconds = {
-        name: min(timed(lambda call=call: [call() for _ in range(20)])[1] for _ in range(3))
+        name: min(cpu_seconds(lambda call=call: [call() for _ in range(20)])[0] for _ in range(3))
         for name, call in [("ours", ours), ("torch", peer)]
     }
     milliseconds = {name: 50 * value for name, value in seconds.items()}
@@ -153,7 +150,7 @@ def rounding(model):
 
 def critical_row(name, model, sequences, scheme, amounts):
     """Return a critical amount, what it took and the knee of its curve."""
-    found, seconds = timed(
+    seconds, found = cpu_seconds(
         lambda: critical_amount(
             model,
             next_token_loss,
@@ -195,6 +192,45 @@ def smollm2():
         "norms left": len(folded.left),
         "peak memory, GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
     }
+
+
+def tables(results):
+    """Return the tables of the documentation."""
+    return {
+        "compression_search": compression_search(results),
+        "compression_smollm2": compression_smollm2(results),
+    }
+
+
+def compression_search(results):
+    """Return the critical n_q and the evaluations of three ways to find it."""
+    table = pd.DataFrame(results["search"])
+    ways = {"": "ours", ", every n_q": "every n_q", ", every clamp": "every clamp"}
+    shown = {"model": table["model"], "clamp by": table["scope"]}
+    for key, name in ways.items():
+        counts = table[f"evaluations{key}"].map("{:,}".format)
+        shown[name] = [
+            f"{found:g} ({n})" if pd.notna(found) else f"never ({n})"
+            for found, n in zip(table[f"critical{key}"], counts, strict=True)
+        ]
+    shown["missed"] = table["most missed, nats"].map("{:.3f}".format)
+    shown["× loss"] = table["times its evaluations"].map("{:.2f}".format)
+    return pd.DataFrame(shown)
+
+
+def compression_smollm2(results):
+    """Return the critical amounts of SmolLM2 by scheme."""
+    table = pd.DataFrame(results["smollm2"]["critical"])
+    shown = {
+        "scheme": table["scheme"],
+        "critical": table["value"].map("{:.3g}".format).replace("nan", "")
+        + table["status"].map(lambda status: "" if status == "crossed" else status),
+        "size": table["size"].map("{:.2f}".format).replace("nan", ""),
+        "knee, nats": table["knee"].map("{:.2f}".format).replace("nan", ""),
+        "evaluations": table["n_evaluations"],
+        "CPU seconds": table["CPU seconds"].map("{:.0f}".format),
+    }
+    return pd.DataFrame(shown)
 
 
 def main():

@@ -34,6 +34,7 @@ from sklearn_learnability.metrics import Minimum, select_by_description_length
 from sklearn_learnability.torch import LocalLearningCoefficient
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "description_length.json"
 WIDTHS = (1, 2, 4, 8, 16)
 N_FEATURES, TRUE_WIDTH = 5, 4
 ROWS = (300, 1_000, 3_000)
@@ -193,12 +194,54 @@ def describe_widths(table, widths):
     ]
 
 
+def tables(results):
+    """Return the tables of the documentation."""
+    return {
+        "description_rules": description_rules(results),
+        "description_widths": description_widths(results),
+    }
+
+
+def description_rules(results):
+    """Return how good the widths picked by each rule are."""
+    table = pd.DataFrame(results["rules"])
+    errors = zip(table["regret"], table["regret_error"], strict=True)
+    return pd.DataFrame(
+        {
+            "rows": table["rows"],
+            "width picked by": table["rule"],
+            "best picked": table["best"].map("{:.0%}".format),
+            "near": table["near"].map("{:.0%}".format),
+            "regret": [f"{regret:.3f} ± {error:.3f}" for regret, error in errors],
+            "mean width": table["mean_width"].map("{:.1f}".format),
+        }
+    )
+
+
+def description_widths(results):
+    """Return the coefficient of every width beside half its parameters."""
+    table = pd.DataFrame(results["widths"])
+    ranges = zip(table["llc"], table["llc_lowest"], table["llc_highest"], strict=True)
+    return pd.DataFrame(
+        {
+            "rows": table["rows"],
+            "width": table["width"],
+            "half the parameters": table["half_the_parameters"].map("{:.1f}".format),
+            "coefficient (lowest to highest)": [
+                f"{mean:.1f} ({low:.1f} to {high:.1f})" for mean, low, high in ranges
+            ],
+            "training loss, nats": table["training_nll"].map("{:.3f}".format),
+            "efficiency": table["efficiency"].map("{:.2f}".format),
+        }
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="one repetition of two widths")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    results = ROOT / ("output" if options.small else "benchmarks/results")
+    results = ROOT / "output" if options.small else RESULTS.parent
     results.mkdir(exist_ok=True)
     widths = (2, 8) if options.small else WIDTHS
     cells = [
@@ -218,8 +261,7 @@ def main():
         "rules": rules.round(4).to_dict("records"),
         "widths": pd.DataFrame(by_width).round(4).to_dict("records"),
     }
-    path = results / "description_length.json"
-    path.write_text(json.dumps(summary, indent=1) + "\n")
+    (results / RESULTS.name).write_text(json.dumps(summary, indent=1) + "\n")
 
 
 if __name__ == "__main__":

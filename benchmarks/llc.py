@@ -26,23 +26,15 @@ import numpy as np
 import pandas as pd
 import torch
 from _llc_data import digits, digits_mlp, held_out_rows, million_lm, small_lm, train_digits
-from datasets import Dataset
+from _results import cpu_seconds
+from arviz_stats.base import array_stats
 from torch import nn
 from torch.nn import functional as F
 
 from sklearn_learnability.torch import LocalLearningCoefficient, next_token_loss
-from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import standard_error_within
-from sklearn_learnability.torch.models._empirical_loss import batch_loss
 
 RESULTS = Path(__file__).parent / "results" / "llc.json"
 N_CHAINS = 4
-
-
-def cpu_seconds(function):
-    """Return the CPU seconds a call took, and what it returned."""
-    start = time.process_time()
-    result = function()
-    return time.process_time() - start, result
 
 
 def cases():
@@ -62,7 +54,9 @@ def bare_milliseconds(model, loss, rows, batch_size, repetitions=15):
     parameters = list(model.parameters())
 
     def both():
-        torch.autograd.grad(batch_loss(model, loss, batch), parameters)
+        one = isinstance(batch, torch.Tensor)
+        losses = loss(model, batch) if one else loss(model(batch[0]), batch[1])
+        torch.autograd.grad(losses.mean(), parameters)
 
     both()
     return 1e3 * float(np.median([cpu_seconds(both)[0] for _ in range(repetitions)]))
@@ -86,6 +80,7 @@ def ours(model, loss, rows, settings, n_steps, sampler="leimkuhler-matthews", se
 
 def theirs(model, loss, rows, settings, n_steps, folder, seed=0):
     """Return devinterp's trace (n_chains, n_steps) of the batch loss."""
+    from datasets import Dataset
     from devinterp.slt.sampling import sample
 
     if isinstance(rows, torch.Tensor):
@@ -137,7 +132,8 @@ def relative_errors(model, loss, rows, settings, n_steps, folder):
     """Return the standard errors, relative to the value, of ours and of devinterp's trace."""
     found = ours(model, loss, rows, settings, n_steps)
     trace = theirs(model, loss, rows, settings, n_steps, folder)[:, round(0.4 * n_steps) :]
-    error = settings["temperature"] * standard_error_within(trace.mean(axis=0, keepdims=True))
+    error = array_stats.mcse(trace.mean(axis=0), chain_axis=None, draw_axis=0, method="mean")
+    error = settings["temperature"] * float(error)
     return found.standard_error_within / abs(found.value), error / abs(found.value)
 
 
@@ -195,6 +191,43 @@ def run_for_memory(n_chains):
         warnings.simplefilter("ignore")
         llc.estimate(million_lm(), torch.randint(1000, (64, 65)))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def tables(results):
+    """Return the tables of the documentation."""
+    return {
+        "llc_memory": llc_memory(results),
+        "llc_speed": llc_speed(results),
+    }
+
+
+def llc_speed(results):
+    """Return the cost of a step and of a standard error, beside devinterp."""
+    table = pd.DataFrame(results["table"])
+    shown = {
+        "model": table["model"],
+        "pass, ms": table["forward and backward, ms"].map("{:.2f}".format),
+    }
+    for name in ("ours", "devinterp"):
+        shown[f"{name}, step"] = table[f"{name}, ratio"].map("{:.2f}".format)
+    for name in ("ours", "devinterp"):
+        shown[f"{name}, CPU s to 3 %"] = [
+            f"{seconds:,.0f}" if seconds >= 100 else f"{seconds:.2g}"
+            for seconds in table[f"{name}, CPU s to 3 %"]
+        ]
+    return pd.DataFrame(shown)
+
+
+def llc_memory(results):
+    """Return the memory of a chain."""
+    memory = results["memory"]
+    return pd.DataFrame(
+        {
+            "parameters": [f"{memory['parameters']:,}"],
+            "MB a chain": [f"{memory['MB a chain']:.0f}"],
+            "numbers a parameter": [f"{memory['numbers a parameter']:.1f}"],
+        }
+    )
 
 
 def main():

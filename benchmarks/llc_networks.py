@@ -14,9 +14,11 @@ model of this size.
 
 import argparse
 import json
+import re
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from _llc_data import digits, digits_mlp, held_out_rows, small_lm, train_digits
@@ -127,6 +129,90 @@ def as_published(model, data):
         rows.append({"settings": name, "chance_loss": found.chance_loss, **row_of(found)})
         print(found.summary())
     return rows
+
+
+def tables(results):
+    """Return the tables of the documentation."""
+    return {
+        "llc_checkpoints": llc_checkpoints(results),
+        "llc_digits": llc_digits(results),
+        "llc_published": llc_published(results),
+        "llc_settings": llc_settings(results),
+    }
+
+
+def llc_digits(results):
+    """Return the coefficient of networks on the digits, by width and by how they were trained."""
+    table = pd.DataFrame(results["digits"])
+    return pd.DataFrame(
+        {
+            "width": table["width"],
+            "parameters": table["parameters"].map("{:,}".format),
+            "network": table["network"],
+            "coefficient": with_error(table, "value", "standard_error"),
+            "slope at w*": table["gradient_norm"].map("{:.3f}".format),
+            "excess loss": table["excess_loss"].map("{:+.3f}".format),
+            "trusted": table["trusted"].map({True: "yes", False: "no"}),
+        }
+    )
+
+
+def llc_checkpoints(results):
+    """Return the coefficient over training, of the loss and of the divergence."""
+    table = pd.DataFrame(results["checkpoints"])
+    return pd.DataFrame(
+        {
+            "step": table["step"].map("{:,}".format),
+            "loss": table["initial_loss"].map("{:.2f}".format),
+            "excess loss": table["excess_loss"].map("{:+.3f}".format),
+            "coefficient": with_error(table, "value", "standard_error"),
+            "from the slope": [f"{added_by_slope(flags):.0f}" for flags in table["flags"]],
+            "of the divergence": with_error(
+                table, "divergence, value", "divergence, standard_error"
+            ),
+            "its halves differ by": table["divergence, half_chain_drift"].map("{:.1%}".format),
+        }
+    )
+
+
+def added_by_slope(flags):
+    """Return what the slope at w* adds to the value, by the flag that says so."""
+    told = [re.search(r"which adds about (\S+) to the value", flag) for flag in flags]
+    return next((float(found[1]) for found in told if found), 0.0)
+
+
+def llc_settings(results):
+    """Return the coefficient by inverse temperature and pull, with the seeds' difference."""
+    table = pd.DataFrame(results["settings"])
+    wide = table.pivot_table(index="temperature", columns="localization", values="value")
+    spread = table.groupby(["temperature", "localization"])["value"].agg(np.ptp).unstack()
+    shown = {"nβ": [f"{t:,.0f}" for t in wide.index]}
+    for pull in wide.columns:
+        pairs = zip(wide[pull], spread[pull], strict=True)
+        shown[f"γ = {pull:,.0f}"] = [f"{value:.4g} (seeds {gap:.2g} apart)" for value, gap in pairs]
+    return pd.DataFrame(shown)
+
+
+def llc_published(results):
+    """Return what published settings give, and whether the chain stayed."""
+    table = pd.DataFrame(results["published"])
+    return pd.DataFrame(
+        {
+            "settings": table["settings"],
+            "nβ": table["temperature"].map("{:,.0f}".format),
+            "γ": table["localization"].map("{:,.0f}".format),
+            "loss at w*": table["initial_loss"].map("{:.2f}".format),
+            "along the chains": (table["initial_loss"] + table["excess_loss"]).map("{:.2f}".format),
+            "by chance": table["chance_loss"].map("{:.2f}".format),
+            "coefficient": with_error(table, "value", "standard_error"),
+        }
+    )
+
+
+def with_error(table, value, error):
+    """Return numbers with their standard errors."""
+    pairs = zip(table[value], table[error], strict=True)
+    return [f"{number:.4g} ± {spread:.2g}" for number, spread in pairs]
 
 
 def main():

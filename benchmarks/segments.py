@@ -25,6 +25,8 @@ from scipy.special import expit, logit
 from sklearn_learnability.datasets import make_segmented_classification
 from sklearn_learnability.metrics import information_by_segment, log_loss_per_sample
 
+RESULTS = Path(__file__).parent / "results" / "segments.json"
+
 LEARNABILITIES = (0.01, 0.05, 0.2, 0.5, 0.8)
 ROWS_A_SEGMENT = (50, 100, 300, 1000, 3000)
 FINDINGS = {"leaves information", "loses bits"}
@@ -70,6 +72,28 @@ def repeat(truth, n, rng):
     }
 
 
+def tables(results):
+    """Return the tables of the documentation."""
+    return {
+        "segments": shown(results),
+    }
+
+
+def shown(results):
+    """Return what the report by segment finds, by number of rows."""
+    table = pd.DataFrame(results["table"])
+    short = {
+        "false findings": "false findings",
+        "coverage, excess loss": "covers Δ",
+        "coverage, learnability": "covers L",
+        "power at 0.05": "found at 0.05",
+        "power at 0.2": "found at 0.2",
+        "0.2 called nothing": "0.2 called nothing",
+    }
+    shares = table[list(short)].rename(columns=short).map("{:.1%}".format)
+    return pd.concat([table["rows a segment"].astype(int).rename("rows"), shares], axis=1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=400)
@@ -83,9 +107,8 @@ def main():
         outcomes = pd.DataFrame([repeat(truth, n, rng) for _ in range(options.repetitions)])
         rows.append({"rows a segment": n} | outcomes.astype(float).mean().to_dict())
         print(pd.DataFrame(rows[-1:]).to_string(index=False, float_format="%.3f"), flush=True)
-    path = Path(__file__).parent / "results" / "segments.json"
     result = {"repetitions": options.repetitions, "table": rows}
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,25 +17,18 @@ import argparse
 import importlib.util
 import json
 import os
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from _results import cpu_seconds
 
 from sklearn_learnability.torch import LabelTable, SoftInformation, ngram_labels
 
 RESULTS = Path(__file__).parent / "results" / "soft_information.json"
 WIDTHS = (1, 2, 3, 4)
 N_LAYERS, DIM = 31, 576  # of SmolLM2-135M, embeddings included
-
-
-def cpu_seconds(function):
-    """Return the CPU seconds a call took, and what it returned."""
-    start = time.process_time()
-    result = function()
-    return time.process_time() - start, result
 
 
 def load_model():
@@ -228,6 +221,70 @@ def linear_costs():
         for name, grid in grids.items()
         for value in grid
     ]
+
+
+def tables(results):
+    """Return the tables of the documentation."""
+    return {
+        "soft_share": soft_share(results),
+        "soft_memory": soft_memory(results),
+        "soft_costs": soft_costs(results),
+        "soft_layers": soft_layers(results),
+    }
+
+
+def soft_share(results):
+    """Return CPU time beside the forward pass of a language model."""
+    measured = results["model"]
+    seconds = measured["CPU seconds"]
+    rows = [
+        ("the forward pass", "forward"),
+        ("counting labels", "count labels"),
+        ("ours, taking in all batches", "update"),
+        ("ours, computing the results, once", "compute"),
+        ("soft-entropy, taking in all batches", "peer"),
+        ("soft-entropy, computing the results, once", "peer compute"),
+    ]
+    return pd.DataFrame(
+        {
+            "step": [name for name, _ in rows],
+            "CPU seconds": [f"{seconds[key]:.2f}" for _, key in rows],
+            "of the forward pass": [f"{seconds[key] / seconds['forward']:.1%}" for _, key in rows],
+        }
+    )
+
+
+def soft_memory(results):
+    """Return rows and memory of the statistics as text grows."""
+    table = pd.DataFrame(results["memory"])
+    shown = {name: table[name].map("{:,}".format) for name in ("positions", "labels", "rows")}
+    shown["MB with tables"] = table["MB with the tables"].map("{:.0f}".format)
+    shown["MB without"] = table["MB without"].map("{:.0f}".format)
+    return pd.DataFrame(shown)
+
+
+def soft_costs(results):
+    """Return the CPU time of an update of 1,024 positions by what is varied."""
+    names = {"dim": "hidden size", "n_points": "points", "n_labels": "labels"}
+    table = pd.DataFrame(results["costs, ms"])
+    return pd.DataFrame(
+        {
+            "varied": table["varied"].map(names),
+            "value": table["value"].map("{:,}".format),
+            "update, ms": table["update"].map("{:.1f}".format),
+            "results, ms": table["compute"].map("{:.0f}".format),
+        }
+    )
+
+
+def soft_layers(results):
+    """Return information about n-grams, means over the layers of the language model."""
+    table = pd.DataFrame(results["model"]["mean of layers"])
+    shown = {"n-gram": table["labels"]}
+    names = ("information", "null", "lower", "upper", "coverage", "quadratic")
+    for name in names:
+        shown[name] = table[name].map("{:.3f}".format)
+    return pd.DataFrame(shown)
 
 
 def main():

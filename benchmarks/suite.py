@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 import sklearn
+from _results import records
 
 import sklearn_learnability
 from sklearn_learnability.report import run_suite, suite_models
@@ -92,7 +93,7 @@ def main():
         "scikit_learn": sklearn.__version__,
         "n_samples": report.n_samples,
         "seed": report.random_state,
-        "table": json.loads(rows.to_json(orient="records", double_precision=6)),
+        "table": records(rows),
     }
     output.write_text(json.dumps(result, indent=1) + "\n")
     print(f"Results: {output}")

@@ -1,15 +1,30 @@
 """Configuration of the documentation."""
 
+import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from sklearn_learnability import __version__
 
-sys.path.insert(0, str(Path(__file__).parent))
-from _tables import write_tables
+HERE = Path(__file__).parent
+BENCHMARKS = HERE.parent / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
 
-write_tables()
+
+def write_tables(folder):
+    """Write every table of every benchmark as CSV, from the JSON that the benchmark wrote."""
+    folder.mkdir(exist_ok=True)
+    for script in sorted(BENCHMARKS.glob("[!_]*.py")):
+        if "def tables(results):" in script.read_text():
+            benchmark = import_module(script.stem)
+            results = json.loads(benchmark.RESULTS.read_text())
+            for name, table in benchmark.tables(results).items():
+                table.to_csv(folder / f"{name}.csv", index=False)
+
+
+write_tables(HERE / "_generated")
 
 # sphinx-gallery runs the examples in this process
 os.environ.setdefault("OMP_NUM_THREADS", "1")

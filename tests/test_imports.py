@@ -1,21 +1,49 @@
 """Who imports what, where the import contracts of pyproject.toml cannot say it."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+#: What uses the package as a reader would.
+USERS = [
+    path
+    for folder in ("benchmarks", "examples", "docs")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if not {"auto_examples", "_build"} & set(path.parts)
+]
+PAGES = [*sorted((ROOT / "docs").glob("*.rst")), *sorted((ROOT / "docs/user_guide").glob("*.rst"))]
 DISPLAYS = sorted((ROOT / "sklearn_learnability" / "displays").glob("_[!_]*.py"))
 
 
 def modules_imported(nodes):
-    """Yield every module of the package that import statements name."""
+    """Yield what import statements name, with the module it comes from."""
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_private(name):
+    """Return whether a dotted name leads through something private of the package."""
+    first, *parts = name.split(".")
+    private = [part for part in parts if part.startswith("_") and part != "__version__"]
+    return first == "sklearn_learnability" and bool(private)
+
+
+@pytest.mark.parametrize("path", USERS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_scripts_import_public_names_only(path):
+    imported = modules_imported(ast.walk(ast.parse(path.read_text())))
+    assert [name for name in imported if is_private(name)] == []
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *PAGES], ids=lambda path: path.name)
+def test_pages_name_public_names_only(path):
+    names = re.findall(r"\bsklearn_learnability(?:\.\w+)+", path.read_text())
+    assert [name for name in names if is_private(name)] == []
 
 
 @pytest.mark.parametrize("path", DISPLAYS, ids=lambda path: path.name)

@@ -1,11 +1,7 @@
 """Tables of the study of complexity against compressibility."""
 
 import pandas as pd
-
-FIRST_SCHEME = "one clamp, searched"
-#: The main lines: linear n_q at the middle tolerance, from the start on.
-MAIN = {"scheme": FIRST_SCHEME, "tolerance": 0.5, "of": "critical", "start": 0.9}
-OF_SIZES = {"parameters": "parameters", "estimator": "estimator"}
+from _complexity_report import FIRST_ESTIMATOR, FIRST_SCHEME, PAPER_ESTIMATOR, TENSOR_SCHEME
 
 
 def with_interval(table, name, decimals):
@@ -29,7 +25,7 @@ def association(table):
     }
 
 
-def complexity_lines(results, column, **where):
+def lines(results, column, **where):
     """Return lines under some conditions, one a value of the columns named."""
     table = pd.DataFrame(results["lines"])
     for name, value in where.items():
@@ -39,23 +35,22 @@ def complexity_lines(results, column, **where):
     return pd.DataFrame(shown | {"left out": table["n_left_out"].astype(int)})
 
 
-def complexity_bits(results):
+def bits(results, column, **where):
     """Return lines through the bits, their slopes beside those predicted."""
-    wanted = MAIN | {"of": "size"}
-    shown = complexity_lines(results, OF_SIZES | {"slope": "slope"}, **wanted)
+    shown = lines(results, column | {"slope": "slope"}, **where)
     predicted = shown["parameters"].map(results["predicted_slopes"])
     slopes = zip(shown.pop("slope"), predicted, strict=True)
     shown["slope (predicted)"] = [f"{slope:.1e} ({other:.1e})" for slope, other in slopes]
     return shown.drop(columns=["points", "left out"])
 
 
-def complexity_baselines(results):
+def baselines(results):
     """Return what other quantities say without the coefficient, for two schemes."""
     table = pd.DataFrame(results["other_baselines"])
-    local = table["estimator"] == "local, self-KL"
+    local = table["estimator"] == FIRST_ESTIMATOR
     one_clamp = table["scheme"] == FIRST_SCHEME
-    wanted = local & (one_clamp | (table["scheme"] == "a clamp a tensor, searched"))
-    table = table[wanted | (one_clamp & (table["estimator"] == "as in the paper"))]
+    wanted = local & (one_clamp | (table["scheme"] == TENSOR_SCHEME))
+    table = table[wanted | (one_clamp & (table["estimator"] == PAPER_ESTIMATOR))]
     shown = association(table)
     shown["baseline alone"] = shown.pop("loss alone")
     order = ("R²", "baseline alone", "difference", "partial correlation")
@@ -63,7 +58,7 @@ def complexity_baselines(results):
     return pd.DataFrame(columns | {name: shown[name] for name in order})
 
 
-def complexity_by_run(results):
+def single_runs(results):
     """Return the lines of single runs for the first scheme, by setting of the estimator."""
     table = pd.DataFrame(results["by_run"])
     table = table[table["scheme"] == FIRST_SCHEME]
@@ -74,7 +69,7 @@ def complexity_by_run(results):
     return pd.DataFrame(shown | {"points": table["n_points"].astype(int)})
 
 
-def complexity_chains(results):
+def chains(results):
     """Return how well chains did, by setting and size."""
     table = pd.DataFrame(results["chains"])
     return pd.DataFrame(
@@ -92,13 +87,13 @@ def complexity_chains(results):
     )
 
 
-def complexity_deep_linear(results):
+def deep_linear(results):
     """Return the lines through the deep linear networks."""
-    lines = results["deep_linear"]["lines"]
-    table = pd.DataFrame(list(lines.values()))
+    found = results["deep_linear"]["lines"]
+    table = pd.DataFrame(list(found.values()))
     names = {"critical": "critical n_q", "bits": "critical bits"}
-    of = [name.partition(" on ")[0] for name in lines]
-    on = ["true" if name.endswith("true_llc") else "estimated" for name in lines]
+    of = [name.partition(" on ")[0] for name in found]
+    on = ["true" if name.endswith("true_llc") else "estimated" for name in found]
     shown = association(table)
     shown["norm alone"] = shown.pop("loss alone")
     columns = {"line of": [names[name] for name in of], "on the coefficient": on}
