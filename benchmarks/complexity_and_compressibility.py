@@ -71,15 +71,20 @@ START_BELOW, LATE_BELOW = 0.9, 0.65  # shares of the first loss; chosen before m
 # than about 0.1 nats above w*, and halves that agree
 LOCAL = {
     "sampler": "rmsprop-sgld",
-    "temperature": 3000.0,
+    "inverse_temperature": 3000.0,
     "localization": 1e4,
     "step_size": 2e-6,
     "n_chains": 2,
     "n_draws": 90,
     "batch_size": 8,
 }
-PAPER = LOCAL | {"temperature": 30.0, "localization": 300.0, "step_size": 1e-3}
-DEEP = {"temperature": 1e5 / np.log(1e5), "localization": 1.0, "random_state": 0, "progress": False}
+PAPER = LOCAL | {"inverse_temperature": 30.0, "localization": 300.0, "step_size": 1e-3}
+DEEP = {
+    "inverse_temperature": 1e5 / np.log(1e5),
+    "localization": 1.0,
+    "random_state": 0,
+    "progress": False,
+}
 SCHEMES = {
     FIRST_SCHEME: Quantization(),
     TENSOR_SCHEME: Quantization(scope="tensor"),

@@ -6,7 +6,7 @@
 Labels are drawn from a network of 4 hidden tanh units. Networks of 1 to 16 such units are fitted to
 them, so that the truth is among those of 4 units on, and from 8 on it is singular: more parameters
 than the function needs. Each rule picks a width from the same rows; what a width is worth is known
-exactly. At the temperature used, n / log n, the description length is the WBIC. Every repetition is
+exactly. At the inverse temperature used, n / log n, the description length is the WBIC. Every repetition is
 a row of benchmarks/results/description_length.csv. A run that is killed continues from there;
 remove the file to start afresh. Writes a summary as JSON.
 """
@@ -77,7 +77,7 @@ def minimum_of(fitted, X, y, seed):
         sampler="leimkuhler-matthews",
         n_chains=4,
         n_draws=1000,
-        temperature=len(X) / np.log(len(X)),
+        inverse_temperature=len(X) / np.log(len(X)),
         localization=1.0,
         batch_size=len(X),
         random_state=seed,
@@ -86,7 +86,7 @@ def minimum_of(fitted, X, y, seed):
     minimum = Minimum(
         nll=estimate.initial_loss,
         llc=max(estimate.value, 0.0),
-        n_parameters=estimate.dim,
+        n_parameters=estimate.n_parameters,
     )
     return minimum, estimate
 
@@ -132,8 +132,8 @@ def measure(rows, seed, widths=WIDTHS):
             minima[str(width)], estimate = minimum_of(fitted, X, y, seed)
             worth = 1 - truth.kl_divergence(fitted.predict_proba(fresh), fresh) / information
             row |= {f"efficiency {width}": worth, f"llc {width}": estimate.value}
-            row |= {f"nll {width}": estimate.initial_loss, f"dim {width}": estimate.dim}
-            row |= {f"flags {width}": "; ".join(estimate.flags) or "none"}
+            row |= {f"nll {width}": estimate.initial_loss, f"dim {width}": estimate.n_parameters}
+            row |= {f"flags {width}": "; ".join(map(str, estimate.flags)) or "none"}
         row["cpu_seconds_llc"] = time.process_time() - started
     return row | {f"pick by {name}": pick for name, pick in picks.items()} | pick(minima, rows)
 

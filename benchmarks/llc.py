@@ -40,10 +40,15 @@ N_CHAINS = 4
 def cases():
     """Yield the name of each case, its model, loss, rows and settings."""
     mlp = train_digits(digits_mlp(32))
-    fixed = {"temperature": 240.0, "localization": 20.0, "step_size": 1e-3}
+    fixed = {"inverse_temperature": 240.0, "localization": 20.0, "step_size": 1e-3}
     yield "MLP on digits", mlp, nn.CrossEntropyLoss(), digits(), fixed | {"batch_size": 64}
     rows = held_out_rows()
-    fixed = {"temperature": 3000.0, "localization": 5e4, "step_size": 2.5e-6, "batch_size": 8}
+    fixed = {
+        "inverse_temperature": 3000.0,
+        "localization": 5e4,
+        "step_size": 2.5e-6,
+        "batch_size": 8,
+    }
     yield "transformer, 0.4M", small_lm(), next_token_loss, rows, fixed
     yield "transformer, 1.1M", million_lm(), next_token_loss, rows, fixed
 
@@ -106,7 +111,7 @@ def theirs(model, loss, rows, settings, n_steps, folder, seed=0):
             data,
             {},
             lr=settings["step_size"],
-            n_beta=settings["temperature"],
+            n_beta=settings["inverse_temperature"],
             localization=settings["localization"],
             num_chains=N_CHAINS,
             num_draws=n_steps,
@@ -133,7 +138,7 @@ def relative_errors(model, loss, rows, settings, n_steps, folder):
     found = ours(model, loss, rows, settings, n_steps)
     trace = theirs(model, loss, rows, settings, n_steps, folder)[:, round(0.4 * n_steps) :]
     error = array_stats.mcse(trace.mean(axis=0), chain_axis=None, draw_axis=0, method="mean")
-    error = settings["temperature"] * float(error)
+    error = settings["inverse_temperature"] * float(error)
     return found.standard_error_within / abs(found.value), error / abs(found.value)
 
 
@@ -180,7 +185,7 @@ def run_for_memory(n_chains):
         next_token_loss,
         n_chains=n_chains,
         n_draws=3,
-        temperature=3000.0,
+        inverse_temperature=3000.0,
         localization=5e4,
         step_size=2.5e-6,
         batch_size=2,

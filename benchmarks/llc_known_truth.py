@@ -33,7 +33,16 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "llc_known_truth.json"
 RUNS = HERE.parent / "output" / "llc_known_truth.csv"
 FIRST_SEED, PEER_SEEDS, SMALL_SEEDS = 2000, 3, 2
-COLUMNS = ["value", "standard_error", "low", "high", "corrected", "temperature", "flags", "seconds"]
+COLUMNS = [
+    "value",
+    "standard_error",
+    "low",
+    "high",
+    "corrected",
+    "inverse_temperature",
+    "flags",
+    "seconds",
+]
 AIMS = {  # what is aimed at over the groups, and how a number is written
     "good cases: within 3 %": ("all", "{:.1%}"),
     "good cases: rms z": ("about 1", "{:.2f}"),
@@ -59,8 +68,8 @@ def ours(case, seed):
         "low": found.bracket[0],
         "high": found.bracket[1],
         "corrected": found.multiplicity_corrected,
-        "temperature": found.settings.temperature,
-        "flags": " | ".join(found.flags),
+        "inverse_temperature": found.settings.inverse_temperature,
+        "flags": " | ".join(map(str, found.flags)),
         "seconds": time.process_time() - start,
     }
 

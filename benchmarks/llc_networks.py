@@ -7,7 +7,7 @@
 Networks with one hidden layer on the digits, at several widths and one setting, trained to a
 minimum of the loss with weight decay, and stopped early. Checkpoints of a language model of 0.4
 million parameters, at one automatic setting, for the loss of the next token and for the divergence
-from the checkpoint's own predictions. How far the value of a smaller model depends on temperature,
+from the checkpoint's own predictions. How far the value of a smaller model depends on n beta,
 localization and seed. And the settings that values of language models were published with, on a
 model of this size.
 """
@@ -38,7 +38,7 @@ DECAY = 1e-3
 CHECKPOINTS = (0, 105, 314, 934, 1933, 4000)
 SHORT = {"n_chains": 2, "n_draws": 90, "batch_size": 8, "random_state": 0, "progress": False}
 SHOWN = ["value", "standard_error", "excess_loss", "initial_loss", "gradient_norm"]
-SHOWN += ["half_chain_drift", "r_hat", "temperature", "localization", "trusted"]
+SHOWN += ["half_chain_drift", "r_hat", "inverse_temperature", "localization", "trusted"]
 
 
 def penalised(model, batch):
@@ -49,14 +49,21 @@ def penalised(model, batch):
 
 def row_of(estimate):
     """Return the numbers shown of an estimate, and its flags."""
-    return estimate.to_frame()[SHOWN].iloc[0].to_dict() | {"flags": list(estimate.flags)}
+    return estimate.to_frame()[SHOWN].iloc[0].to_dict() | {
+        "flags": [str(flag) for flag in estimate.flags]
+    }
 
 
 def of_digits():
     """Return the coefficient by width: at a minimum, by the loss trained and without the decay."""
     rows = []
     settings = {"sampler": "leimkuhler-matthews", "random_state": 0, "progress": False}
-    settings |= {"n_draws": 600, "batch_size": 256, "temperature": 500.0, "localization": 50.0}
+    settings |= {
+        "n_draws": 600,
+        "batch_size": 256,
+        "inverse_temperature": 500.0,
+        "localization": 50.0,
+    }
     for width in (8, 32, 128):
         trained = train_digits(digits_mlp(width), decay=DECAY)
         stopped = train_digits(digits_mlp(width), n_steps=20, decay=DECAY)
@@ -66,7 +73,9 @@ def of_digits():
             ("stopped early", stopped, penalised),
         ):
             found = LocalLearningCoefficient(loss, **settings).estimate(model, digits())
-            rows.append({"width": width, "network": name, "parameters": found.dim, **row_of(found)})
+            rows.append(
+                {"width": width, "network": name, "parameters": found.n_parameters, **row_of(found)}
+            )
             print(pd.DataFrame(rows[-1:])[["width", "network", *SHOWN[:5]]].to_string(header=False))
     return rows
 
@@ -82,7 +91,7 @@ def of_checkpoints(data):
         itself = LocalLearningCoefficient(
             self_divergence_loss(model),
             **SHORT,
-            temperature=estimate.settings.temperature,
+            inverse_temperature=estimate.settings.inverse_temperature,
             localization=estimate.settings.localization,
         ).estimate(model, data)
         rows.append(
@@ -102,7 +111,7 @@ def of_settings(model, data):
         llc,
         model,
         data,
-        temperatures=(300, 3000, 30000),
+        inverse_temperatures=(300, 3000, 30000),
         localizations=(1e4, 1e5),
         seeds=(0, 1),
     )
@@ -116,7 +125,7 @@ def as_published(model, data):
     rows = []
     for name, settings in (
         ("published", {}),
-        ("published, automatic pull and temperature", {"temperature": "auto"}),
+        ("published, automatic pull and inverse temperature", {"inverse_temperature": "auto"}),
     ):
         if settings:
             settings |= {"localization": "auto", "step_size": "auto"}
@@ -184,8 +193,8 @@ def added_by_slope(flags):
 def llc_settings(results):
     """Return the coefficient by inverse temperature and pull, with the seeds' difference."""
     table = pd.DataFrame(results["settings"])
-    wide = table.pivot_table(index="temperature", columns="localization", values="value")
-    spread = table.groupby(["temperature", "localization"])["value"].agg(np.ptp).unstack()
+    wide = table.pivot_table(index="inverse_temperature", columns="localization", values="value")
+    spread = table.groupby(["inverse_temperature", "localization"])["value"].agg(np.ptp).unstack()
     shown = {"nβ": [f"{t:,.0f}" for t in wide.index]}
     for pull in wide.columns:
         pairs = zip(wide[pull], spread[pull], strict=True)
@@ -199,7 +208,7 @@ def llc_published(results):
     return pd.DataFrame(
         {
             "settings": table["settings"],
-            "nβ": table["temperature"].map("{:,.0f}".format),
+            "nβ": table["inverse_temperature"].map("{:,.0f}".format),
             "γ": table["localization"].map("{:,.0f}".format),
             "loss at w*": table["initial_loss"].map("{:.2f}".format),
             "along the chains": (table["initial_loss"] + table["excess_loss"]).map("{:.2f}".format),

@@ -47,7 +47,7 @@ coefficient = LocalLearningCoefficient(
     half_squared_error,
     sampler="leimkuhler-matthews",
     n_draws=1200,
-    temperature=8686.0,
+    inverse_temperature=8686.0,
     localization=1.0,
     batch_size=DIM,
     random_state=0,

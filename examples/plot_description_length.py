@@ -35,7 +35,7 @@ X, y, truth = make_network_classification(
 )
 
 # %%
-# Each network goes over into torch, where its coefficient is estimated at the temperature
+# Each network goes over into torch, where its coefficient is estimated at the inverse temperature
 # n / log n. There the code length is the WBIC: n times the mean loss of the chains.
 
 
@@ -55,7 +55,7 @@ coefficient = LocalLearningCoefficient(
     nn.BCEWithLogitsLoss(),
     sampler="leimkuhler-matthews",
     n_draws=1000,
-    temperature=n / np.log(n),
+    inverse_temperature=n / np.log(n),
     localization=1.0,
     batch_size=n,
     random_state=0,
@@ -72,10 +72,10 @@ for width in (1, 2, 4, 8):
     minima[f"width {width}"] = Minimum(
         nll=estimate.initial_loss,
         llc=max(estimate.value, 0),
-        n_parameters=estimate.dim,
+        n_parameters=estimate.n_parameters,
     )
     worth = 1 - truth.kl_divergence(fitted.predict_proba(fresh), fresh) / information
-    rows.append({"efficiency": worth, "flags": "; ".join(estimate.flags)})
+    rows.append({"efficiency": worth, "flags": "; ".join(map(str, estimate.flags))})
 
 selection = select_by_description_length(minima, n, units="nats")
 table = pd.concat([selection.to_frame(), pd.DataFrame(rows)], axis=1)

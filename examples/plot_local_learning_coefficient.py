@@ -54,10 +54,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", LearnabilityWarning)
     away = llc.estimate(model, data)
     far = LocalLearningCoefficient(
-        half_squared_error, temperature=1.0, localization=0.5, n_draws=900, **settings
+        half_squared_error, inverse_temperature=1.0, localization=0.5, n_draws=900, **settings
     ).estimate(*at_the_minimum(8))
 for name, estimate in (("away from the minimum", away), ("too weak a pull", far)):
-    print(f"{name}: {estimate.value:.2f}. {' '.join(estimate.flags)}")
+    print(f"{name}: {estimate.value:.2f}. {' '.join(map(str, estimate.flags))}")
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
 left.plot([0, D], [0, D / 2], color="#222222", linewidth=1)

@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import inspect
 import re
+from enum import Enum
 from importlib.util import find_spec
 
 import pytest
@@ -42,6 +43,16 @@ def public_objects():
                 yield f"{module_name}.{name}", value
 
 
+def module_of(member):
+    """Return the module of a member of a class, "" for one of a built-in type."""
+    return getattr(inspect.unwrap(member), "__module__", None) or ""
+
+
+def is_result(value):
+    """Return whether an object is made by the package rather than by a user."""
+    return dataclasses.is_dataclass(value) or (inspect.isclass(value) and issubclass(value, Enum))
+
+
 OBJECTS = dict(public_objects())
 CLASSES = {path: value for path, value in OBJECTS.items() if inspect.isclass(value)}
 METHODS = {
@@ -49,9 +60,7 @@ METHODS = {
     for path, cls in CLASSES.items()
     for name, member in inspect.getmembers_static(cls)
     if not name.startswith("_")
-    and getattr(inspect.unwrap(getattr(cls, name)), "__module__", "").startswith(
-        "sklearn_learnability"
-    )
+    and module_of(getattr(cls, name)).startswith("sklearn_learnability")
     and (inspect.isfunction(member) or isinstance(member, classmethod | staticmethod))
 }
 
@@ -62,13 +71,13 @@ def found_errors(path, ignored):
 
 @pytest.mark.parametrize("path", OBJECTS)
 def test_docstring_is_complete(path):
-    ignored = IGNORED_IN_RESULTS if dataclasses.is_dataclass(OBJECTS[path]) else IGNORED
+    ignored = IGNORED_IN_RESULTS if is_result(OBJECTS[path]) else IGNORED
     assert found_errors(path, ignored) == []
 
 
 @pytest.mark.parametrize("path", METHODS)
 def test_method_docstring_is_complete(path):
-    of_result = dataclasses.is_dataclass(CLASSES[path.rpartition(".")[0]])
+    of_result = is_result(CLASSES[path.rpartition(".")[0]])
     ignored = IGNORED_IN_METHODS_OF_RESULTS if of_result else IGNORED_IN_METHODS
     assert found_errors(path, ignored) == []
 

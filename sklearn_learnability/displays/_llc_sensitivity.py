@@ -29,13 +29,13 @@ PULL_COLORS = (BLUE, SKY, ORANGE, VERMILION)
 class LLCSensitivityDisplay:
     r"""The coefficient against the inverse temperature, one line for each localization.
 
-    A value that depends on neither has a plateau; one that rises with the temperature or falls with
+    A value that depends on neither has a plateau; one that rises with it or falls with
     the localization all along is a property of the settings as much as of the model. Open points
     are estimates that their own diagnostics do not trust.
 
     Parameters
     ----------
-    temperature, localization : array-like of shape (n_estimates,)
+    inverse_temperature, localization : array-like of shape (n_estimates,)
         Inverse temperature :math:`n\beta` and pull :math:`\gamma` of each estimate.
     value, standard_error : array-like of shape (n_estimates,)
         The coefficient and its standard error.
@@ -61,14 +61,14 @@ class LLCSensitivityDisplay:
 
     def __init__(
         self,
-        temperature: ArrayLike,
+        inverse_temperature: ArrayLike,
         localization: ArrayLike,
         *,
         value: ArrayLike,
         standard_error: ArrayLike,
         trusted: ArrayLike,
     ) -> None:
-        self.temperature = temperature
+        self.inverse_temperature = inverse_temperature
         self.localization = localization
         self.value = value
         self.standard_error = standard_error
@@ -92,7 +92,7 @@ class LLCSensitivityDisplay:
         """
         estimates = sensitivity.estimates
         return cls(
-            [found.settings.temperature for found in estimates],
+            [found.settings.inverse_temperature for found in estimates],
             [found.settings.localization for found in estimates],
             value=[found.value for found in estimates],
             standard_error=[found.standard_error for found in estimates],
@@ -112,7 +112,7 @@ class LLCSensitivityDisplay:
         LLCSensitivityDisplay
             The display itself, with `ax_` and `figure_` set.
         """
-        columns = [self.temperature, self.localization, self.value, self.standard_error]
+        columns = [self.inverse_temperature, self.localization, self.value, self.standard_error]
         check_consistent_length(*columns, self.trusted)
         points = np.column_stack([np.asarray(column, dtype=float) for column in columns])
         trusted = np.asarray(self.trusted, dtype=bool)
@@ -136,12 +136,12 @@ def draw_line(
     ax: Axes, points: NDArray[np.floating], trusted: NDArray[np.bool_], color: str
 ) -> None:
     """Draw the values of one localization: means over seeds as a line, each with its error."""
-    temperatures = np.unique(points[:, 0])
-    means = [points[points[:, 0] == t, 2].mean() for t in temperatures]
-    ax.plot(temperatures, means, color=color, linewidth=1.2, label=f"{points[0, 1]:,.5g}")
-    for (temperature, _, value, error), good in zip(points, trusted, strict=True):
+    inverse_temperatures = np.unique(points[:, 0])
+    means = [points[points[:, 0] == t, 2].mean() for t in inverse_temperatures]
+    ax.plot(inverse_temperatures, means, color=color, linewidth=1.2, label=f"{points[0, 1]:,.5g}")
+    for (inverse_temperature, _, value, error), good in zip(points, trusted, strict=True):
         ax.errorbar(
-            temperature,
+            inverse_temperature,
             value,
             error,
             fmt="o",

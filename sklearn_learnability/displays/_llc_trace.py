@@ -38,7 +38,7 @@ class LLCTraceDisplay:
     ----------
     excess_loss : array-like of shape (n_chains, n_draws)
         Loss above that at w*; NaN from where a chain stopped.
-    temperature : float
+    inverse_temperature : float
         Inverse temperature :math:`n\beta`, the scale on the right.
     n_discarded : int, default=0
         Draws discarded before the first.
@@ -55,7 +55,7 @@ class LLCTraceDisplay:
     Examples
     --------
     >>> from sklearn_learnability.displays import LLCTraceDisplay
-    >>> display = LLCTraceDisplay([[0.02, 0.03, 0.025]], temperature=100)
+    >>> display = LLCTraceDisplay([[0.02, 0.03, 0.025]], inverse_temperature=100)
     >>> display.plot().ax_.get_ylabel()
     'loss above that at w*'
     """
@@ -64,12 +64,12 @@ class LLCTraceDisplay:
         self,
         excess_loss: ArrayLike,
         *,
-        temperature: float,
+        inverse_temperature: float,
         n_discarded: int = 0,
         distance_to_chance: float = math.nan,
     ) -> None:
         self.excess_loss = excess_loss
-        self.temperature = temperature
+        self.inverse_temperature = inverse_temperature
         self.n_discarded = n_discarded
         self.distance_to_chance = distance_to_chance
 
@@ -91,7 +91,7 @@ class LLCTraceDisplay:
         """
         return cls(
             estimate.loss_trace,
-            temperature=estimate.settings.temperature,
+            inverse_temperature=estimate.settings.inverse_temperature,
             n_discarded=estimate.settings.n_discarded,
             distance_to_chance=estimate.chance_loss - estimate.initial_loss,
         ).plot(ax)
@@ -131,7 +131,7 @@ class LLCTraceDisplay:
         ax.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
         ax.spines["top"].set_visible(False)
         ax.tick_params(colors=MUTED)
-        scale = self.temperature
+        scale = self.inverse_temperature
         both_ways = (lambda y: np.asarray(y) * scale, lambda y: np.asarray(y) / scale)
         right = ax.secondary_yaxis("right", functions=both_ways)
         right.set_ylabel("coefficient")

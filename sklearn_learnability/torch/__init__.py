@@ -13,6 +13,7 @@ from sklearn_learnability.torch.compression._head_pruning import HeadPruning
 from sklearn_learnability.torch.compression._quantization import Quantization
 from sklearn_learnability.torch.compression._retraining import Retraining
 from sklearn_learnability.torch.learning_coefficient._estimate_llc import estimate_llc
+from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode
 from sklearn_learnability.torch.learning_coefficient._llc_checkpoints import LLCTrajectory
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate, LLCSettings
 from sklearn_learnability.torch.learning_coefficient._llc_sensitivity import (
@@ -65,6 +66,8 @@ __all__ = [
     "CompressionScheme",
     "CriticalAmount",
     "Factorization",
+    "Flag",
+    "FlagCode",
     "FoldedNorms",
     "GaussianNoise",
     "HeadPruning",

@@ -7,7 +7,7 @@ from sklearn_learnability.displays import LLCSensitivityDisplay, LLCTraceDisplay
 
 
 def estimate(trace, **changes):
-    settings = SimpleNamespace(temperature=50.0, n_discarded=10)
+    settings = SimpleNamespace(inverse_temperature=50.0, n_discarded=10)
     fields = {"loss_trace": trace, "settings": settings, "chance_loss": 2.0, "initial_loss": 1.5}
     return SimpleNamespace(**fields | changes)
 
@@ -50,12 +50,14 @@ def sensitivity():
     rows = [(10, 1, 1.0, True), (10, 1, 1.2, True), (100, 1, 2.0, True), (100, 1, 2.2, False)]
     estimates = [
         SimpleNamespace(
-            settings=SimpleNamespace(temperature=float(temperature), localization=float(pull)),
+            settings=SimpleNamespace(
+                inverse_temperature=float(inverse_temperature), localization=float(pull)
+            ),
             value=value,
             standard_error=0.1,
             trusted=trusted,
         )
-        for temperature, pull, value, trusted in [*rows, (10, 5, 0.5, True)]
+        for inverse_temperature, pull, value, trusted in [*rows, (10, 5, 0.5, True)]
     ]
     return SimpleNamespace(estimates=tuple(estimates))
 
@@ -78,7 +80,7 @@ def test_estimates_that_are_not_trusted_are_open_points():
 
 def test_given_axes_are_used(pyplot):
     figure, (left, right) = pyplot.subplots(1, 2)
-    display = LLCTraceDisplay([[0.1, 0.2]], temperature=10).plot(left)
+    display = LLCTraceDisplay([[0.1, 0.2]], inverse_temperature=10).plot(left)
     assert display.ax_ is left
     assert display.figure_ is figure
     display = LLCSensitivityDisplay.from_sensitivity(sensitivity(), ax=right)

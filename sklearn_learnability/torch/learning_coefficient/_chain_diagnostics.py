@@ -3,6 +3,7 @@
 All take draws (n_chains, n_draws). Chains with a draw that is not finite are left out.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,13 @@ def standard_error_within(draws: ArrayLike) -> float:
         return float("nan")
     variances = [chain.var(ddof=1) / effective_sample_size(chain[None]) for chain in kept]
     return float(np.sqrt(np.sum(variances)) / len(kept))
+
+
+def relative_error(error: float, value: float) -> float:
+    """Return an error relative to its value, infinite where the value is 0 and the error is not."""
+    if value == 0.0:
+        return 0.0 if error == 0.0 else math.inf
+    return error / abs(value)
 
 
 def whole_chains(draws: ArrayLike) -> NDArray[np.float64]:

@@ -69,7 +69,7 @@ def estimate_llc(
     >>> found = estimate_llc(
     ...     net, X, y, sampler="leimkuhler-matthews", n_draws=600, random_state=0, progress=False
     ... )
-    >>> print(f"about {found.value:.0f}, of {found.dim} parameters")
+    >>> print(f"about {found.value:.0f}, of {found.n_parameters} parameters")
     about 1, of 6 parameters
     """
     check_is_fitted(net, "module_")

@@ -35,9 +35,9 @@ class LLCTrajectory:
 
 
 def strongest(chosen: Sequence[ChainSettings]) -> dict[str, float]:
-    """Return the highest temperature, and with it the strongest localization."""
+    """Return the highest inverse temperature, and with it the strongest localization."""
     if not chosen:
         return {}
-    temperature = max(settings.temperature for settings in chosen)
-    pulls = [s.localization * temperature / s.temperature for s in chosen]
-    return {"temperature": temperature, "localization": max(pulls)}
+    inverse_temperature = max(settings.inverse_temperature for settings in chosen)
+    pulls = [s.localization * inverse_temperature / s.inverse_temperature for s in chosen]
+    return {"inverse_temperature": inverse_temperature, "localization": max(pulls)}

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sklearn_learnability.torch.learning_coefficient._flag import Flag
+
 Floats = NDArray[np.float64]
 NUMBERS = (
     "value",
@@ -22,7 +24,7 @@ NUMBERS = (
     "chance_loss",
     "gradient_norm",
     "n_samples",
-    "dim",
+    "n_parameters",
 )
 
 
@@ -34,7 +36,7 @@ class LLCSettings:
     ----------
     sampler : str
         Name of the sampler.
-    temperature : float
+    inverse_temperature : float
         Inverse temperature n beta.
     localization : float
         Strength gamma of the pull towards w*.
@@ -49,7 +51,7 @@ class LLCSettings:
     """
 
     sampler: str
-    temperature: float
+    inverse_temperature: float
     localization: float
     step_size: float
     n_chains: int
@@ -66,7 +68,7 @@ class LLCEstimate:
     Attributes
     ----------
     value : float
-        The coefficient at the temperature of the settings.
+        The coefficient at the inverse temperature of the settings.
     standard_error : float
         Of the value, from the chains' autocorrelation and their spread.
     standard_error_between, standard_error_within : float
@@ -75,7 +77,7 @@ class LLCEstimate:
         Lowest and highest value over extrapolations to infinite n beta, widened by two standard
         errors.
     multiplicity_corrected : float
-        The value extrapolated for multiplicity 2; NaN where there is one temperature only.
+        The value extrapolated for multiplicity 2; NaN where there is one inverse temperature only.
     per_chain : ndarray of shape (n_chains,)
         The value of each chain; NaN where a chain stopped.
     r_hat, effective_sample_size : float
@@ -88,17 +90,18 @@ class LLCEstimate:
         L(w*), the mean of the chain's loss above it, and the loss without inputs (NaN unknown).
     gradient_norm : float
         Norm of the gradient at w*.
-    n_samples, dim : int
-        Rows of data, and coordinates that vary.
+    n_samples, n_parameters : int
+        Rows of data, and parameters that vary.
     settings : LLCSettings
         What the chains ran with.
-    flags : tuple of str
-        Why the value should not be trusted; empty if nothing speaks against it.
+    flags : tuple of Flag
+        Why the value should not be trusted: a code and a sentence each; empty if nothing speaks
+        against it.
     loss_trace : ndarray of shape (n_chains, n_draws)
         Excess loss of the draws kept. `arviz.from_dict({"posterior": {"excess_loss": loss_trace}})`
         takes it as it is.
-    by_temperature : DataFrame
-        Value and its standard error at every temperature that was sampled.
+    by_inverse_temperature : DataFrame
+        Value and its standard error at every inverse temperature that was sampled.
     """
 
     value: float
@@ -117,11 +120,11 @@ class LLCEstimate:
     chance_loss: float
     gradient_norm: float
     n_samples: int
-    dim: int
+    n_parameters: int
     settings: LLCSettings
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     loss_trace: Floats = field(repr=False)
-    by_temperature: pd.DataFrame = field(repr=False)
+    by_inverse_temperature: pd.DataFrame = field(repr=False)
 
     @property
     def trusted(self) -> bool:
@@ -129,19 +132,20 @@ class LLCEstimate:
         return not self.flags
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a table of one row: the numbers, the settings, and whether to trust them."""
+        """Return a table of one row: the numbers, the settings, and the codes of the flags."""
         row = {name: getattr(self, name) for name in NUMBERS}
         row |= {"lower": self.bracket[0], "upper": self.bracket[1]}
         settings = asdict(self.settings)
         del settings["reasons"]
-        return pd.DataFrame([row | settings | {"trusted": self.trusted}])
+        doubts = {"trusted": self.trusted, "flags": ", ".join(flag.code for flag in self.flags)}
+        return pd.DataFrame([row | settings | doubts])
 
     def summary(self) -> str:
         """Return the estimate in words: value, chains, neighbourhood, settings, and doubts."""
         s = self.settings
         lines = [
             f"local learning coefficient  {self.value:.4g} ± {self.standard_error:.2g} "
-            f"(standard error), of {self.dim} parameters",
+            f"(standard error), of {self.n_parameters} parameters",
             f"bracket                     {self.bracket[0]:.4g} to {self.bracket[1]:.4g}",
             f"chains                      {s.n_chains} x {s.n_draws} draws of {s.sampler}, "
             f"{s.n_discarded} discarded before",
@@ -151,8 +155,9 @@ class LLCEstimate:
             f"loss                        {self.initial_loss:.4g} at w*, {self.excess_loss:+.3g} "
             f"along the chains, {self.chance_loss:.4g} by chance",
             f"gradient at w*              norm {self.gradient_norm:.3g}",
-            f"settings                    n beta {s.temperature:.4g}, gamma {s.localization:.4g}, "
-            f"step {s.step_size:.3g}, {s.batch_size} of {self.n_samples} rows a step",
+            f"settings                    n beta {s.inverse_temperature:.4g}, "
+            f"gamma {s.localization:.4g}, step {s.step_size:.3g}, "
+            f"{s.batch_size} of {self.n_samples} rows a step",
             *(f"  because                   {reason}" for reason in s.reasons),
             "trusted                     " + ("yes" if self.trusted else "no"),
             *(f"  {flag}" for flag in self.flags),

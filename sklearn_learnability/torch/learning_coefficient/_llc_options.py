@@ -8,9 +8,9 @@ from typing import Any
 from sklearn_learnability.torch.learning_coefficient.langevin._samplers import SAMPLERS
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
 
-DEFAULT_CHAINS = 4  # on batches
-# The exact sampler takes all rows at every step.
-MOST_PARAMETERS_EXACT, MOST_WORK_EXACT = 100_000, 20_000_000  # coordinates; coordinates x rows
+# Hamiltonian chains take all rows at every step.
+MOST_PARAMETERS_HAMILTONIAN = 100_000
+MOST_WORK_HAMILTONIAN = 20_000_000  # parameters x rows
 # Of models up to so many parameters, between the sizes of the paper.
 PAPER_STEPS = (
     (2.2e7, 1e-3),
@@ -28,7 +28,7 @@ def published_settings(n_parameters: float) -> dict[str, Any]:
         "sampler": "rmsprop-sgld",
         "n_chains": 4,
         "n_draws": 120 if n_parameters < 1e9 else 60,
-        "temperature": 30.0,
+        "inverse_temperature": 30.0,
         "localization": 300.0,
         "step_size": next(step for most, step in PAPER_STEPS if n_parameters <= most),
         "batch_size": 32,
@@ -36,9 +36,9 @@ def published_settings(n_parameters: float) -> dict[str, Any]:
 
 
 def sampler_for(surface: EmpiricalLoss) -> str:
-    """Return the exact sampler where it is affordable, otherwise the one on batches."""
-    affordable = surface.dim <= MOST_PARAMETERS_EXACT and (
-        surface.dim * surface.rows.n <= MOST_WORK_EXACT
+    """Return the Hamiltonian sampler where it is affordable, otherwise the one on batches."""
+    affordable = surface.n_parameters <= MOST_PARAMETERS_HAMILTONIAN and (
+        surface.n_parameters * surface.rows.n <= MOST_WORK_HAMILTONIAN
     )
     return "hamiltonian" if affordable and surface.rows.in_memory else "leimkuhler-matthews"
 
@@ -54,7 +54,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         automatic = automatic and value in (None, "auto")
         if not automatic and not (isinstance(value, Integral) and int(value) >= 1):
             raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
-    for name in ("temperature", "localization", "step_size"):
+    for name in ("inverse_temperature", "localization", "step_size"):
         value = settings[name]
         positive = isinstance(value, Real) and 0 < float(value) < math.inf
         if not positive and not (isinstance(value, str) and value == "auto"):

@@ -46,7 +46,7 @@ def llc_sensitivity(
     model: nn.Module,
     data: Any,
     *,
-    temperatures: Sequence[float | str] = ("auto",),
+    inverse_temperatures: Sequence[float | str] = ("auto",),
     localizations: Sequence[float | str] = ("auto",),
     seeds: Sequence[int] = (0, 1),
     chance_loss: float | None = None,
@@ -64,7 +64,7 @@ def llc_sensitivity(
         The model, its parameters at w*.
     data : object
         As in :meth:`LocalLearningCoefficient.estimate`.
-    temperatures, localizations : sequence of float or "auto", default=("auto",)
+    inverse_temperatures, localizations : sequence of float or "auto", default=("auto",)
         Inverse temperatures and pulls towards w*.
     seeds : sequence of int, default=(0, 1)
         Seeds of batches and noise.
@@ -99,20 +99,25 @@ def llc_sensitivity(
     >>> llc = LocalLearningCoefficient(
     ...     torch.nn.MSELoss(), sampler="leimkuhler-matthews", n_draws=400, progress=False
     ... )
-    >>> found = llc_sensitivity(llc, model, (X, y), temperatures=(30, 60), seeds=(0,))
-    >>> found.to_frame()[["temperature", "value"]].round(0)
-       temperature  value
+    >>> found = llc_sensitivity(llc, model, (X, y), inverse_temperatures=(30, 60), seeds=(0,))
+    >>> found.to_frame()[["inverse_temperature", "value"]].round(0)
+       inverse_temperature  value
     0         30.0    1.0
     1         60.0    1.0
     """
     seeds_of_rows, found = [], []
-    for temperature, localization, seed in product(temperatures, localizations, seeds):
+    for inverse_temperature, localization, seed in product(
+        inverse_temperatures, localizations, seeds
+    ):
         one = clone(estimator).set_params(
-            temperature=temperature, localization=localization, random_state=seed
+            inverse_temperature=inverse_temperature, localization=localization, random_state=seed
         )
         path = None
         if store is not None:
-            path = Path(store) / f"temperature_{temperature}_localization_{localization}_{seed}.pt"
+            path = (
+                Path(store)
+                / f"inverse_temperature_{inverse_temperature}_localization_{localization}_{seed}.pt"
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LearnabilityWarning)
             found.append(one.estimate(model, data, chance_loss=chance_loss, store=path))

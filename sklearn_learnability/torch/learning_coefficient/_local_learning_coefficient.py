@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,17 +21,19 @@ from sklearn_learnability.torch.learning_coefficient._llc_checkpoints import (
 )
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient._llc_options import (
-    DEFAULT_CHAINS,
     check_settings,
     published_settings,
     sampler_for,
 )
-from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import exact_estimate
+from sklearn_learnability.torch.learning_coefficient._request import ChainRequest
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import (
+    hamiltonian_estimate,
+)
 from sklearn_learnability.torch.learning_coefficient.langevin._chains import (
-    LangevinRequest,
     langevin_estimate,
     langevin_settings,
 )
+from sklearn_learnability.torch.learning_coefficient.langevin._request import LangevinRequest
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import ChainSettings
 from sklearn_learnability.torch.models._empirical_loss import (
     EmpiricalLoss,
@@ -45,6 +47,14 @@ from sklearn_learnability.torch.models._named_checkpoints import (
     name_checkpoints,
     whole_checkpoints,
 )
+
+
+class Run(NamedTuple):
+    """What a run has beside the settings of the estimator."""
+
+    seed: int
+    chance_loss: float | None
+    store: str | os.PathLike[str] | None
 
 
 class LocalLearningCoefficient(BaseEstimator):
@@ -67,14 +77,14 @@ class LocalLearningCoefficient(BaseEstimator):
         inputs and targets, or a function of the model and the batch that returns the mean loss or
         the loss of every row, such as :func:`next_token_loss`.
     sampler : {"auto", "hamiltonian", "leimkuhler-matthews", "sgld", "rmsprop-sgld"}, default="auto"
-        "hamiltonian" takes all rows at every step and is exact; "auto" takes it for small models on
-        small data in memory, and otherwise "leimkuhler-matthews", on batches. The other two are for
-        comparison with published values.
+        "hamiltonian" takes all rows at every step, and a Metropolis test leaves no error of the
+        step size; "auto" takes it for small models on small data in memory, and otherwise
+        "leimkuhler-matthews", on batches. The other two are for comparison with published values.
     n_chains : int or "auto", default="auto"
         Number of chains: 4 on batches, otherwise more the fewer parameters there are.
     n_draws : int or "auto", default="auto"
         Draws kept of each chain; as many again as 40 % of all are discarded before.
-    temperature : float or "auto", default="auto"
+    inverse_temperature : float or "auto", default="auto"
         Inverse temperature :math:`n\beta`.
     localization : float or "auto", default="auto"
         Pull :math:`\gamma` towards :math:`w^*`.
@@ -131,7 +141,7 @@ class LocalLearningCoefficient(BaseEstimator):
         sampler: str = "auto",
         n_chains: int | str = "auto",
         n_draws: int | str = "auto",
-        temperature: float | str = "auto",
+        inverse_temperature: float | str = "auto",
         localization: float | str = "auto",
         step_size: float | str = "auto",
         batch_size: int | None = None,
@@ -144,7 +154,7 @@ class LocalLearningCoefficient(BaseEstimator):
         self.sampler = sampler
         self.n_chains = n_chains
         self.n_draws = n_draws
-        self.temperature = temperature
+        self.inverse_temperature = inverse_temperature
         self.localization = localization
         self.step_size = step_size
         self.batch_size = batch_size
@@ -218,7 +228,7 @@ class LocalLearningCoefficient(BaseEstimator):
         SamplingError
             If every chain met a loss that is not finite.
         """
-        return self._estimate(model, data, chance_loss, store, self._draw_seed())
+        return self._estimate(model, data, Run(self._draw_seed(), chance_loss, store))
 
     def estimate_checkpoints(
         self,
@@ -229,7 +239,7 @@ class LocalLearningCoefficient(BaseEstimator):
         chance_loss: float | None = None,
         store: str | os.PathLike[str] | None = None,
     ) -> LLCTrajectory:
-        """Estimate the coefficient of several checkpoints at one temperature and localization.
+        """Estimate the coefficient of several checkpoints at one inverse temperature and pull.
 
         On batches, what is automatic of the two is chosen for the first, the middle and the last
         checkpoint, and the strongest is taken for all; the step size suits each. All see the same
@@ -263,21 +273,23 @@ class LocalLearningCoefficient(BaseEstimator):
             If names repeat, or as in :meth:`estimate`.
         """
         seed = self._draw_seed()
-        folder = None if store is None else Path(store)
         named = name_checkpoints(checkpoints)
         skipped: dict[str, str] = {}
+
+        def runs(of: Mapping[str, Any], end: str) -> Iterator[tuple[str, nn.Module, Run]]:
+            for name, model in whole_checkpoints(of, load, skipped):
+                path = None if store is None else Path(store) / f"{file_name(name)}{end}.pt"
+                yield name, model, Run(seed, chance_loss, path)
+
         chosen: list[ChainSettings] = []
-        if "auto" in (self.temperature, self.localization):
-            for name, model in whole_checkpoints(first_middle_last(named), load, skipped):
-                path = None if folder is None else folder / f"{file_name(name)}_settings.pt"
-                with self._posed(model, data, chance_loss, path, seed) as (surface, request):
-                    if request.sampler != "hamiltonian":
+        if "auto" in (self.inverse_temperature, self.localization):
+            for _, model, run in runs(first_middle_last(named), "_settings"):
+                with self._posed(model, data) as (surface, sampler):
+                    if sampler != "hamiltonian":
+                        request = self._langevin_request(run, surface, sampler)
                         chosen.append(langevin_settings(surface, request))
         shared = clone(self).set_params(**strongest(chosen))
-        found = {}
-        for name, model in whole_checkpoints(named, load, skipped):
-            path = None if folder is None else folder / f"{file_name(name)}.pt"
-            found[name] = shared._estimate(model, data, chance_loss, path, seed)
+        found = {name: shared._estimate(model, data, run) for name, model, run in runs(named, "")}
         if not found:
             raise CheckpointError(
                 f"Expected at least one whole checkpoint, got none of {len(named)}. "
@@ -289,53 +301,24 @@ class LocalLearningCoefficient(BaseEstimator):
         """Return the seed of all batches and noise."""
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _estimate(
-        self,
-        model: nn.Module,
-        data: Any,
-        chance_loss: float | None,
-        store: str | os.PathLike[str] | None,
-        seed: int,
-    ) -> LLCEstimate:
-        """Return the estimate at a seed."""
-        with self._posed(model, data, chance_loss, store, seed) as (surface, request):
-            if request.sampler == "hamiltonian":
-                return self._estimate_exactly(surface, request)
-            return langevin_estimate(surface, request)
+    def _estimate(self, model: nn.Module, data: Any, run: Run) -> LLCEstimate:
+        """Return the estimate of one run."""
+        with self._posed(model, data) as (surface, sampler):
+            if sampler != "hamiltonian":
+                return langevin_estimate(surface, self._langevin_request(run, surface, sampler))
+            found = hamiltonian_estimate(surface, ChainRequest(**self._asked(run)))
+            return replace(found, chance_loss=self._chance_loss(run, surface))
 
     @contextmanager
-    def _posed(
-        self,
-        model: nn.Module,
-        data: Any,
-        chance_loss: float | None,
-        store: str | os.PathLike[str] | None,
-        seed: int,
-    ) -> Iterator[tuple[EmpiricalLoss, LangevinRequest]]:
-        """Hold the model still; yield its loss as a function of parameters, and what is asked."""
+    def _posed(self, model: nn.Module, data: Any) -> Iterator[tuple[EmpiricalLoss, str]]:
+        """Hold the model still; yield its loss as a function of parameters, and the sampler."""
         check_settings(self.get_params(deep=False))
         with held_still(model):
             surface = self._surface(model, data)
-            name = sampler_for(surface) if self.sampler == "auto" else self.sampler
-            if name == "hamiltonian":
+            sampler = sampler_for(surface) if self.sampler == "auto" else self.sampler
+            if sampler == "hamiltonian":
                 surface = self._surface(model, data, torch.float64)
-            chance = loss_by_chance(self.loss, surface.rows) if chance_loss is None else chance_loss
-            yield (
-                surface,
-                LangevinRequest(
-                    sampler=name,
-                    n_chains=DEFAULT_CHAINS if self.n_chains == "auto" else int(self.n_chains),
-                    n_draws=self.n_draws,
-                    temperature=self.temperature,
-                    localization=self.localization,
-                    step_size=self.step_size,
-                    batch_size=self.batch_size,
-                    seed=seed,
-                    chance_loss=float(chance),
-                    progress=self.progress,
-                    store=store,
-                ),
-            )
+            yield surface, sampler
 
     def _surface(
         self, model: nn.Module, data: Any, dtype: torch.dtype | None = None
@@ -345,17 +328,30 @@ class LocalLearningCoefficient(BaseEstimator):
             model, self.loss, data, parameters=self.parameters, device=self.device, dtype=dtype
         )
 
-    def _estimate_exactly(self, surface: EmpiricalLoss, request: LangevinRequest) -> LLCEstimate:
-        """Return the estimate of Hamiltonian chains."""
-        found = exact_estimate(
-            surface,
-            n_chains=self.n_chains,
-            n_draws=self.n_draws,
-            temperature=self.temperature,
-            localization=self.localization,
-            step_size=self.step_size,
-            seed=request.seed,
-            progress=self.progress,
-            store=None if request.store is None else Path(request.store),
+    def _langevin_request(self, run: Run, surface: EmpiricalLoss, sampler: str) -> LangevinRequest:
+        """Return what chains on batches are asked for."""
+        return LangevinRequest(
+            **self._asked(run),
+            sampler=sampler,
+            batch_size=self.batch_size,
+            chance_loss=self._chance_loss(run, surface),
         )
-        return replace(found, chance_loss=request.chance_loss)
+
+    def _asked(self, run: Run) -> dict[str, Any]:
+        """Return what chains of either engine are asked for."""
+        return {
+            "n_chains": self.n_chains,
+            "n_draws": self.n_draws,
+            "inverse_temperature": self.inverse_temperature,
+            "localization": self.localization,
+            "step_size": self.step_size,
+            "seed": run.seed,
+            "progress": self.progress,
+            "store": run.store,
+        }
+
+    def _chance_loss(self, run: Run, surface: EmpiricalLoss) -> float:
+        """Return the loss by chance, as given or of the data."""
+        if run.chance_loss is None:
+            return loss_by_chance(self.loss, surface.rows)
+        return float(run.chance_loss)

@@ -8,6 +8,6 @@ from torch import Tensor
 class GibbsPosterior(NamedTuple):
     """What is sampled from: inverse temperature n beta, localization gamma, and w* (d,)."""
 
-    temperature: float
+    inverse_temperature: float
     localization: float
     start: Tensor

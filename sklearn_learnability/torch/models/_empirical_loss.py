@@ -109,7 +109,7 @@ class EmpiricalLoss:
         Where they vary, of those that do not vary everywhere.
     rows : DataRows
         The data.
-    dim : int
+    n_parameters : int
         Number of coordinates that vary.
 
     Raises
@@ -140,7 +140,7 @@ class EmpiricalLoss:
         self.masks = {name: mask.to(self.device) for name, mask in self.masks.items()}
         self.fixed: Parameters = {name: v for name, v in moved.items() if name not in chosen}
         self.fixed |= {name: self._cast(b.detach().clone()) for name, b in model.named_buffers()}
-        self.dim = sum(
+        self.n_parameters = sum(
             int(self.masks[name].sum()) if name in self.masks else value.numel()
             for name, value in self.start.items()
         )

@@ -4,6 +4,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from sklearn_learnability.exceptions import CheckpointError
 from sklearn_learnability.torch.compression._compression_curve import CriticalAmount
 from sklearn_learnability.torch.compression._critical_amount import Scheme, critical_amount
+from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode
 from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
     LocalLearningCoefficient,
 )
@@ -130,7 +132,11 @@ def complexity_against_compressibility(
     >>> model = torch.nn.Linear(8, 1, bias=False)
     >>> model.weight.data = torch.arange(1.0, 9.0)[None]
     >>> coefficient = LocalLearningCoefficient(
-    ...     torch.nn.MSELoss(), n_draws=500, temperature=100.0, random_state=0, progress=False
+    ...     torch.nn.MSELoss(),
+    ...     n_draws=500,
+    ...     inverse_temperature=100.0,
+    ...     random_state=0,
+    ...     progress=False,
     ... )
     >>> study = complexity_against_compressibility(
     ...     {"trained": model},
@@ -197,7 +203,7 @@ def _point(
         estimate["standard_error"],
         estimate["half_chain_drift"],
         estimate["excess_loss"],
-        tuple(estimate["flags"]),
+        tuple(Flag(FlagCode(flag["code"]), flag["message"]) for flag in estimate["flags"]),
         critical,
     )
 
@@ -232,6 +238,7 @@ def _coefficient(
         return {name: math.nan if stored[name] is None else stored[name] for name in KEPT}
     estimate = llc.estimate(model, data)
     kept = {name: getattr(estimate, name) for name in KEPT}
+    kept["flags"] = [asdict(flag) for flag in estimate.flags]
     plain = {
         name: None if isinstance(value, float) and math.isnan(value) else value
         for name, value in kept.items()

@@ -11,6 +11,10 @@ import pandas as pd
 from sklearn_learnability.exceptions import UndefinedAssociationWarning
 from sklearn_learnability.metrics import LinearAssociation, linear_association
 from sklearn_learnability.torch.compression._compression_curve import CriticalAmount
+from sklearn_learnability.torch.learning_coefficient._flag import Flag
+
+
+LeftOut = Literal["", "before the start", "never crossed", "crossed at once", "no coefficient"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class CheckpointComplexity:
         The coefficient and its standard error.
     half_chain_drift, excess_loss : float
         Of its chains: how far they had not settled, and how far above the checkpoint they went.
-    flags : tuple of str
+    flags : tuple of Flag
         Why the coefficient should not be trusted.
     critical : dict of str to tuple of CriticalAmount
         By scheme, the critical amount at every tolerance.
@@ -42,7 +46,7 @@ class CheckpointComplexity:
     llc_standard_error: float
     half_chain_drift: float
     excess_loss: float
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     critical: Mapping[str, tuple[CriticalAmount, ...]]
 
 
@@ -58,14 +62,14 @@ class ComplexityPoint:
         How it was compressed.
     amount : CriticalAmount
         How far, at this tolerance.
-    left_out : str
+    left_out : {"", "before the start", "never crossed", "crossed at once", "no coefficient"}
         Why no line goes through the point; empty where one does.
     """
 
     checkpoint: CheckpointComplexity
     scheme: str
     amount: CriticalAmount
-    left_out: str
+    left_out: LeftOut
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class ComplexityAgainstCompressibility:
             for scheme, amounts in checkpoint.critical.items():
                 for amount in amounts:
                     place = checkpoint.group, checkpoint.checkpoint
-                    left_out = "before the start" if place in before else ""
+                    left_out: LeftOut = "before the start" if place in before else ""
                     if amount.status != "crossed":
                         left_out = amount.status
                     if not np.isfinite(checkpoint.llc):
@@ -107,7 +111,8 @@ class ComplexityAgainstCompressibility:
     def to_frame(self) -> pd.DataFrame:
         """Return one row a point.
 
-        `critical` is the amount, `size` what the model takes there (bits of a quantization).
+        `critical` is the amount, `size` what the model takes there (bits of a quantization), and
+        `flags` are the codes of the coefficient's.
         """
         return pd.DataFrame(
             {
@@ -118,7 +123,7 @@ class ComplexityAgainstCompressibility:
                 "llc_standard_error": point.checkpoint.llc_standard_error,
                 "half_chain_drift": point.checkpoint.half_chain_drift,
                 "excess_loss": point.checkpoint.excess_loss,
-                "flags": "; ".join(point.checkpoint.flags),
+                "flags": ", ".join(flag.code for flag in point.checkpoint.flags),
                 "scheme": point.scheme,
                 "tolerance": point.amount.tolerance,
                 "critical": point.amount.value,

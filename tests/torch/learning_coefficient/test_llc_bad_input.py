@@ -27,13 +27,13 @@ def regression():
 
 def quick(loss=half_squared_error, **settings):
     """Few steps, all settings given."""
-    given = {"n_draws": 12, "n_chains": 2, "temperature": 20.0, "localization": 5.0}
+    given = {"n_draws": 12, "n_chains": 2, "inverse_temperature": 20.0, "localization": 5.0}
     given |= {"step_size": 1e-3, "batch_size": 16, "sampler": "leimkuhler-matthews"}
     return LocalLearningCoefficient(loss, random_state=0, progress=False, **given | settings)
 
 
 def test_parameters_are_stored_as_given_and_cloned():
-    llc = quick(n_draws=7, temperature=3)
+    llc = quick(n_draws=7, inverse_temperature=3)
     assert llc.get_params()["n_draws"] == 7
     assert clone(llc).get_params() == llc.get_params()
 
@@ -45,7 +45,7 @@ def test_parameters_are_stored_as_given_and_cloned():
         ({"n_chains": 0}, "n_chains to be a positive integer, got 0"),
         ({"n_draws": 2.5}, "n_draws to be a positive integer, got 2.5"),
         ({"batch_size": -1}, "batch_size to be a positive integer, got -1"),
-        ({"temperature": 0.0}, "temperature to be a positive number"),
+        ({"inverse_temperature": 0.0}, "temperature to be a positive number"),
         ({"localization": math.inf}, "localization to be a positive number"),
         ({"step_size": "large"}, "step_size to be a positive number"),
         ({"parameters": ["nowhere"]}, "name of a parameter or module"),

@@ -59,15 +59,15 @@ def test_all_checkpoints_are_measured_at_one_setting():
     found = quick().estimate_checkpoints({"first": 0, "middle": 1, "last": 2}, (X, Y), load=load)
     table = found.to_frame()
     assert list(table["checkpoint"]) == ["first", "middle", "last"]
-    assert table["temperature"].nunique() == table["localization"].nunique() == 1
+    assert table["inverse_temperature"].nunique() == table["localization"].nunique() == 1
     assert found.skipped == ()
 
 
 def test_a_checkpoint_measured_alone_at_that_setting_is_the_same():
-    found = quick(temperature=30.0, localization=10.0).estimate_checkpoints(
+    found = quick(inverse_temperature=30.0, localization=10.0).estimate_checkpoints(
         {"a": 0, "b": 1}, (X, Y), load=load
     )
-    alone = quick(temperature=30.0, localization=10.0).estimate(network(1), (X, Y))
+    alone = quick(inverse_temperature=30.0, localization=10.0).estimate(network(1), (X, Y))
     np.testing.assert_array_equal(found.estimates[1].loss_trace, alone.loss_trace)
 
 
@@ -115,7 +115,7 @@ def test_sensitivity_has_a_row_for_every_setting_and_no_warning(tmp_path):
             quick(),
             network(0),
             (X, Y),
-            temperatures=(20, 40),
+            inverse_temperatures=(20, 40),
             localizations=(5,),
             seeds=(0, 1),
             store=tmp_path,
@@ -123,15 +123,15 @@ def test_sensitivity_has_a_row_for_every_setting_and_no_warning(tmp_path):
     table = found.to_frame()
     assert len(table) == 4
     assert sorted(table["seed"]) == [0, 0, 1, 1]
-    assert set(table["temperature"]) == {20, 40}
+    assert set(table["inverse_temperature"]) == {20, 40}
     assert len(list(tmp_path.iterdir())) == 4
-    two = table[table["temperature"] == 20]
+    two = table[table["inverse_temperature"] == 20]
     assert two["value"].nunique() == 2  # seeds differ
 
 
 def test_settings_of_the_paper_by_size():
     small = LocalLearningCoefficient.paper(nn.CrossEntropyLoss(), n_parameters=14e6)
-    assert (small.temperature, small.localization, small.step_size) == (30.0, 300.0, 1e-3)
+    assert (small.inverse_temperature, small.localization, small.step_size) == (30.0, 300.0, 1e-3)
     assert (small.sampler, small.n_chains, small.batch_size) == ("rmsprop-sgld", 4, 32)
     published = {31e6: 3e-4, 70e6: 3e-4, 160e6: 1e-4, 410e6: 1e-4, 1e9: 3e-5, 1.4e9: 3e-5}
     for size, step in (published | {2.8e9: 1e-5, 6.9e9: 3e-6}).items():
@@ -220,7 +220,7 @@ def test_curvature_gradient_and_noise_of_a_quadratic():
 
 
 def settings(**changes):
-    values = {"temperature": 100.0, "localization": 10.0, "step_size": 1e-3}
+    values = {"inverse_temperature": 100.0, "localization": 10.0, "step_size": 1e-3}
     fixed = {"sampler": "sgld", "n_chains": 1, "n_draws": 1, "n_discarded": 0, "batch_size": 50}
     return ChainSettings(**fixed | values | changes)
 

@@ -15,6 +15,7 @@ from sklearn_learnability.exceptions import (
     UnconvergedChainsWarning,
 )
 from sklearn_learnability.torch import (
+    FlagCode,
     LLCEstimate,
     LocalLearningCoefficient,
     self_divergence_loss,
@@ -50,7 +51,7 @@ def langevin(loss=half_squared_error, **settings):
 
 def quick(loss=half_squared_error, **settings):
     """Few steps, all settings given."""
-    given = {"n_draws": 12, "n_chains": 2, "temperature": 20.0, "localization": 5.0}
+    given = {"n_draws": 12, "n_chains": 2, "inverse_temperature": 20.0, "localization": 5.0}
     return langevin(loss, **given | {"step_size": 1e-3, "batch_size": 16} | settings)
 
 
@@ -63,7 +64,7 @@ def test_regression_on_batches_with_automatic_settings():
     assert found.value == pytest.approx(10.0, rel=0.1)
     assert found.trusted
     assert 0 < found.standard_error < 0.05 * found.value
-    assert found.dim == 20
+    assert found.n_parameters == 20
     assert found.n_samples == 2000
     assert found.initial_loss == pytest.approx(
         float(half_squared_error(model, data).mean().detach())
@@ -72,12 +73,15 @@ def test_regression_on_batches_with_automatic_settings():
 
 def test_regression_with_given_settings_is_damped_as_the_formula_says():
     model, (X, y) = regression(d=10, n=500)
-    temperature, localization = 40.0, 30.0
+    inverse_temperature, localization = 40.0, 30.0
     curvatures = torch.linalg.eigvalsh(X.double().T @ X.double() / len(X)).numpy()
-    scaled = temperature * curvatures
+    scaled = inverse_temperature * curvatures
     expected = 0.5 * np.sum(scaled / (scaled + localization))
     found = langevin(
-        n_draws=3000, temperature=temperature, localization=localization, batch_size=500
+        n_draws=3000,
+        inverse_temperature=inverse_temperature,
+        localization=localization,
+        batch_size=500,
     ).estimate(model, (X, y))
     assert found.value == pytest.approx(expected, abs=3 * found.standard_error)
     assert found.standard_error < 0.05 * expected
@@ -98,11 +102,11 @@ def test_parameters_can_be_named_or_masked():
     model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
     data = regression(d=3)[1]
     named = quick(parameters=["0"]).estimate(model, data)
-    assert named.dim == 8
+    assert named.n_parameters == 8
     mask = torch.zeros(2, 3, dtype=torch.bool)
     mask[0] = True
     masked = quick(parameters={"0.weight": mask}).estimate(model, data)
-    assert masked.dim == 3
+    assert masked.n_parameters == 3
 
 
 def test_a_mask_is_as_good_as_a_smaller_model():
@@ -231,19 +235,22 @@ def test_a_killed_run_goes_on_with_the_same_result(tmp_path, monkeypatch):
         "sklearn_learnability.torch.models._flat_loss.MOST_PARAMETERS_VECTORISED", 0
     )
     model, data = classifier()
-    whole = quick(Interrupts(math.inf, None), temperature="auto").estimate(model, data)
+    whole = quick(Interrupts(math.inf, None), inverse_temperature="auto").estimate(model, data)
     path = tmp_path / "deep" / "chains.pt"
     killed = Interrupts(150, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        quick(killed, temperature="auto").estimate(model, data, store=path)
+        quick(killed, inverse_temperature="auto").estimate(model, data, store=path)
     counted = Interrupts(math.inf, None)
-    resumed = quick(counted, temperature="auto").estimate(model, data, store=path)
+    resumed = quick(counted, inverse_temperature="auto").estimate(model, data, store=path)
     np.testing.assert_array_equal(resumed.loss_trace, whole.loss_trace)
     assert resumed.settings == whole.settings
     assert counted.calls < 80  # neither the settings nor the first steps were done again
     assert not list(path.parent.glob("*.part"))
     again = Interrupts(math.inf, None)
-    assert quick(again, temperature="auto").estimate(model, data, store=path).value == whole.value
+    assert (
+        quick(again, inverse_temperature="auto").estimate(model, data, store=path).value
+        == whole.value
+    )
     assert again.calls < 5
 
 
@@ -253,7 +260,7 @@ def test_a_store_of_something_else_is_refused(tmp_path):
     path = tmp_path / "chains.pt"
     quick(nn.CrossEntropyLoss()).estimate(model, data, store=path)
     with pytest.raises(ValueError, match="got another's"):
-        quick(nn.CrossEntropyLoss(), temperature=21.0).estimate(model, data, store=path)
+        quick(nn.CrossEntropyLoss(), inverse_temperature=21.0).estimate(model, data, store=path)
     model[0].weight.data += 0.01
     with pytest.raises(ValueError, match="got another's"):
         quick(nn.CrossEntropyLoss()).estimate(model, data, store=path)
@@ -265,11 +272,11 @@ def test_a_store_of_something_else_is_refused(tmp_path):
 def test_a_slope_at_the_start_is_told_with_the_bias_it_implies():
     model, data = regression(n=4000)
     model.weight.data += 0.1  # the loss is 0.025 above its minimum
-    llc = langevin(n_draws=600, temperature=200.0, localization=1.0)
+    llc = langevin(n_draws=600, inverse_temperature=200.0, localization=1.0)
     with pytest.warns(NotAMinimumWarning, match=r"gradient's norm is 0\.2\d+, which adds"):
         found = llc.estimate(model, data)
     expected = -200 * 5 * 0.1**2 / 2
-    told = float(found.flags[-1].split("about ")[1].split(" ")[0])
+    told = float(found.flags[-1].message.split("about ")[1].split(" ")[0])
     assert told == pytest.approx(expected, rel=0.1)
     assert found.value == pytest.approx(2.5 + expected, abs=0.3)
     assert not found.trusted
@@ -278,10 +285,12 @@ def test_a_slope_at_the_start_is_told_with_the_bias_it_implies():
 @NORMAL
 def test_chains_that_left_the_neighbourhood_are_told():
     model, data = regression(n=500)
-    llc = quick(temperature=0.1, localization=0.1, step_size=5.0, batch_size=500, n_draws=200)
+    llc = quick(
+        inverse_temperature=0.1, localization=0.1, step_size=5.0, batch_size=500, n_draws=200
+    )
     with pytest.warns(NotLocalWarning, match="left the neighbourhood of w"):
         found = llc.estimate(model, data, chance_loss=1.0)
-    assert any("no better than chance" in flag for flag in found.flags)
+    assert FlagCode.NO_BETTER_THAN_CHANCE in {flag.code for flag in found.flags}
 
 
 def test_too_few_draws_are_told():
@@ -293,7 +302,7 @@ def test_too_few_draws_are_told():
 
 def test_a_pull_that_outweighs_the_loss_is_told():
     model, data = regression(n=500)
-    llc = langevin(temperature=10.0, localization=1000.0, n_draws=500)
+    llc = langevin(inverse_temperature=10.0, localization=1000.0, n_draws=500)
     with pytest.warns(NotLocalWarning, match="stronger than the loss in every direction"):
         llc.estimate(model, data)
 
@@ -316,7 +325,9 @@ def squares(model, batch):
 
 def test_a_chain_that_breaks_stops_and_the_others_go_on():
     data = (torch.ones(50, 1),)
-    llc = quick(squares, temperature=1.0, localization=1.0, step_size=0.5, n_chains=6, n_draws=60)
+    llc = quick(
+        squares, inverse_temperature=1.0, localization=1.0, step_size=0.5, n_chains=6, n_draws=60
+    )
     with pytest.warns(LearnabilityWarning) as told:
         found = llc.estimate(BreaksFarAway(1.5), data)
     assert any(issubclass(warning.category, LostChainsWarning) for warning in told)
@@ -328,7 +339,7 @@ def test_a_chain_that_breaks_stops_and_the_others_go_on():
 
 def test_all_chains_broken_is_an_error():
     data = (torch.ones(50, 1),)
-    llc = quick(squares, temperature=1.0, localization=1.0, step_size=0.5, n_draws=60)
+    llc = quick(squares, inverse_temperature=1.0, localization=1.0, step_size=0.5, n_draws=60)
     with pytest.raises(SamplingError, match=r"got none finite at step \d+ in any of 2"):
         llc.estimate(BreaksFarAway(0.05), data)
 
@@ -369,13 +380,13 @@ def test_result_as_a_table_and_in_words():
     row = found.to_frame().iloc[0]
     assert len(found.to_frame()) == 1
     assert row["value"] == found.value
-    assert row["temperature"] == 20.0
+    assert row["inverse_temperature"] == 20.0
     assert row["trusted"] == found.trusted
     text = found.summary()
     for told in (f"{found.value:.4g}", "R-hat", "2 x 12 draws of leimkuhler-matthews", "n beta 20"):
         assert told in text
     for flag in found.flags:
-        assert flag in text
+        assert flag.message in text
     assert found.loss_trace.shape == (2, 12)
     assert found.value == pytest.approx(20 * found.loss_trace.mean())
     np.testing.assert_allclose(found.per_chain, 20 * found.loss_trace.mean(axis=1))

@@ -88,7 +88,7 @@ def test_loss_and_gradient_are_those_of_the_model():
     torch.testing.assert_close(surface(surface.start, batch), loss.detach())
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(gradient[name], parameter.grad)
-    assert surface.dim == sum(p.numel() for p in model.parameters())
+    assert surface.n_parameters == sum(p.numel() for p in model.parameters())
 
 
 def test_the_model_is_left_as_it_was():
@@ -137,12 +137,14 @@ def test_double_precision_leaves_the_model_in_single():
 def test_parameters_by_module_by_name_and_by_mask():
     model = network()
     with held_still(model):
-        assert EmpiricalLoss(model, CRITERION, (X, Y), parameters=["0"]).dim == 48
-        assert EmpiricalLoss(model, CRITERION, (X, Y), parameters=["0.bias", "3"]).dim == 35
+        assert EmpiricalLoss(model, CRITERION, (X, Y), parameters=["0"]).n_parameters == 48
+        assert (
+            EmpiricalLoss(model, CRITERION, (X, Y), parameters=["0.bias", "3"]).n_parameters == 35
+        )
         mask = torch.zeros(8, 5, dtype=torch.bool)
         mask[0] = True
         surface = EmpiricalLoss(model, CRITERION, (X, Y), parameters={"0.weight": mask})
-        assert surface.dim == 5
+        assert surface.n_parameters == 5
         assert list(surface.start) == ["0.weight"]
 
 
@@ -152,7 +154,7 @@ def test_frozen_parameters_do_not_vary_and_tied_ones_vary_once():
     model[2].bias.requires_grad_(False)
     with held_still(model):
         surface = EmpiricalLoss(model, CRITERION, (X, Y))
-        assert surface.dim == 25 + 5 + 5 + 15
+        assert surface.n_parameters == 25 + 5 + 5 + 15
         moved = surface.start | {"0.weight": torch.zeros(5, 5)}
         value = surface(moved, (X, Y))
     with torch.no_grad():

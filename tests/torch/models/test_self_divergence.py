@@ -29,7 +29,7 @@ def test_self_divergence_of_a_language_model_is_positive_away_from_a_minimum():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Embedding(7, 4), nn.Linear(4, 7))
     tokens = torch.randint(7, (60, 6))
-    settings = {"temperature": 200.0, "localization": 5.0, "n_draws": 60, "n_chains": 2}
+    settings = {"inverse_temperature": 200.0, "localization": 5.0, "n_draws": 60, "n_chains": 2}
     settings |= {"sampler": "leimkuhler-matthews", "batch_size": 16, "random_state": 0}
     settings |= {"progress": False}
     labels = LocalLearningCoefficient(next_token_loss, **settings).estimate(model, tokens)

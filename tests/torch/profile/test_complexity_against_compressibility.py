@@ -69,7 +69,7 @@ def coefficient(cls=LocalLearningCoefficient, **changes):
         "sampler": "leimkuhler-matthews",
         "n_chains": 2,
         "n_draws": 20,
-        "temperature": 100.0,
+        "inverse_temperature": 100.0,
         "localization": 1.0,
         "step_size": 5e-3,
         "random_state": 0,

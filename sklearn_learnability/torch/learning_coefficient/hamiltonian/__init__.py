@@ -1,1 +1,1 @@
-"""The learning coefficient by exact chains on all rows."""
+"""The learning coefficient by Hamiltonian chains on all rows."""

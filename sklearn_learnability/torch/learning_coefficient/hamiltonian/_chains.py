@@ -1,4 +1,4 @@
-"""Exact chains on all rows at once, and the estimate of the local learning coefficient from them.
+"""Hamiltonian chains on all rows, and the estimate of the local learning coefficient from them.
 
 For small models with their data in memory. A quarter of the chains start at w*, the others in a
 hot posterior that is cooled down by and by; where both agree, they have converged.
@@ -8,7 +8,6 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,15 @@ from tqdm import tqdm
 from sklearn_learnability.exceptions import SamplingError
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient._posterior import GibbsPosterior
+from sklearn_learnability.torch.learning_coefficient._request import ChainRequest
 from sklearn_learnability.torch.learning_coefficient.hamiltonian import _sampler as hamiltonian
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._sampler import HamiltonianState
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._settings import (
-    ExactSettings,
+    HamiltonianSettings,
     choose_settings,
 )
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._summary import (
-    TemperatureDraws,
+    DrawsOfChains,
     mean_of,
     moved,
     summarise,
@@ -36,7 +36,7 @@ from sklearn_learnability.torch.learning_coefficient.hamiltonian._summary import
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
 from sklearn_learnability.torch.models._flat_loss import FlatLoss, LossAndGradient, full_batch_loss
 
-HALVINGS = 12  # of the temperature, to the hot posterior
+HALVINGS = 12  # of the inverse temperature, to the hot posterior
 WARM_UP = {"hot": 16, "cool": 4, "rest": 12, "join": 30}  # trajectories
 BLOCK, MOST_DRAWS = 20, 160
 WANTED_ERROR = 0.0125  # relative
@@ -46,59 +46,36 @@ MOST_DIVERGENCES = 0.01  # of a warm-up, before step sizes are varied
 LONGEST_JITTER = 4.0  # halvings of the step size
 
 
-def exact_estimate(
-    surface: EmpiricalLoss,
-    *,
-    n_chains: int | str,
-    n_draws: int | str,
-    temperature: float | Sequence[float] | str,
-    localization: float | str,
-    step_size: float | str,
-    seed: int,
-    progress: bool,
-    store: Path | None,
-) -> LLCEstimate:
-    """Return the estimate from Hamiltonian chains with a Metropolis test.
-
-    The parameters are those of :class:`LocalLearningCoefficient`; several temperatures may be
-    given, of which the highest is that of the value.
-    """
+def hamiltonian_estimate(surface: EmpiricalLoss, request: ChainRequest) -> LLCEstimate:
+    """Return the estimate from Hamiltonian chains with a Metropolis test."""
     flat = FlatLoss(surface)
     loss_and_gradient = full_batch_loss(flat)
-    given: dict[str, Any] = {
-        "n_chains": n_chains,
-        "n_draws": n_draws,
-        "temperature": temperature,
-        "localization": localization,
-        "step_size": step_size,
-        "seed": seed,
-    }
-    settings = choose_settings(flat, loss_and_gradient, **given)
-    chains = ExactChains(flat, loss_and_gradient, settings, seed)
-    chains.resume(store, fingerprint(flat, given))
-    chains.run(progress)
-    top_first = sorted(chains.drawn.values(), key=lambda part: -part.temperature)
+    settings = choose_settings(flat, loss_and_gradient, request)
+    chains = HamiltonianChains(flat, loss_and_gradient, settings, request.seed)
+    chains.resume(request.store, fingerprint(flat, request.described()))
+    chains.run(request.progress)
+    top_first = sorted(chains.drawn.values(), key=lambda part: -part.inverse_temperature)
     initial_loss = float(loss_and_gradient(flat.start[None])[0])
-    return summarise(top_first, settings, initial_loss, surface.rows.n, surface.dim)
+    return summarise(top_first, settings, initial_loss, surface.rows.n, surface.n_parameters)
 
 
 @dataclass(frozen=True)
 class Stage:
     """What chains do next: warm up for some trajectories, then perhaps draw."""
 
-    temperature: float
+    inverse_temperature: float
     n_warm_up: int
     draws: bool = False
     join: bool = False
 
 
-def stages_of(settings: ExactSettings) -> list[Stage]:
-    """Return how the temperature rises from a hot posterior to the highest asked for."""
-    top = settings.temperatures[0]
+def stages_of(settings: HamiltonianSettings) -> list[Stage]:
+    """Return how the inverse temperature rises from a hot posterior to the highest asked for."""
+    top = settings.inverse_temperatures[0]
     ladder = [top / 2**k for k in range(HALVINGS, -1, -1)]
     stages = []
-    for t in sorted({*ladder, *settings.temperatures}):
-        if t in settings.temperatures:
+    for t in sorted({*ladder, *settings.inverse_temperatures}):
+        if t in settings.inverse_temperatures:
             n_warm_up = WARM_UP["join"] if t == top else WARM_UP["rest"]
             stages.append(Stage(t, n_warm_up, draws=True, join=t == top))
         else:
@@ -106,14 +83,14 @@ def stages_of(settings: ExactSettings) -> list[Stage]:
     return stages
 
 
-class ExactChains:
+class HamiltonianChains:
     """Chains on their way through the stages."""
 
     def __init__(
         self,
         flat: FlatLoss,
         loss_and_gradient: LossAndGradient,
-        settings: ExactSettings,
+        settings: HamiltonianSettings,
         seed: int,
     ) -> None:
         self.start, self.settings = flat.start, settings
@@ -121,17 +98,19 @@ class ExactChains:
         self.generator = torch.Generator(self.start.device).manual_seed(seed)
         self.initial = self._at_start(1)
         self.state = self._at_start(settings.n_chains - settings.n_cold)
-        scale = math.sqrt(settings.temperatures[0] / stages_of(settings)[0].temperature)
+        scale = math.sqrt(
+            settings.inverse_temperatures[0] / stages_of(settings)[0].inverse_temperature
+        )
         self.step_size = settings.step_size or 0.5 * scale * settings.first_step_size
         self.jitter = 0.0
-        self.drawn: dict[float, TemperatureDraws] = {}
+        self.drawn: dict[float, DrawsOfChains] = {}
         self.done = 0
-        self.store: Path | None = None
+        self.store: str | os.PathLike[str] | None = None
 
     def run(self, progress: bool) -> None:
         """Go through the stages that are left."""
         stages = stages_of(self.settings)
-        bar = tqdm(stages, disable=not progress, desc="temperatures")
+        bar = tqdm(stages, disable=not progress, desc="inverse temperatures")
         for number, stage in enumerate(bar):
             if number < self.done:
                 continue
@@ -147,12 +126,12 @@ class ExactChains:
             pairs = zip(cold, self.state, strict=True)
             self.state = HamiltonianState(*(torch.cat(pair) for pair in pairs))
         if self.settings.step_size is not None:
-            scale = math.sqrt(self.settings.temperatures[0] / stage.temperature)
+            scale = math.sqrt(self.settings.inverse_temperatures[0] / stage.inverse_temperature)
             self.step_size = self.settings.step_size * scale
         adaptation = hamiltonian.init_adaptation(self.step_size)
         diverged = 0.0
         for number in range(stage.n_warm_up):
-            info = self._step(stage.temperature, self.step_size)
+            info = self._step(stage.inverse_temperature, self.step_size)
             if number >= stage.n_warm_up // 2:
                 diverged += float(info.diverged.double().mean()) / math.ceil(stage.n_warm_up / 2)
             if self.settings.step_size is None:
@@ -170,31 +149,31 @@ class ExactChains:
         records: list[list[np.ndarray]] = []
         while len(records) < most:
             for _ in range(min(BLOCK, most - len(records))):
-                info = self._step(stage.temperature, self.step_size)
+                info = self._step(stage.inverse_temperature, self.step_size)
                 records.append([value.cpu().numpy() for value in self._record(info, stage)])
             columns = [np.stack(column, axis=-1) for column in zip(*records, strict=True)]
-            drawn = TemperatureDraws(stage.temperature, self.step_size, *columns)
+            drawn = DrawsOfChains(stage.inverse_temperature, self.step_size, *columns)
             if not moved(drawn).any():
                 raise SamplingError(
                     f"Expected chains that move, got none that accepted a step in {len(records)} "
-                    f"trajectories at temperature {stage.temperature:.4g} and step size "
+                    f"trajectories at n beta {stage.inverse_temperature:.4g} and step size "
                     f"{self.step_size:.3g}."
                 )
             mean = mean_of(drawn)
             if self.settings.n_draws is None and mean.error < WANTED_ERROR * abs(mean.value):
                 break
-        self.drawn[stage.temperature] = drawn
+        self.drawn[stage.inverse_temperature] = drawn
 
     def _record(self, info: hamiltonian.HamiltonianInfo, stage: Stage) -> tuple[Tensor, ...]:
         """Return excess loss, virial and pull of every chain, and means of what happened."""
         away = self.state.position - self.start
         pull = self.settings.localization * away.square().sum(1).double()
-        push = stage.temperature * (away * self.state.gradient).sum(1).double()
+        push = stage.inverse_temperature * (away * self.state.gradient).sum(1).double()
         excess = self.state.loss - self.initial.loss
         means = (info.acceptance.double().mean(), info.diverged.double().mean())
         return excess, push + pull - len(self.start), pull / len(self.start), *means
 
-    def _step(self, temperature: float, step_size: float) -> hamiltonian.HamiltonianInfo:
+    def _step(self, inverse_temperature: float, step_size: float) -> hamiltonian.HamiltonianInfo:
         gamma = self.settings.localization
         longest = self._longest_trajectory(step_size)
         uniform = torch.rand(
@@ -203,7 +182,7 @@ class ExactChains:
         self.state, info = hamiltonian.step(
             self.state,
             self.loss_and_gradient,
-            GibbsPosterior(temperature, gamma, self.start),
+            GibbsPosterior(inverse_temperature, gamma, self.start),
             step_size * torch.exp2(-self.jitter * uniform[1:]),
             round(longest ** float(uniform[0])),
             self.generator,
@@ -227,7 +206,7 @@ class ExactChains:
     def _at_start(self, n_chains: int) -> HamiltonianState:
         return hamiltonian.init(self.start.repeat(n_chains, 1), self.loss_and_gradient)
 
-    def resume(self, store: Path | None, key: str) -> None:
+    def resume(self, store: str | os.PathLike[str] | None, key: str) -> None:
         """Go on from where a file left off, and keep the chains in it after every stage."""
         self.store, self.key = store, key
         if store is None or not Path(store).exists():
@@ -246,7 +225,7 @@ class ExactChains:
             values: dict[str, Any] = {
                 k: v.numpy() if isinstance(v, Tensor) else v for k, v in part.items()
             }
-            self.drawn[part["temperature"]] = TemperatureDraws(**values)
+            self.drawn[part["inverse_temperature"]] = DrawsOfChains(**values)
 
     def _save(self) -> None:
         if self.store is None:
@@ -275,7 +254,7 @@ def fingerprint(flat: FlatLoss, given: dict[str, Any]) -> str:
     """Return a digest of what chains depend on."""
     rows = flat.surface.rows
     first = flat.value(flat.start, flat.surface.batch(torch.arange(min(rows.n, 8))))
-    told = json.dumps([given, rows.n, flat.surface.dim, float(first)], default=str)
+    told = json.dumps([given, rows.n, flat.surface.n_parameters, float(first)], default=str)
     digest = hashlib.sha256(told.encode())
     digest.update(flat.start.detach().cpu().numpy().tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""What values at several temperatures say about the learning coefficient at an infinite one."""
+"""What values at several inverse temperatures say about the one at an infinite n beta."""
 
 import math
 from typing import NamedTuple
@@ -28,27 +28,27 @@ class Extrapolation(NamedTuple):
     bracket: tuple[float, float]
 
 
-def extrapolate(temperatures: Floats, values: Floats, errors: Floats) -> Extrapolation:
-    """Extrapolate values at falling temperatures t, the first of them the one asked for.
+def extrapolate(inverse_temperatures: Floats, values: Floats, errors: Floats) -> Extrapolation:
+    """Extrapolate values at falling inverse temperatures t, the first of them the one asked for.
 
     With multiplicity m, t E[K] = lambda - (m - 1)/(log t + c) has the derivative
     (m - 1)/(log t + c)^2 by log t, so that lambda = t E[K] + sqrt((m - 1) slope): m = 1 and m = 2
-    bound the bracket, and a power law lambda - b t^-a where three temperatures show one. All are
+    bound the bracket, and a power law lambda - b t^-a where three show one. All are
     widened by two standard errors.
     """
     value, error = float(values[0]), float(errors[0])
     if len(values) == 1:
         nan, bracket = float("nan"), (value - 2 * error, value + 2 * error)
         return Extrapolation(nan, nan, nan, nan, nan, nan, False, bracket)
-    span = math.log(temperatures[0] / temperatures[-1])
+    span = math.log(inverse_temperatures[0] / inverse_temperatures[-1])
     slope = float(values[0] - values[-1]) / span
     slope_error = math.hypot(error, errors[-1]) / span
-    rises = -np.diff(values) / -np.diff(np.log(temperatures))
+    rises = -np.diff(values) / -np.diff(np.log(inverse_temperatures))
     last = min(slope, float(rises[0]))  # the rise flattens towards the limit
     corrected = value + math.sqrt(max(last, 0.0))
     steepest = value + math.sqrt(max(last + 2 * slope_error, 0.0))
     power = power_law_limit(values, errors)
-    ratio = temperatures[0] / temperatures[1]
+    ratio = inverse_temperatures[0] / inverse_temperatures[1]
     return Extrapolation(
         slope=slope,
         slope_error=slope_error,
@@ -62,7 +62,7 @@ def extrapolate(temperatures: Floats, values: Floats, errors: Floats) -> Extrapo
 
 
 def power_law_limit(values: Floats, errors: Floats) -> float:
-    """Return the limit of a power law through three values at a fixed ratio of temperatures.
+    """Return the limit of a power law through three values at a fixed ratio of n beta.
 
     Returns the first value where they do not rise clearly, or not ever slower.
     """

@@ -1,4 +1,4 @@
-"""What speaks against the value of exact chains."""
+"""What speaks against the value of Hamiltonian chains."""
 
 import math
 from typing import NamedTuple
@@ -6,17 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_learnability.exceptions import (
-    LearnabilityWarning,
-    LostChainsWarning,
-    NotAMinimumWarning,
-    NotLocalWarning,
-    UnconvergedChainsWarning,
-)
 from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import (
     effective_sample_size,
     half_chain_drift,
+    relative_error,
 )
+from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation import Extrapolation
 
 LARGEST_DIFFERENCE = 0.05
@@ -26,7 +21,6 @@ WIDE = 0.1  # of the value, from it to an end of the bracket
 LARGEST_SHARE_OF_DIVERGENCES = 0.01
 LOWEST_VARIANCE, HIGHEST_VARIANCE = 0.7, 1.4
 SURE = 3.0  # standard errors beyond which a difference is not by chance
-Flags = list[tuple[str, type[LearnabilityWarning]]]
 
 
 class Evidence(NamedTuple):
@@ -39,27 +33,16 @@ class Evidence(NamedTuple):
     error: float
     r_hat: float
     divergences: float
-    temperature: float
-    highest_temperature: float  # that the noise of the labels allows
+    inverse_temperature: float
+    highest_inverse_temperature: float  # that the noise of the labels allows
     loss_below: float  # L(w*) less the lowest loss found near it
     gradient_norm: float
     limit: Extrapolation
 
 
-def flags_of(found: Evidence) -> Flags:
+def flags_of(found: Evidence) -> tuple[Flag, ...]:
     """Return all that speaks against the value."""
-    lost = int(np.isnan(found.draws).any(axis=1).sum())
-    text = f"{lost} of {len(found.draws)} chains accepted no step, and were left out."
-    flags: Flags = [(text, LostChainsWarning)] if lost else []
-    texts = _of_convergence(found.draws[found.used], found)
-    if found.apart:
-        texts.append(
-            f"Chains from a hot start lie {found.apart:+.1%} from those started at w*, which were "
-            "left out."
-        )
-    flags += [(text, UnconvergedChainsWarning) for text in texts]
-    flags += [(text, NotAMinimumWarning) for text in _of_minimum(found)]
-    return flags + [(text, NotLocalWarning) for text in _of_limit(found)]
+    return (*_of_chains(found), *_of_draws(found), *_of_minimum(found), *_of_limit(found))
 
 
 def difference_of_starts(means: NDArray[np.float64], cold: NDArray[np.bool_]) -> float:
@@ -70,6 +53,8 @@ def difference_of_starts(means: NDArray[np.float64], cold: NDArray[np.bool_]) ->
     if min(cold.sum(), (~cold).sum()) < 2:
         return 0.0
     difference = means[~cold].mean() - means[cold].mean()
+    if difference == 0.0:
+        return 0.0
     rest = np.concatenate([means[group] - means[group].mean() for group in (cold, ~cold)])
     spread = math.sqrt((rest**2).sum() / (len(means) - 2))
     error = spread * math.sqrt(1 / cold.sum() + 1 / (~cold).sum())
@@ -78,80 +63,107 @@ def difference_of_starts(means: NDArray[np.float64], cold: NDArray[np.bool_]) ->
     return 0.0 if small else relative
 
 
-def _of_convergence(whole: NDArray[np.float64], found: Evidence) -> list[str]:
-    """Return whether the chains have converged."""
-    texts = []
-    relative = found.error / abs(found.value)
+def _of_chains(found: Evidence) -> list[Flag]:
+    """Return whether chains were lost, disagree or drift."""
+    flags, whole = [], found.draws[found.used]
+    lost = int(np.isnan(found.draws).any(axis=1).sum())
+    if lost:
+        text = f"{lost} of {len(found.draws)} chains accepted no step, and were left out."
+        flags.append(Flag(FlagCode.LOST_CHAINS, text))
+    relative = relative_error(found.error, found.value)
     if found.r_hat > LARGEST_R_HAT and relative > SMALL_ERROR:
-        texts.append(f"The chains disagree: split R-hat {found.r_hat:.3g}.")
-    if relative > LARGEST_DIFFERENCE / 2:
-        texts.append(f"The standard error is {relative:.1%} of the value. Draw more.")
+        text = f"The chains disagree: split R-hat {found.r_hat:.3g}."
+        flags.append(Flag(FlagCode.CHAINS_DISAGREE, text))
     drift = half_chain_drift(whole)
-    noise = 2 * whole.mean(axis=1).std(ddof=1) / math.sqrt(len(whole)) / abs(whole.mean())
-    if abs(drift) > max(LARGEST_DIFFERENCE, SURE * noise):
-        texts.append(f"The halves of the chains differ by {drift:.1%} of the value.")
+    spread = 2 * whole.mean(axis=1).std(ddof=1) / math.sqrt(len(whole))
+    if abs(drift) > max(LARGEST_DIFFERENCE, SURE * relative_error(spread, float(whole.mean()))):
+        text = f"The halves of the chains differ by {drift:.1%} of the value."
+        flags.append(Flag(FlagCode.DRIFT, text))
+    if found.apart:
+        text = (
+            f"Chains from a hot start lie {found.apart:+.1%} from those started at w*, which were "
+            "left out."
+        )
+        flags.append(Flag(FlagCode.STARTS_DISAGREE, text))
+    return flags
+
+
+def _of_draws(found: Evidence) -> list[Flag]:
+    """Return whether the draws are too few, or not of the posterior."""
+    flags, whole = [], found.draws[found.used]
+    relative = relative_error(found.error, found.value)
+    if relative > LARGEST_DIFFERENCE / 2:
+        text = f"The standard error is {relative:.1%} of the value. Draw more."
+        flags.append(Flag(FlagCode.LARGE_ERROR, text))
     if found.divergences > LARGEST_SHARE_OF_DIVERGENCES and relative > SMALL_ERROR:
-        texts.append(f"{found.divergences:.1%} of the trajectories diverged.")
+        text = f"{found.divergences:.1%} of the trajectories diverged."
+        flags.append(Flag(FlagCode.DIVERGENCES, text))
     ratio = float(whole.var() / whole.mean()) if whole.mean() > 0 else float("nan")
     chance = math.sqrt((2 + 6 / max(whole.mean(), 0.1)) / max(effective_sample_size(whole), 1.0))
     outside = not LOWEST_VARIANCE <= ratio <= HIGHEST_VARIANCE
     if outside and abs(ratio - 1) > SURE * chance and relative > SMALL_ERROR:
-        texts.append(f"The variance of t K is {ratio:.2f} times the value, expected about 1.")
-    return texts
+        text = f"The variance of t K is {ratio:.2f} times the value, expected about 1."
+        flags.append(Flag(FlagCode.VARIANCE, text))
+    return flags
 
 
-def _of_minimum(found: Evidence) -> list[str]:
+def _of_minimum(found: Evidence) -> list[Flag]:
     """Return whether w* is no minimum."""
-    bias = -found.temperature * found.loss_below
-    texts = []
+    bias = -found.inverse_temperature * found.loss_below
+    flags = []
     if abs(bias) > LARGEST_DIFFERENCE * abs(found.value - bias):
-        texts.append(
+        text = (
             f"w* is not a minimum: the gradient's norm is {found.gradient_norm:.3g}, and a loss "
             f"lower by {found.loss_below:.3g} near it adds {bias:.4g} to the value."
         )
+        flags.append(Flag(FlagCode.NOT_A_MINIMUM, text))
     if found.value < 0:
-        texts.append(f"The value is negative, {found.value:.4g}: w* is not a minimum.")
+        text = f"The value is negative, {found.value:.4g}: w* is not a minimum."
+        flags.append(Flag(FlagCode.NEGATIVE_VALUE, text))
     limit = found.limit
     change = limit.line_limit - found.value
     falls = limit.slope < -SURE * limit.slope_error
     if falls and change > LARGEST_DIFFERENCE * abs(limit.line_limit):
-        texts.append(
-            f"The value falls with the temperature, from about {limit.line_limit:.4g}: there are "
-            "lower losses than that of w*."
+        text = (
+            f"The value falls with the inverse temperature, from about {limit.line_limit:.4g}: "
+            "there are lower losses than that of w*."
         )
-    return texts
+        flags.append(Flag(FlagCode.FALLS_WITH_INVERSE_TEMPERATURE, text))
+    return flags
 
 
-def _of_limit(found: Evidence) -> list[str]:
-    """Return whether the value is far from its limit in the temperature, or is no LLC at all."""
-    limit, texts = found.limit, []
-    if found.temperature > 1.7 * found.highest_temperature:
-        texts.append(
-            f"The temperature {found.temperature:.4g} is high for noisy labels, expected at most "
-            f"{found.highest_temperature:.4g}: a singular model looks regular there."
+def _of_limit(found: Evidence) -> list[Flag]:
+    """Return whether the value is far from its limit, or is no learning coefficient at all."""
+    limit, flags = found.limit, []
+    if found.inverse_temperature > 1.7 * found.highest_inverse_temperature:
+        text = (
+            f"The inverse temperature {found.inverse_temperature:.4g} is high for noisy labels, "
+            f"expected at most {found.highest_inverse_temperature:.4g}: a singular model looks "
+            "regular there."
         )
+        flags.append(Flag(FlagCode.INVERSE_TEMPERATURE_TOO_HIGH, text))
     if math.isnan(limit.slope) or found.value <= 0:
-        return texts
+        return flags
     sure = limit.slope > SURE * limit.slope_error
     if sure and limit.slope > 0.3 * found.value:
-        texts.append(
-            "The value grows almost in proportion to the temperature: the pull towards w* decides "
-            "it, and not the loss. Lower localization or raise temperature."
+        text = (
+            "The value grows almost in proportion to the inverse temperature: the pull towards w* "
+            "decides it, and not the loss. Lower localization or raise inverse_temperature."
         )
-        return texts
+        return [*flags, Flag(FlagCode.PULL_DECIDES, text)]
     low, high = (end / found.value - 1 for end in limit.bracket)
     if max(-low, high) > WIDE:
-        texts.append(
-            f"The bracket of extrapolations, {limit.bracket[0]:.4g} to {limit.bracket[1]:.4g}, is "
-            "wide."
-        )
+        ends = f"{limit.bracket[0]:.4g} to {limit.bracket[1]:.4g}"
+        flags.append(Flag(FlagCode.WIDE_BRACKET, f"The bracket of limits, {ends}, is wide."))
     elif sure and limit.rises_to > (1 + LARGEST_DIFFERENCE) * found.value:
-        texts.append(f"The value still rises with the temperature, to {limit.rises_to:.4g}.")
+        text = f"The value still rises with the inverse temperature, to {limit.rises_to:.4g}."
+        flags.append(Flag(FlagCode.STILL_RISES, text))
     drop = limit.line_limit - found.value
-    noisy = limit.convex and found.temperature > 0.5 * found.highest_temperature
+    noisy = limit.convex and found.inverse_temperature > 0.5 * found.highest_inverse_temperature
     if noisy and drop < -max(LARGEST_DIFFERENCE * found.value, SURE * limit.line_error):
-        texts.append(
-            f"The value grows with the temperature as if by noise in the labels, from "
+        text = (
+            "The value grows with the inverse temperature as if by noise in the labels, from "
             f"{limit.line_limit:.4g}: take more rows."
         )
-    return texts
+        flags.append(Flag(FlagCode.NOISE_IN_LABELS, text))
+    return flags

@@ -2,7 +2,7 @@
 
 Samples from p(w) ~ exp(-n beta L(w) - gamma/2 |w - w*|^2) with the loss of all rows; a Metropolis
 test makes it exact at any step size. All chains take their steps together, positions (n_chains, d).
-pyro's sampler runs one chain to a process and at one temperature, so it does not serve here.
+pyro's sampler runs one chain to a process, at one inverse temperature: it does not serve here.
 """
 
 import math
@@ -78,13 +78,13 @@ def step(
 def _force(state: HamiltonianState, posterior: GibbsPosterior) -> Tensor:
     """Return the gradient of the potential."""
     pull = posterior.localization * (state.position - posterior.start)
-    return posterior.temperature * state.gradient + pull
+    return posterior.inverse_temperature * state.gradient + pull
 
 
 def _energy(state: HamiltonianState, momentum: Tensor, posterior: GibbsPosterior) -> Tensor:
     """Return potential and kinetic energy of every chain."""
     distance = (state.position - posterior.start).square().sum(1)
-    potential = posterior.temperature * state.loss + 0.5 * posterior.localization * distance
+    potential = posterior.inverse_temperature * state.loss + 0.5 * posterior.localization * distance
     return potential + 0.5 * momentum.square().sum(1)
 
 

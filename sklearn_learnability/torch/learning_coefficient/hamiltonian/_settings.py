@@ -1,4 +1,4 @@
-"""The settings of exact chains: how many, at which temperatures, and what w* looks like."""
+"""The settings of Hamiltonian chains, and what w* looks like."""
 
 import math
 from collections.abc import Sequence
@@ -8,29 +8,30 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from sklearn_learnability.torch.learning_coefficient._request import ChainRequest
 from sklearn_learnability.torch.models._flat_loss import FlatLoss, LossAndGradient
 
-NOISE_FREE_TEMPERATURE = 3e4
-SHARE_OF_ROWS = 0.3  # of n, the highest temperature of a negative log-likelihood
+NOISE_FREE_INVERSE_TEMPERATURE = 3e4
+SHARE_OF_ROWS = 0.3  # of n, the highest inverse temperature of a negative log-likelihood
 LOCALIZATION = 1.0
 MOST_ROWS = 128  # that the noise of the labels is judged from
 
 
 @dataclass(frozen=True)
-class ExactSettings:
-    """What exact chains run with.
+class HamiltonianSettings:
+    """What Hamiltonian chains run with.
 
-    `temperatures` fall; the first is the one asked for. `n_draws` and `step_size` are None where
-    they are found on the way.
+    `inverse_temperatures` fall; the first is the one asked for. `n_draws` and `step_size` are None
+    where they are found on the way.
     """
 
     n_chains: int
     n_cold: int
     n_draws: int | None
-    temperatures: tuple[float, ...]
+    inverse_temperatures: tuple[float, ...]
     localization: float
     step_size: float | None
-    highest_temperature: float
+    highest_inverse_temperature: float
     first_step_size: float
     loss_below: float
     gradient_norm: float
@@ -38,51 +39,50 @@ class ExactSettings:
 
 
 def choose_settings(
-    flat: FlatLoss,
-    loss_and_gradient: LossAndGradient,
-    *,
-    n_chains: int | str,
-    n_draws: int | str,
-    temperature: float | Sequence[float] | str,
-    localization: float | str,
-    step_size: float | str,
-    seed: int,
-) -> ExactSettings:
+    flat: FlatLoss, loss_and_gradient: LossAndGradient, request: ChainRequest
+) -> HamiltonianSettings:
     """Return the settings, with the automatic ones chosen."""
     loss, gradient = loss_and_gradient(flat.start[None])
-    highest, reasons = math.inf, []
-    noise = noise_of_labels(flat, loss_and_gradient, float(loss), seed)
-    if noise > 0:
-        highest = SHARE_OF_ROWS * flat.surface.rows.n * 2 / noise
-    temperatures: tuple[float, ...]
-    if isinstance(temperature, str):
-        top = min(NOISE_FREE_TEMPERATURE, highest)
-        temperatures = (top, top / 4, top / 16)
-        why = "the labels' noise" if top == highest else "no noise in the labels"
-        reasons.append(f"temperature {top:.4g}: {why}")
-    else:
-        given = temperature if isinstance(temperature, Sequence) else [temperature]
-        temperatures = tuple(sorted(map(float, given), reverse=True))
-    if not all(0 < t < math.inf for t in temperatures):
-        raise ValueError(f"Expected positive temperatures, got {temperatures}.")
-    count = automatic_chains(flat.surface.dim) if isinstance(n_chains, str) else int(n_chains)
+    noise = noise_of_labels(flat, loss_and_gradient, float(loss), request.seed)
+    highest = SHARE_OF_ROWS * flat.surface.rows.n * 2 / noise if noise > 0 else math.inf
+    inverse_temperatures, reasons = choose_inverse_temperatures(
+        request.inverse_temperature, highest
+    )
+    automatic = isinstance(request.n_chains, str)
+    count = automatic_chains(flat.surface.n_parameters) if automatic else int(request.n_chains)
     if count < 2:
         raise ValueError(f"Expected at least 2 chains, one for each start, got {count}.")
     curvature = max(flat.curvature(flat.start, flat.everything_at_once())[0], 0.0)
-    gamma = LOCALIZATION if isinstance(localization, str) else float(localization)
-    return ExactSettings(
+    given = request.localization
+    gamma = LOCALIZATION if isinstance(given, str) else float(given)
+    return HamiltonianSettings(
         n_chains=count,
         n_cold=max(1, count // 4),
-        n_draws=None if isinstance(n_draws, str) else int(n_draws),
-        temperatures=temperatures,
+        n_draws=None if isinstance(request.n_draws, str) else int(request.n_draws),
+        inverse_temperatures=inverse_temperatures,
         localization=gamma,
-        step_size=None if isinstance(step_size, str) else float(step_size),
-        highest_temperature=highest,
-        first_step_size=1.0 / math.sqrt(temperatures[0] * (curvature or 1.0) + gamma),
+        step_size=None if isinstance(request.step_size, str) else float(request.step_size),
+        highest_inverse_temperature=highest,
+        first_step_size=1.0 / math.sqrt(inverse_temperatures[0] * (curvature or 1.0) + gamma),
         loss_below=max(float(loss) - lowest_loss(flat.start, loss_and_gradient), 0.0),
         gradient_norm=float(gradient.norm()),
-        reasons=tuple(reasons),
+        reasons=reasons,
     )
+
+
+def choose_inverse_temperatures(
+    given: float | Sequence[float] | str, highest: float
+) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Return inverse temperatures, falling, and why the automatic ones were chosen."""
+    if isinstance(given, str):
+        top = min(NOISE_FREE_INVERSE_TEMPERATURE, highest)
+        why = "the labels' noise" if top == highest else "no noise in the labels"
+        return (top, top / 4, top / 16), (f"n beta = {top:.4g}: {why}",)
+    several = given if isinstance(given, Sequence) else [given]
+    inverse_temperatures = tuple(sorted(map(float, several), reverse=True))
+    if not all(0 < t < math.inf for t in inverse_temperatures):
+        raise ValueError(f"Expected positive inverse temperatures, got {inverse_temperatures}.")
+    return inverse_temperatures, ()
 
 
 def automatic_chains(dim: int) -> int:
@@ -105,7 +105,7 @@ def noise_of_labels(
     for _ in range(40):
         losses = loss_and_gradient(flat.start + size * directions)[0]
         total = float(losses.mean()) - start_loss
-        if not total > 1.0 / NOISE_FREE_TEMPERATURE:
+        if not total > 1.0 / NOISE_FREE_INVERSE_TEMPERATURE:
             break
         size /= 2
     rows = torch.randperm(flat.surface.rows.n, generator=generator)[:MOST_ROWS]
@@ -114,7 +114,7 @@ def noise_of_labels(
     if not total > 0:
         return 2.0
     ratio = float(excess.var(dim=1).mean()) / total
-    return ratio if ratio > 100 / NOISE_FREE_TEMPERATURE else 0.0
+    return ratio if ratio > 100 / NOISE_FREE_INVERSE_TEMPERATURE else 0.0
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""From the draws of exact chains to the estimate."""
+"""From the draws of Hamiltonian chains to the estimate."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sklearn_learnability._validation import warn
 from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import (
     effective_sample_size,
     half_chain_drift,
@@ -15,6 +14,7 @@ from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import (
     standard_error_between,
     standard_error_within,
 )
+from sklearn_learnability.torch.learning_coefficient._flag import warn_of
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate, LLCSettings
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation import (
     Extrapolation,
@@ -25,22 +25,24 @@ from sklearn_learnability.torch.learning_coefficient.hamiltonian._flags import (
     difference_of_starts,
     flags_of,
 )
-from sklearn_learnability.torch.learning_coefficient.hamiltonian._settings import ExactSettings
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._settings import (
+    HamiltonianSettings,
+)
 
 Floats = NDArray[np.float64]
 LEAST_SHARE_EXPLAINED, LARGEST_PULL = 0.9, 0.08
 
 
 @dataclass
-class TemperatureDraws:
-    """Draws at one temperature, (n_chains, n_draws) each.
+class DrawsOfChains:
+    """Draws at one inverse temperature, (n_chains, n_draws) each.
 
     `excess` is L(w) - L(w*); `virial` is (w - w*) grad U - d, whose mean is 0; `pull` is
     gamma |w - w*|^2 / d, near 1 if nothing but the localization holds the chain. Then the mean
     chance of acceptance and the share of divergences of every draw.
     """
 
-    temperature: float
+    inverse_temperature: float
     step_size: float
     excess: Floats
     virial: Floats
@@ -50,7 +52,7 @@ class TemperatureDraws:
 
 
 class MeanOfDraws(NamedTuple):
-    """The value at a temperature, its standard errors, and the value of every chain."""
+    """The value at an inverse temperature, its standard errors, and the value of every chain."""
 
     value: float
     between: float
@@ -63,7 +65,7 @@ class MeanOfDraws(NamedTuple):
         return float(np.nanmax([self.between, self.within]))
 
 
-def mean_of(drawn: TemperatureDraws) -> MeanOfDraws:
+def mean_of(drawn: DrawsOfChains) -> MeanOfDraws:
     """Return the mean of t K, less noise that is known.
 
     Where nearly all of t K is a multiple of the virial, as for a quadratic or a quartic form, that
@@ -71,7 +73,7 @@ def mean_of(drawn: TemperatureDraws) -> MeanOfDraws:
     directions, which mix slowly, share in the virial. Chains that accepted nothing are left out.
     """
     whole = moved(drawn)
-    energy = drawn.temperature * drawn.excess
+    energy = drawn.inverse_temperature * drawn.excess
     x, v = energy[whole], drawn.virial[whole]
     centred = v - v.mean()
     if v.var() > 0 and x.var() > 0 and drawn.pull[whole].mean() < LARGEST_PULL:
@@ -84,26 +86,25 @@ def mean_of(drawn: TemperatureDraws) -> MeanOfDraws:
     )
 
 
-def moved(drawn: TemperatureDraws) -> NDArray[np.bool_]:
-    """Return which chains are finite and ever moved."""
-    finite = np.isfinite(drawn.excess).all(axis=1)
-    return finite & (np.ptp(np.where(np.isfinite(drawn.excess), drawn.excess, 0.0), axis=1) > 0)
+def moved(drawn: DrawsOfChains) -> NDArray[np.bool_]:
+    """Return which chains are finite and ever moved: their distance to w* changes if they do."""
+    return np.isfinite(drawn.excess).all(axis=1) & (np.ptp(drawn.pull, axis=1) > 0)
 
 
 def summarise(
-    drawn: list[TemperatureDraws],
-    settings: ExactSettings,
+    drawn: list[DrawsOfChains],
+    settings: HamiltonianSettings,
     initial_loss: float,
     n_samples: int,
-    dim: int,
+    n_parameters: int,
 ) -> LLCEstimate:
     """Return the estimate, with a warning for everything that speaks against it.
 
-    `drawn` holds the draws at falling temperatures; the chains started at w* come first among
-    those at the highest, and are not there at the others.
+    `drawn` holds the draws at falling inverse temperatures; the chains started at w* come first
+    among those at the highest, and are not there at the others.
     """
     top = drawn[0]
-    t = top.temperature
+    t = top.inverse_temperature
     whole = moved(top)
     cold = np.arange(len(whole)) < settings.n_cold
     everyone = mean_of(top)
@@ -112,12 +113,12 @@ def summarise(
     mean = mean_of(only(top, used)) if apart else everyone
     means = [mean, *(mean_of(part) for part in drawn[1:])]
     limit = extrapolate(
-        np.array([part.temperature for part in drawn]),
+        np.array([part.inverse_temperature for part in drawn]),
         np.array([m.value for m in means]),
         np.array([m.error for m in means]),
     )
     kept = top.excess[used]
-    bracket = with_line(limit) if t > settings.highest_temperature / 2 else limit.bracket
+    bracket = with_line(limit) if t > settings.highest_inverse_temperature / 2 else limit.bracket
     bracket = widened(bracket, everyone, cold) if apart else bracket
     flags = flags_of(
         Evidence(
@@ -128,15 +129,14 @@ def summarise(
             error=mean.error,
             r_hat=split_r_hat(kept),
             divergences=float(top.divergences.mean()),
-            temperature=t,
-            highest_temperature=settings.highest_temperature,
+            inverse_temperature=t,
+            highest_inverse_temperature=settings.highest_inverse_temperature,
             loss_below=settings.loss_below,
             gradient_norm=settings.gradient_norm,
             limit=limit._replace(bracket=bracket),
         )
     )
-    for text, category in flags:
-        warn(text, category)
+    warn_of(flags)
     return LLCEstimate(
         value=mean.value,
         standard_error=mean.error,
@@ -154,19 +154,19 @@ def summarise(
         chance_loss=float("nan"),
         gradient_norm=settings.gradient_norm,
         n_samples=n_samples,
-        dim=dim,
+        n_parameters=n_parameters,
         settings=public_settings(settings, top, n_samples),
-        flags=tuple(text for text, _ in flags),
+        flags=flags,
         loss_trace=top.excess,
-        by_temperature=table_of(drawn, means),
+        by_inverse_temperature=table_of(drawn, means),
     )
 
 
-def table_of(drawn: list[TemperatureDraws], means: list[MeanOfDraws]) -> pd.DataFrame:
-    """Return one row a temperature."""
+def table_of(drawn: list[DrawsOfChains], means: list[MeanOfDraws]) -> pd.DataFrame:
+    """Return one row an inverse temperature."""
     return pd.DataFrame(
         {
-            "temperature": [part.temperature for part in drawn],
+            "inverse_temperature": [part.inverse_temperature for part in drawn],
             "value": [m.value for m in means],
             "standard_error": [m.error for m in means],
             "step_size": [part.step_size for part in drawn],
@@ -177,7 +177,7 @@ def table_of(drawn: list[TemperatureDraws], means: list[MeanOfDraws]) -> pd.Data
     )
 
 
-def only(drawn: TemperatureDraws, chains: NDArray[np.bool_]) -> TemperatureDraws:
+def only(drawn: DrawsOfChains, chains: NDArray[np.bool_]) -> DrawsOfChains:
     """Return the draws of some chains."""
     parts = (drawn.excess[chains], drawn.virial[chains], drawn.pull[chains])
     return replace(drawn, excess=parts[0], virial=parts[1], pull=parts[2])
@@ -200,11 +200,13 @@ def widened(
     return min(bracket[0], *starts), max(bracket[1], *starts)
 
 
-def public_settings(settings: ExactSettings, top: TemperatureDraws, n_samples: int) -> LLCSettings:
+def public_settings(
+    settings: HamiltonianSettings, top: DrawsOfChains, n_samples: int
+) -> LLCSettings:
     """Return what a user is told of the settings."""
     return LLCSettings(
         sampler="hamiltonian",
-        temperature=top.temperature,
+        inverse_temperature=top.inverse_temperature,
         localization=settings.localization,
         step_size=top.step_size,
         n_chains=settings.n_chains,

@@ -99,8 +99,7 @@ def fingerprint(flat: FlatLoss, request: Mapping[str, Any]) -> str:
     """Return a digest of what chains depend on."""
     rows = flat.surface.rows
     first = flat.value(flat.start, flat.surface.batch(torch.arange(min(rows.n, 8))))
-    asked = {name: value for name, value in request.items() if name not in ("progress", "store")}
-    told = [asked, rows.n, rows.batch_size, flat.surface.dim, float(first)]
+    told = [dict(request), rows.n, rows.batch_size, flat.surface.n_parameters, float(first)]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     digest.update(flat.start.detach().cpu().numpy().tobytes())
     return digest.hexdigest()

@@ -1,8 +1,5 @@
 """Langevin chains on batches, and the estimate of the local learning coefficient from them."""
 
-import os
-from dataclasses import asdict, dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,18 +10,21 @@ from sklearn_learnability.exceptions import SamplingError
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient._posterior import GibbsPosterior
 from sklearn_learnability.torch.learning_coefficient.langevin._chain_store import ChainStore
+from sklearn_learnability.torch.learning_coefficient.langevin._choice import (
+    choose,
+    excess_and_gradients,
+)
 from sklearn_learnability.torch.learning_coefficient.langevin._neighbourhood import (
     Neighbourhood,
     look_around,
 )
+from sklearn_learnability.torch.learning_coefficient.langevin._request import LangevinRequest
 from sklearn_learnability.torch.learning_coefficient.langevin._samplers import (
     SAMPLERS,
     LangevinState,
 )
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import (
     ChainSettings,
-    choose,
-    excess_and_gradients,
     first_settings,
     local_limit,
     rows_probed,
@@ -34,33 +34,10 @@ from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
 from sklearn_learnability.torch.models._flat_loss import FlatLoss
 
 
-@dataclass(frozen=True)
-class LangevinRequest:
-    """What a user asked of the chains; parameters of :class:`LocalLearningCoefficient`."""
-
-    sampler: str
-    n_chains: int
-    n_draws: int | str
-    temperature: float | str
-    localization: float | str
-    step_size: float | str
-    batch_size: int | None
-    seed: int
-    chance_loss: float
-    progress: bool
-    store: str | os.PathLike[str] | None
-
-    @property
-    def automatic(self) -> frozenset[str]:
-        """Names of the settings that are left to us."""
-        names = ("temperature", "localization", "step_size")
-        return frozenset(name for name in names if isinstance(getattr(self, name), str))
-
-
 def langevin_estimate(surface: EmpiricalLoss, request: LangevinRequest) -> LLCEstimate:
     """Return the estimate from Langevin chains started at w*."""
     flat = FlatLoss(surface)
-    saved = ChainStore(request.store, flat, asdict(request))
+    saved = ChainStore(request.store, flat, request.described())
     settings, around = prepare(flat, request, saved)
     trace = run_chains(flat, settings, around, request, saved)
     return estimate_from_chains(trace, settings, around, surface, request.chance_loss)
@@ -69,7 +46,7 @@ def langevin_estimate(surface: EmpiricalLoss, request: LangevinRequest) -> LLCEs
 def langevin_settings(surface: EmpiricalLoss, request: LangevinRequest) -> ChainSettings:
     """Return the settings that the chains would run with."""
     flat = FlatLoss(surface)
-    return prepare(flat, request, ChainStore(request.store, flat, asdict(request)))[0]
+    return prepare(flat, request, ChainStore(request.store, flat, request.described()))[0]
 
 
 def prepare(
@@ -80,10 +57,7 @@ def prepare(
     if stored is not None:
         return stored
     generator = torch.Generator().manual_seed(request.seed)
-    given = {name: getattr(request, name) for name in ("temperature", "localization", "step_size")}
-    settings = first_settings(
-        flat, request.sampler, request.n_chains, request.n_draws, request.batch_size, given
-    )
+    settings = first_settings(flat, request)
     around = look_around(flat, settings.batch_size, rows_probed(settings), generator)
     limit = local_limit(request.chance_loss)
     settings, around = choose(flat, settings, around, limit, request.automatic, generator)
@@ -101,7 +75,7 @@ def run_chains(
     """Return the excess loss of every chain at every step, NaN from where a chain stopped."""
     sampler = SAMPLERS[settings.sampler]
     device = flat.start.device
-    posterior = GibbsPosterior(settings.temperature, settings.localization, flat.start)
+    posterior = GibbsPosterior(settings.inverse_temperature, settings.localization, flat.start)
     seeds = np.random.SeedSequence(request.seed).generate_state(settings.n_steps + 1, np.uint64)
     trace = np.full((settings.n_chains, settings.n_steps), np.nan)
     state, done = saved.read_chains(trace)

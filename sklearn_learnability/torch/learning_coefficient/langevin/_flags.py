@@ -1,14 +1,9 @@
-"""What Langevin chains found, and what speaks against it."""
+"""What speaks against the value of Langevin chains."""
 
 import numpy as np
 
-from sklearn_learnability.exceptions import (
-    LearnabilityWarning,
-    LostChainsWarning,
-    NotAMinimumWarning,
-    NotLocalWarning,
-    UnconvergedChainsWarning,
-)
+from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import relative_error
+from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient.langevin._neighbourhood import Neighbourhood
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import (
@@ -20,73 +15,89 @@ from sklearn_learnability.torch.learning_coefficient.langevin._settings import (
 )
 
 LARGEST_DRIFT, LARGEST_R_HAT, LARGEST_ERROR, LARGEST_BIAS = 0.05, 1.1, 0.1, 0.05
-Flags = list[tuple[str, type[LearnabilityWarning]]]
 
 
-def flags_of_chains(found: LLCEstimate) -> Flags:
+def flags_of_chains(found: LLCEstimate) -> list[Flag]:
     """Return what speaks against the chains themselves."""
-    flags: Flags = []
+    flags = []
     lost = int(np.isnan(found.per_chain).sum())
     if lost:
         text = f"{lost} of {len(found.per_chain)} chains met a loss that is not finite."
-        flags.append((text, LostChainsWarning))
+        flags.append(Flag(FlagCode.LOST_CHAINS, text))
     if found.r_hat > LARGEST_R_HAT:
         text = f"The chains disagree: split R-hat {found.r_hat:.3g} is above {LARGEST_R_HAT:g}."
-        flags.append((text, UnconvergedChainsWarning))
-    relative = found.standard_error / abs(found.value)
-    drift = abs(found.half_chain_drift)
+        flags.append(Flag(FlagCode.CHAINS_DISAGREE, text))
+    relative = relative_error(found.standard_error, found.value)
     # the halves' difference has twice the error of the value
-    if drift > max(LARGEST_DRIFT, 3 * 2 * relative):
+    if abs(found.half_chain_drift) > max(LARGEST_DRIFT, 3 * 2 * relative):
         text = f"The halves of the chains differ by {found.half_chain_drift:.1%} of the value."
-        flags.append((text, UnconvergedChainsWarning))
+        flags.append(Flag(FlagCode.DRIFT, text))
     if not relative < LARGEST_ERROR:
         text = f"The standard error is {relative:.1%} of the value. Draw more."
-        flags.append((text, UnconvergedChainsWarning))
+        flags.append(Flag(FlagCode.LARGE_ERROR, text))
     return flags
 
 
-def flags_of_neighbourhood(
+def flags_of_start(
     found: LLCEstimate, settings: ChainSettings, around: Neighbourhood
-) -> Flags:
-    """Return what speaks against w*, or against having stayed near it."""
-    flags: Flags = []
+) -> list[Flag]:
+    """Return what speaks against w*."""
     bias = gradient_bias(settings, around)
     if abs(bias) > LARGEST_BIAS * abs(found.value - bias):
         text = (
             f"w* is not a minimum: the gradient's norm is {found.gradient_norm:.3g}, which adds "
             f"about {bias:.4g} to the value."
         )
-        flags.append((text, NotAMinimumWarning))
-    elif found.value < 0:
+        return [Flag(FlagCode.NOT_A_MINIMUM, text)]
+    if found.value < 0:
         text = f"The value is negative, {found.value:.4g}: there are lower losses near w*."
-        flags.append((text, NotAMinimumWarning))
+        return [Flag(FlagCode.NEGATIVE_VALUE, text)]
+    return []
+
+
+def flags_of_neighbourhood(
+    found: LLCEstimate, settings: ChainSettings, around: Neighbourhood
+) -> list[Flag]:
+    """Return what speaks against having stayed near w*."""
+    flags = []
     limit = 2 * local_limit(found.chance_loss)
     if abs(found.excess_loss) > limit:
         text = (
             f"The chains left the neighbourhood of w*: their loss is {found.excess_loss:.3g} above "
             f"the {found.initial_loss:.3g} there, expected at most {limit:.3g}. Raise localization "
-            "or temperature."
+            "or inverse_temperature."
         )
-        flags.append((text, NotLocalWarning))
-    if found.initial_loss < found.chance_loss < found.initial_loss + found.excess_loss:
+        flags.append(Flag(FlagCode.LEFT_NEIGHBOURHOOD, text))
+    reached = found.initial_loss + found.excess_loss
+    if found.initial_loss < found.chance_loss < reached:
         text = (
-            f"The chains predict no better than chance: a loss of "
-            f"{found.initial_loss + found.excess_loss:.3g} against {found.chance_loss:.3g}."
+            f"The chains predict no better than chance: a loss of {reached:.3g} against "
+            f"{found.chance_loss:.3g}."
         )
-        flags.append((text, NotLocalWarning))
-    if settings.temperature * around.curvature < settings.localization:
+        flags.append(Flag(FlagCode.NO_BETTER_THAN_CHANCE, text))
+    stiffest = settings.inverse_temperature * around.curvature
+    if stiffest < settings.localization and found.value != 0:  # a flat loss has nothing to scale
         text = (
             f"The pull towards w*, {settings.localization:.3g}, is stronger than the loss in every "
-            f"direction, at most {settings.temperature * around.curvature:.3g}: the value is near "
-            "a scaled trace of the Hessian. Compare it only with values of the same settings."
+            f"direction, at most {stiffest:.3g}: the value is near a scaled trace of the Hessian. "
+            "Compare it only with values of the same settings."
         )
-        flags.append((text, NotLocalWarning))
-    noisy = settings.batch_size < found.n_samples and not settings.paired_gradients
-    share = noise_share(settings, around, around.noise) if noisy else 0.0
-    if share > 2 * NOISE_TOLERANCE * abs(found.excess_loss - bias / settings.temperature):
-        text = (
-            f"The noise of gradients adds up to {share:.3g} to an excess loss of "
-            f"{found.excess_loss:.3g}. Lower step_size or temperature, or raise batch_size."
-        )
-        flags.append((text, UnconvergedChainsWarning))
+        flags.append(Flag(FlagCode.PULL_DECIDES, text))
     return flags
+
+
+def flags_of_noise(
+    found: LLCEstimate, settings: ChainSettings, around: Neighbourhood
+) -> list[Flag]:
+    """Return whether the noise of batches shows in the value."""
+    if settings.batch_size >= found.n_samples or settings.paired_gradients:
+        return []
+    share = noise_share(settings, around, around.noise)
+    bias = gradient_bias(settings, around) / settings.inverse_temperature
+    if share <= 2 * NOISE_TOLERANCE * abs(found.excess_loss - bias):
+        return []
+    text = (
+        f"The noise of gradients adds up to {share:.3g} to an excess loss of "
+        f"{found.excess_loss:.3g}. Lower step_size or inverse_temperature, or raise batch_size."
+    )
+    return [Flag(FlagCode.GRADIENT_NOISE, text)]

@@ -104,7 +104,7 @@ def step_rmsprop_sgld(
 def posterior_drift(position: Tensor, gradient: Tensor, posterior: GibbsPosterior) -> Tensor:
     """Return n beta g + gamma (w - w*), a new tensor."""
     pull = torch.sub(position, posterior.start).mul_(posterior.localization)
-    return pull.add_(gradient, alpha=posterior.temperature)
+    return pull.add_(gradient, alpha=posterior.inverse_temperature)
 
 
 def draw_noise(position: Tensor, generator: torch.Generator) -> Tensor:

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sklearn_learnability._validation import warn
 from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import (
     effective_sample_size,
     half_chain_drift,
@@ -16,10 +15,13 @@ from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import (
     standard_error_within,
     whole_chains,
 )
+from sklearn_learnability.torch.learning_coefficient._flag import warn_of
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate, LLCSettings
 from sklearn_learnability.torch.learning_coefficient.langevin._flags import (
     flags_of_chains,
     flags_of_neighbourhood,
+    flags_of_noise,
+    flags_of_start,
 )
 from sklearn_learnability.torch.learning_coefficient.langevin._neighbourhood import Neighbourhood
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import ChainSettings
@@ -36,7 +38,7 @@ def estimate_from_chains(
     """Return the estimate, with a warning for everything that speaks against it."""
     kept = trace[:, settings.n_discarded :]
     whole = whole_chains(kept)
-    t = settings.temperature
+    t = settings.inverse_temperature
     excess = float(whole.mean()) if len(whole) else float("nan")
     between = t * standard_error_between(kept)
     # all chains see the same batches, so the error is that of their mean's trace
@@ -60,18 +62,22 @@ def estimate_from_chains(
         chance_loss=chance_loss,
         gradient_norm=math.sqrt(around.squared_gradient),
         n_samples=surface.rows.n,
-        dim=surface.dim,
+        n_parameters=surface.n_parameters,
         settings=public_settings(settings),
         flags=(),
         loss_trace=kept,
-        by_temperature=pd.DataFrame(
-            {"temperature": [t], "value": [value], "standard_error": [error]}
+        by_inverse_temperature=pd.DataFrame(
+            {"inverse_temperature": [t], "value": [value], "standard_error": [error]}
         ),
     )
-    flags = [*flags_of_chains(found), *flags_of_neighbourhood(found, settings, around)]
-    for text, category in flags:
-        warn(text, category)
-    return replace(found, flags=tuple(text for text, _ in flags))
+    flags = (
+        *flags_of_chains(found),
+        *flags_of_start(found, settings, around),
+        *flags_of_neighbourhood(found, settings, around),
+        *flags_of_noise(found, settings, around),
+    )
+    warn_of(flags)
+    return replace(found, flags=flags)
 
 
 def public_settings(settings: ChainSettings) -> LLCSettings:

@@ -13,8 +13,12 @@ from sklearn_learnability.exceptions import (
     SamplingError,
 )
 from sklearn_learnability.metrics.theoretical_llc import deep_linear_network, tanh
-from sklearn_learnability.torch.learning_coefficient.hamiltonian import _chains as exact_chains
-from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import exact_estimate
+from sklearn_learnability.torch import FlagCode
+from sklearn_learnability.torch.learning_coefficient._request import ChainRequest
+from sklearn_learnability.torch.learning_coefficient.hamiltonian import (
+    _chains as hamiltonian_chains,
+)
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import hamiltonian_estimate
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation import extrapolate
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._flags import difference_of_starts
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss, held_still
@@ -52,7 +56,7 @@ def estimate(model, data, *, parameters=None, loss=None, **settings):
     given = {
         "n_chains": 16,
         "n_draws": "auto",
-        "temperature": "auto",
+        "inverse_temperature": "auto",
         "localization": "auto",
         "step_size": "auto",
         "seed": 0,
@@ -61,7 +65,7 @@ def estimate(model, data, *, parameters=None, loss=None, **settings):
     }
     with held_still(model):
         surface = EmpiricalLoss(model, loss or nn.MSELoss(), data, parameters=parameters)
-        return exact_estimate(surface, **given | settings)
+        return hamiltonian_estimate(surface, ChainRequest(**given | settings))
 
 
 @pytest.mark.parametrize("dim", [2, 5, 20])
@@ -70,10 +74,10 @@ def test_regular_models_have_half_their_dimension(dim):
     assert found.value == pytest.approx(dim / 2, rel=0.005)
     assert found.bracket[0] <= dim / 2 <= found.bracket[1]
     assert found.trusted
-    assert found.dim == dim
+    assert found.n_parameters == dim
     assert found.n_samples == 60
-    assert found.settings.temperature == 3e4
-    assert found.by_temperature["temperature"].tolist() == [3e4, 3e4 / 4, 3e4 / 16]
+    assert found.settings.inverse_temperature == 3e4
+    assert found.by_inverse_temperature["inverse_temperature"].tolist() == [3e4, 3e4 / 4, 3e4 / 16]
 
 
 def test_fourth_powers_count_a_quarter():
@@ -108,7 +112,7 @@ def test_tanh_networks_agree_with_weighted_draws_from_the_prior():
     for layer in model[::2]:
         nn.init.zeros_(layer.weight)
     x = 2 * normal(50, 1)
-    found = estimate(model, (x, torch.zeros_like(x)), n_chains="auto", temperature=3e4)
+    found = estimate(model, (x, torch.zeros_like(x)), n_chains="auto", inverse_temperature=3e4)
     generator = torch.Generator().manual_seed(0)
     total, mass = 0.0, 0.0
     for _ in range(60):
@@ -121,14 +125,19 @@ def test_tanh_networks_agree_with_weighted_draws_from_the_prior():
 
 
 @pytest.mark.filterwarnings(QUIET)
-def test_value_is_that_of_the_temperature():
-    """Of a quadratic at a finite temperature and localization: sum t h / (t h + gamma) / 2."""
+def test_value_is_that_of_the_inverse_temperature():
+    """Of a quadratic at finite n beta and localization: sum t h / (t h + gamma) / 2."""
     model, (inputs, targets) = regression(3)
     curvatures = torch.linalg.eigvalsh(2 * inputs.T @ inputs / len(inputs))
     t, gamma = 40.0, 20.0
     expected = 0.5 * float((t * curvatures / (t * curvatures + gamma)).sum())
     found = estimate(
-        model, (inputs, targets), temperature=t, localization=gamma, n_draws=300, n_chains=64
+        model,
+        (inputs, targets),
+        inverse_temperature=t,
+        localization=gamma,
+        n_draws=300,
+        n_chains=64,
     )
     assert found.value == pytest.approx(expected, abs=3.5 * found.standard_error)
     assert found.standard_error < 0.03 * expected
@@ -142,7 +151,7 @@ def test_masks_are_respected():
     mask = torch.zeros(1, 8, dtype=torch.bool)
     mask[0, :3] = True
     found = estimate(model, data, parameters={"weight": mask})
-    assert found.dim == 3
+    assert found.n_parameters == 3
     assert found.value == pytest.approx(1.5, rel=0.005)
 
 
@@ -171,7 +180,7 @@ def test_interrupted_chains_resume(tmp_path, monkeypatch):
     model, data = regression()
     whole = estimate(model, data, n_draws=20)
     store = tmp_path / "chains" / "run.pt"
-    draw = exact_chains.ExactChains._draw
+    draw = hamiltonian_chains.HamiltonianChains._draw
 
     def stop_at_the_second(self, stage):
         if self.drawn:
@@ -179,13 +188,13 @@ def test_interrupted_chains_resume(tmp_path, monkeypatch):
         draw(self, stage)
 
     with monkeypatch.context() as patched:
-        patched.setattr(exact_chains.ExactChains, "_draw", stop_at_the_second)
+        patched.setattr(hamiltonian_chains.HamiltonianChains, "_draw", stop_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             estimate(model, data, n_draws=20, store=store)
     assert store.exists()
     resumed = estimate(model, data, n_draws=20, store=store)
     assert np.array_equal(resumed.loss_trace, whole.loss_trace)
-    assert resumed.by_temperature.equals(whole.by_temperature)
+    assert resumed.by_inverse_temperature.equals(whole.by_inverse_temperature)
     assert list(store.parent.iterdir()) == [store]
     with pytest.raises(ValueError, match="of the same model, data and settings"):
         estimate(model, data, n_draws=20, store=store, seed=1)
@@ -193,11 +202,11 @@ def test_interrupted_chains_resume(tmp_path, monkeypatch):
 
 @pytest.mark.filterwarnings(QUIET)
 @pytest.mark.parametrize("scale", [0.3, 1.0])
-def test_temperature_follows_the_noise_of_the_labels(scale):
+def test_inverse_temperature_follows_the_noise_of_the_labels(scale):
     """0.3 n in units of the negative log-likelihood, which is the loss over 2 sigma^2."""
     model, data = regression(5, n=500, noise=scale)
     found = estimate(model, data, n_draws=10)
-    assert found.settings.temperature == pytest.approx(0.3 * 500 / (2 * scale**2), rel=0.6)
+    assert found.settings.inverse_temperature == pytest.approx(0.3 * 500 / (2 * scale**2), rel=0.6)
     assert found.value == pytest.approx(2.5, rel=0.03)
 
 
@@ -207,28 +216,28 @@ def test_a_point_beside_the_minimum_is_flagged():
     model, (inputs, targets) = regression(5, n=200)
     model.weight.data += 0.1
     lowered = float((model(inputs) - targets).square().mean().detach())
-    found = estimate(model, (inputs, targets), temperature=1000.0, n_draws=40)
+    found = estimate(model, (inputs, targets), inverse_temperature=1000.0, n_draws=40)
     assert found.value == pytest.approx(2.5 - 1000 * lowered, abs=0.5)
     assert found.gradient_norm > 0.1
-    (flag,) = (flag for flag in found.flags if "not a minimum: the gradient" in flag)
-    assert f"adds {-1000 * lowered:.4g} to" in flag
+    (flag,) = (flag for flag in found.flags if flag.code == FlagCode.NOT_A_MINIMUM)
+    assert f"adds {-1000 * lowered:.4g} to" in flag.message
 
 
-def test_a_temperature_above_the_rows_is_flagged():
+def test_an_inverse_temperature_above_the_rows_is_flagged():
     model, data = regression(5, n=100, noise=1.0)
     with pytest.warns(NotLocalWarning, match="high for noisy labels"):
-        estimate(model, data, temperature=1000.0, n_draws=20)
+        estimate(model, data, inverse_temperature=1000.0, n_draws=20)
 
 
 @pytest.mark.filterwarnings(QUIET)
 def test_a_pull_that_decides_is_flagged():
     model, data = regression()
-    found = estimate(model, data, temperature=(100.0, 25.0), localization=1e5, n_draws=60)
-    assert any("the pull towards w*" in flag for flag in found.flags)
+    found = estimate(model, data, inverse_temperature=(100.0, 25.0), localization=1e5, n_draws=60)
+    assert FlagCode.PULL_DECIDES in {flag.code for flag in found.flags}
 
 
 def test_products_are_flagged_and_bracketed():
-    """w1^2 w2^2: 0.42 at this temperature, 1/2 in the limit."""
+    """w1^2 w2^2: 0.42 at this inverse temperature, 1/2 in the limit."""
 
     class Product(nn.Module):
         def __init__(self):
@@ -241,7 +250,7 @@ def test_products_are_flagged_and_bracketed():
     x = normal(40, 1)
     with pytest.warns(LearnabilityWarning) as warned:
         found = estimate(Product(), (x, torch.zeros_like(x)), n_chains=128, n_draws=60)
-    assert tuple(str(w.message) for w in warned) == found.flags
+    assert [str(w.message) for w in warned] == [str(flag) for flag in found.flags]
     assert found.value == pytest.approx(0.42, abs=0.05)
     assert found.bracket[0] < 0.45 < found.bracket[1]
     assert not found.trusted
@@ -251,8 +260,8 @@ def test_products_are_flagged_and_bracketed():
 def test_few_draws_are_flagged():
     x = normal(40, 2)
     model = nn.Sequential(nn.Linear(2, 2, dtype=DOUBLE), nn.Tanh(), nn.Linear(2, 1, dtype=DOUBLE))
-    found = estimate(model, (x, model(x).detach()), n_chains=4, n_draws=6, temperature=1e3)
-    assert any("Draw more" in flag for flag in found.flags)
+    found = estimate(model, (x, model(x).detach()), n_chains=4, n_draws=6, inverse_temperature=1e3)
+    assert FlagCode.LARGE_ERROR in {flag.code for flag in found.flags}
 
 
 def test_chains_that_cannot_move_are_an_error():
@@ -272,14 +281,17 @@ def test_losses_that_are_not_finite_do_not_end_the_others():
     data_weight = float(model.weight[0, 0].detach())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LearnabilityWarning)
-        found = estimate(model, data, loss=loss, n_draws=40, temperature=1e4)
+        found = estimate(model, data, loss=loss, n_draws=40, inverse_temperature=1e4)
     assert np.isfinite(found.value)
     assert 0.3 < found.value < 1.2
 
 
 @pytest.mark.parametrize(
     ("settings", "match"),
-    [({"n_chains": 1}, "at least 2 chains"), ({"temperature": -1.0}, "positive temperatures")],
+    [
+        ({"n_chains": 1}, "at least 2 chains"),
+        ({"inverse_temperature": -1.0}, "positive inverse temperatures"),
+    ],
 )
 def test_settings_are_checked(settings, match):
     with pytest.raises(ValueError, match=match):
@@ -314,14 +326,14 @@ def test_power_law_is_in_the_bracket():
     assert limit.bracket[0] < 2.0 < limit.bracket[1]
 
 
-def test_noise_that_grows_with_the_temperature_is_a_line():
+def test_noise_that_grows_with_the_inverse_temperature_is_a_line():
     t = np.array([400.0, 100.0, 25.0])
     limit = extrapolate(t, 7 + 0.01 * t, np.full(3, 1e-3))
     assert limit.convex
     assert limit.line_limit == pytest.approx(7.0)
 
 
-def test_one_temperature_has_no_limit():
+def test_one_inverse_temperature_has_no_limit():
     limit = extrapolate(np.array([100.0]), np.array([2.0]), np.array([0.1]))
     assert math.isnan(limit.multiplicity_corrected)
     assert limit.bracket == (1.8, 2.2)

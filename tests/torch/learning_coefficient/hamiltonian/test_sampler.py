@@ -78,21 +78,21 @@ def test_gaussian_is_reached_from_afar():
 
 
 @pytest.mark.parametrize(
-    ("exponents", "temperature"), [((4.0,), 50.0), ((2.0, 2.0), 30.0), ((2.0, 4.0), 30.0)]
+    ("exponents", "inverse_temperature"), [((4.0,), 50.0), ((2.0, 2.0), 30.0), ((2.0, 4.0), 30.0)]
 )
-def test_singular_posteriors_agree_with_quadrature(exponents, temperature):
-    """t E[K] at the same temperature and localization."""
+def test_singular_posteriors_agree_with_quadrature(exponents, inverse_temperature):
+    """t E[K] at the same inverse temperature and localization."""
     x = np.linspace(-12, 2.5, 1201)  # logarithms of |w|
     grids = np.meshgrid(*[x] * len(exponents), indexing="ij")
     log_loss = sum(p * g for p, g in zip(exponents, grids, strict=True))
     log_prior = sum(g - 0.5 * np.exp(2 * g) for g in grids)
-    log_density = log_prior - temperature * np.exp(log_loss)
+    log_density = log_prior - inverse_temperature * np.exp(log_loss)
     density = np.exp(log_density - logsumexp(log_density))
-    expected = float((density * temperature * np.exp(log_loss)).sum())
+    expected = float((density * inverse_temperature * np.exp(log_loss)).sum())
     start = torch.zeros(1000, len(exponents), dtype=DOUBLE)
-    posterior = GibbsPosterior(temperature, 1.0, start[0])
+    posterior = GibbsPosterior(inverse_temperature, 1.0, start[0])
     _, losses, _ = run(powers_of(exponents), posterior, start, 120, 0.12, longest=20)
-    found = temperature * losses[:, 40:].mean(1)
+    found = inverse_temperature * losses[:, 40:].mean(1)
     error = float(found.std()) / math.sqrt(len(found))
     assert error < 0.02 * expected
     assert float(found.mean()) == pytest.approx(expected, abs=3.5 * error)
