@@ -288,7 +288,7 @@ def select_by_description_length(
     return DescriptionLengthSelection(best, n, dict(models), phases, units)
 
 
-def predicted_bits(llc: float, dim: int, tolerance: float) -> float:
+def predicted_bits(llc: float, n_parameters: int, tolerance: float) -> float:
     r"""Predict the bits per parameter at which rounding raises the loss by a tolerance.
 
     .. math:: b^* = \frac{\lambda}{d} \log_2 \frac{1}{\epsilon}
@@ -301,7 +301,7 @@ def predicted_bits(llc: float, dim: int, tolerance: float) -> float:
     ----------
     llc : float
         Local learning coefficient, at least 0.
-    dim : int
+    n_parameters : int
         Number of parameters.
     tolerance : float
         Increase of the loss, inside (0, 1), in nats.
@@ -325,16 +325,16 @@ def predicted_bits(llc: float, dim: int, tolerance: float) -> float:
     Examples
     --------
     >>> from sklearn_learnability.metrics import predicted_bits
-    >>> predicted_bits(llc=25.0, dim=100, tolerance=2**-8)  # a regular model would need 4
+    >>> predicted_bits(llc=25.0, n_parameters=100, tolerance=2**-8)  # a regular model would need 4
     2.0
     """
     if not 0 < tolerance < 1:
         raise ValueError(f"Expected a tolerance inside (0, 1), got {tolerance}.")
-    if not dim >= 1:
-        raise ValueError(f"Expected a dim of at least 1, got {dim}.")
+    if not n_parameters >= 1:
+        raise ValueError(f"Expected n_parameters of at least 1, got {n_parameters}.")
     if not 0 <= llc < np.inf:
         raise ValueError(f"Expected a finite llc of at least 0, got {llc}.")
-    return float(llc / dim * np.log2(1 / tolerance))
+    return float(llc / n_parameters * np.log2(1 / tolerance))
 
 
 def asymptotic_redundancy(llc: float, n: float, multiplicity: int) -> float:

@@ -13,7 +13,6 @@ from sklearn_learnability.metrics import LinearAssociation, linear_association
 from sklearn_learnability.torch.compression._compression_curve import CriticalAmount
 from sklearn_learnability.torch.learning_coefficient._flag import Flag
 
-
 LeftOut = Literal["", "before the start", "never crossed", "crossed at once", "no coefficient"]
 
 

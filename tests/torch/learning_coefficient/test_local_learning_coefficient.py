@@ -20,6 +20,7 @@ from sklearn_learnability.torch import (
     LocalLearningCoefficient,
     self_divergence_loss,
 )
+from sklearn_learnability.torch.learning_coefficient._flag import WARNINGS
 
 NORMAL = pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.LearnabilityWarning")
 
@@ -174,6 +175,26 @@ def test_data_sets_and_loaders_are_tensors():
     assert found.settings.batch_size == 16
 
 
+class Unused(nn.Module):
+    """Its parameter changes nothing, as that of a dead unit."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3))
+
+    def forward(self, x):
+        return x[:, :1] + 0 * self.weight.sum()
+
+
+@pytest.mark.parametrize("sampler", ["hamiltonian", "leimkuhler-matthews", "rmsprop-sgld"])
+def test_a_loss_that_no_parameter_changes_has_the_coefficient_0(sampler):
+    data = regression(n=100)[1]
+    found = langevin(sampler=sampler, n_draws=20).estimate(Unused(), data)
+    assert found.value == pytest.approx(0.0, abs=1e-5)  # of float32 losses
+    assert found.standard_error == pytest.approx(0.0, abs=1e-5)
+    assert found.trusted
+
+
 # What is left as it was.
 
 
@@ -267,6 +288,20 @@ def test_a_store_of_something_else_is_refused(tmp_path):
 
 
 # Warnings and flags.
+
+
+def test_every_code_has_a_warning_of_its_kind():
+    assert set(WARNINGS) == set(FlagCode)
+    assert all(issubclass(category, LearnabilityWarning) for category in WARNINGS.values())
+
+
+@NORMAL
+def test_tables_hold_the_codes_of_flags():
+    model, data = regression(n=500)
+    found = quick(step_size=1e-5, batch_size=500).estimate(model, data)
+    assert FlagCode.LARGE_ERROR in {flag.code for flag in found.flags}
+    assert all(str(flag) == flag.message for flag in found.flags)
+    assert found.to_frame()["flags"].item() == ", ".join(flag.code for flag in found.flags)
 
 
 def test_a_slope_at_the_start_is_told_with_the_bias_it_implies():

@@ -15,6 +15,7 @@ from sklearn_learnability.torch.learning_coefficient.langevin._settings import (
 )
 
 LARGEST_DRIFT, LARGEST_R_HAT, LARGEST_ERROR, LARGEST_BIAS = 0.05, 1.1, 0.1, 0.05
+FLOAT32_ROUNDING = float(np.finfo(np.float32).eps)
 
 
 def flags_of_chains(found: LLCEstimate) -> list[Flag]:
@@ -49,7 +50,8 @@ def flags_of_start(
             f"about {bias:.4g} to the value."
         )
         return [Flag(FlagCode.NOT_A_MINIMUM, text)]
-    if found.value < 0:
+    rounding = settings.inverse_temperature * abs(found.initial_loss) * FLOAT32_ROUNDING
+    if found.value < -rounding:
         text = f"The value is negative, {found.value:.4g}: there are lower losses near w*."
         return [Flag(FlagCode.NEGATIVE_VALUE, text)]
     return []
@@ -76,7 +78,7 @@ def flags_of_neighbourhood(
         )
         flags.append(Flag(FlagCode.NO_BETTER_THAN_CHANCE, text))
     stiffest = settings.inverse_temperature * around.curvature
-    if stiffest < settings.localization and found.value != 0:  # a flat loss has nothing to scale
+    if 0 < stiffest < settings.localization:  # a flat loss has nothing to scale
         text = (
             f"The pull towards w*, {settings.localization:.3g}, is stronger than the loss in every "
             f"direction, at most {stiffest:.3g}: the value is near a scaled trace of the Hessian. "
