@@ -6,7 +6,7 @@
 Labels are drawn from a network of 4 hidden tanh units. Networks of 1 to 16 such units are fitted to
 them, so that the truth is among those of 4 units on, and from 8 on it is singular: more parameters
 than the function needs. Each rule picks a width from the same rows; what a width is worth is known
-exactly. At the inverse temperature used, n / log n, the description length is the WBIC. Every repetition is
+exactly. At n beta = n / log n, as here, the description length is the WBIC. Every repetition is
 a row of benchmarks/results/description_length.csv. A run that is killed continues from there;
 remove the file to start afresh. Writes a summary as JSON.
 """
