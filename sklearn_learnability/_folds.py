@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Integers, RandomState, hash_rows, warn
+from sklearn_learnability._validation import Integers, RandomState, check_groups, hash_rows, warn
 from sklearn_learnability.exceptions import DuplicateRowsWarning, MissingClassWarning
 
 
@@ -37,9 +37,20 @@ class Folds:
 
     @classmethod
     def from_splits(cls, splits: Any, n_samples: int) -> Self:
-        """Return the folds of a splitter's pairs of positions."""
-        pairs = [(np.asarray(train), np.asarray(test)) for train, test in splits]
+        """Return the folds of a splitter's pairs of positions or of masks of the rows."""
+        pairs = [
+            (_positions(train, n_samples), _positions(test, n_samples)) for train, test in splits
+        ]
         pairs = [(train, test) for train, test in pairs if len(test)]
+        if not pairs:
+            raise ValueError("Got a cv without a row to test, but expected at least one.")
+        for fold, (train, test) in enumerate(pairs):
+            n_both = np.isin(test, train).sum()
+            if n_both:
+                raise ValueError(
+                    f"Got a cv that trains on {n_both} of the {len(test)} rows that fold {fold} "
+                    "tests, but expected none: a loss on rows a model has seen says nothing."
+                )
         fold_of = np.full(n_samples, -1)
         for fold, (_, test) in reversed(list(enumerate(pairs))):
             fold_of[test] = fold
@@ -75,6 +86,19 @@ class Folds:
         ]
 
 
+def _positions(rows: ArrayLike, n_samples: int) -> Integers:
+    """Return positions of rows, given as such or as a mask."""
+    rows = np.asarray(rows)
+    if rows.dtype.kind != "b":
+        return rows
+    if rows.shape != (n_samples,):
+        raise ValueError(
+            f"Got a cv with a mask of shape {rows.shape}, but expected ({n_samples},): one entry "
+            "per row."
+        )
+    return np.flatnonzero(rows)
+
+
 def make_folds(
     cv: Any,
     X: Any,
@@ -87,9 +111,10 @@ def make_folds(
     A number of folds is stratified and shuffled, keeps groups whole, and does not mind classes
     with fewer rows than folds.
     """
+    group_codes = None if groups is None else check_groups(groups, len(codes))
     if isinstance(cv, Integral):
         n_folds = int(cv)
-        n_units = len(codes) if groups is None else len(np.unique(np.asarray(groups)))
+        n_units = len(codes) if group_codes is None else len(np.unique(group_codes))
         if not 2 <= n_folds <= n_units:
             raise ValueError(
                 f"Got cv={n_folds}, but expected between 2 and {n_units} folds, the number of "
@@ -97,6 +122,7 @@ def make_folds(
             )
         if groups is None:
             return Folds.from_splits(_shuffled(codes, n_folds, random_state), len(codes))
+        groups = group_codes
         cv = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_state)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")

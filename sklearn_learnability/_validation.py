@@ -30,6 +30,10 @@ RandomState = int | np.random.RandomState | None
 PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
 
+#: Weights up to this one, where all are whole numbers, count equal rows.
+LARGEST_COUNT = 1e9
+
+
 def warn(message: str, category: type[Warning]) -> None:
     """Warn with the line that called the package, however deep below it the reason was found."""
     frame: FrameType | None = sys._getframe(1)
@@ -51,7 +55,11 @@ def nats_per_unit(units: str) -> float:
 
 
 def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> Floats:
-    """Return non-negative finite float64 weights of shape (n_samples,), ones by default."""
+    """Return float64 weights of shape (n_samples,), ones by default.
+
+    Whole numbers are counts of equal rows, and stay. Other weights are relative: they are scaled to
+    a mean of 1 over the rows that have weight, so that their scale does not matter.
+    """
     if sample_weight is None:
         return np.ones(n_samples)
     weight = np.asarray(sample_weight, dtype=np.float64)
@@ -66,13 +74,43 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> Floats:
         raise ValueError(
             f"Got a negative sample_weight ({weight.min():g}), but expected weights >= 0."
         )
-    with np.errstate(over="ignore"):
-        total = weight.sum()
-    if np.isinf(total):
-        raise ValueError("Got sample_weight whose sum overflows: divide the weights by a constant.")
-    if total == 0:
+    if not (weight > 0).any():
         raise ValueError("Got sample_weight of zero in every row, but expected a positive total.")
-    return weight
+    if weight.max() <= LARGEST_COUNT and (weight == np.floor(weight)).all():
+        return weight
+    return relative_weights(weight)
+
+
+def relative_weights(weight: Floats) -> Floats:
+    """Return weights with a mean of 1 over the rows that have weight."""
+    scaled = weight / weight.max()  # first, so that no sum or mean overflows
+    return scaled / scaled[scaled > 0].mean()
+
+
+def check_groups(groups: ArrayLike, n_samples: int) -> Integers:
+    """Return the number of every row's group, refusing rows without a group."""
+    groups = np.asarray(groups)
+    if groups.shape != (n_samples,):
+        raise ValueError(f"Got groups of shape {groups.shape}, but expected ({n_samples},).")
+    codes, _ = pd.factorize(groups)
+    if (codes < 0).any():
+        raise ValueError(
+            f"Got {(codes < 0).sum()} of {n_samples} rows without a group (NaN or None), but "
+            "expected one for each. Give a row that stands alone a group of its own."
+        )
+    return codes
+
+
+def check_several_classes(
+    classes: NDArray[Any], codes: Integers, weight: Floats | None = None
+) -> None:
+    """Refuse labels of which only one class, or none, has weight."""
+    weighty = classes[np.unique(codes if weight is None else codes[weight > 0])]
+    if len(weighty) < 2:
+        raise ValueError(
+            f"Got y with one class that has weight ({weighty[0]!r}), but expected at least 2 "
+            "classes: with one there is nothing to learn."
+        )
 
 
 def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArray[Any], NDArray]:

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, PredefinedSplit, TimeSeriesSplit
 
 from sklearn_learnability import CalibratedNLL, GoldenModelCeiling
 from sklearn_learnability._folds import make_folds, warn_of_missing_classes
-from sklearn_learnability.exceptions import MissingClassWarning
+from sklearn_learnability.exceptions import MissingClassWarning, ZeroProbabilityWarning
 
 
 @given(codes=st.lists(st.integers(0, 3), min_size=6, max_size=60), n_folds=st.integers(2, 6))
@@ -86,3 +87,71 @@ def test_ceiling_and_decomposition_cut_the_same_folds():
     np.testing.assert_allclose(
         ceiling.oof_proba_, (1 - spread) * model.oof_proba_ + spread / 2, rtol=1e-9
     )
+
+
+def ceiling_of(model, **options):
+    return GoldenModelCeiling([("model", model)], random_state=0, **options)
+
+
+@pytest.mark.parametrize("make", [ceiling_of, CalibratedNLL])
+class TestWhatBothEstimatorsTake:
+    """Splits, groups and weights are read alike by the ceiling and the decomposition."""
+
+    X = np.random.default_rng(0).standard_normal((200, 3))
+    y = (X[:, 0] + np.random.default_rng(1).standard_normal(200) > 0).astype(int)
+
+    def test_rows_trained_and_tested_in_one_fold_are_refused(self, make):
+        random_labels = np.random.default_rng(2).integers(0, 2, 200)
+        cv = [(np.arange(200), np.arange(0, 100)), (np.arange(100), np.arange(100, 200))]
+        model = make(RandomForestClassifier(5), cv=cv)
+        with pytest.raises(ValueError, match="trains on 100 of the 100 rows that fold 0 tests"):
+            model.fit(self.X, random_labels)
+
+    def test_masks_are_positions(self, make):
+        test = np.arange(200) % 2 == 0
+        masks, rows = [(~test, test), (test, ~test)], np.arange(200)
+        positions = [(rows[train], rows[test]) for train, test in masks]
+        found = [make(LogisticRegression(), cv=cv).fit(self.X, self.y) for cv in (masks, positions)]
+        np.testing.assert_array_equal(found[0].oof_proba_, found[1].oof_proba_)
+        with pytest.raises(ValueError, match=r"mask of shape \(3,\)"):
+            make(LogisticRegression(), cv=[([True, False, True], [1])]).fit(self.X, self.y)
+
+    @pytest.mark.parametrize("gap", [np.nan, None])
+    def test_rows_without_a_group_are_refused(self, make, gap):
+        groups = np.repeat(np.arange(20), 10).astype(object)
+        groups[:3] = gap
+        with pytest.raises(ValueError, match="3 of 200 rows without a group"):
+            make(LogisticRegression()).fit(self.X, self.y, groups=groups)
+
+    def test_groups_of_any_kind_are_the_same_groups(self, make):
+        numbers = np.repeat(np.arange(20), 10)
+        names = np.array([f"unit {i:02}" for i in numbers], dtype=object)
+        model = (
+            make(LogisticRegression(), random_state=0)
+            if make is CalibratedNLL
+            else make(LogisticRegression())
+        )
+        first = model.fit(self.X, self.y, groups=numbers).oof_proba_
+        again = model.fit(self.X, self.y, groups=names).oof_proba_
+        np.testing.assert_array_equal(first, again)
+
+    def test_a_class_without_weight_leaves_nothing_to_learn(self, make):
+        with pytest.raises(ValueError, match="one class that has weight"):
+            make(LogisticRegression()).fit(self.X, self.y, sample_weight=self.y.astype(float))
+
+    def test_an_unseen_label_is_charged_fifty_two_bits(self, make):
+        model = make(LogisticRegression()).fit(self.X, self.y)
+        with pytest.warns(ZeroProbabilityWarning, match="1 of 3 rows"):
+            score = model.score(self.X[:3], np.array([0, 1, 2]))
+        assert score < (1 - 52 / 3 / np.log2(3) if make is ceiling_of else -52 / 3)
+
+    @pytest.mark.parametrize("scale", [1e-300, 1e-6, 1 / 200, 7.0, 1e160])
+    def test_no_scale_of_weights_matters(self, make, scale):
+        weight = np.random.default_rng(3).uniform(0.5, 2, 200)
+        fold = KFold(4, shuffle=True, random_state=0)
+        found = [
+            make(LogisticRegression(), cv=fold).fit(self.X, self.y, sample_weight=s * weight)
+            for s in (1.0, scale)
+        ]
+        np.testing.assert_allclose(found[0].oof_proba_, found[1].oof_proba_, rtol=1e-4)
+        np.testing.assert_allclose(found[0].nll_, found[1].nll_, rtol=1e-6)

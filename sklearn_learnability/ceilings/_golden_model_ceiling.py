@@ -23,10 +23,12 @@ from sklearn_learnability._validation import (
     Integers,
     RandomState,
     Units,
+    check_several_classes,
     check_table,
     check_weights,
     encode_labels,
     nats_per_unit,
+    relative_weights,
     warn,
 )
 from sklearn_learnability.ceilings._golden_candidates import (
@@ -200,7 +202,8 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), optional
-            Non-negative weights, for the fits that take them and for every mean.
+            Non-negative weights, for the fits that take them and for every mean. Their scale does
+            not matter.
         groups : array-like of shape (n_samples,), optional
             Rows of one group stay in one fold and may depend on each other: the interval is
             clustered by group.
@@ -215,14 +218,12 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         y = column_or_1d(y, warn=True)
         check_consistent_length(table, y, groups)
         self.classes_, codes = encode_labels(y)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"Got y with one class ({self.classes_[0]!r}), but expected at least 2 classes: "
-                "with one there is nothing to learn."
-            )
+        weight = None
+        if sample_weight is not None:
+            weight = relative_weights(check_weights(sample_weight, len(codes)))
+        check_several_classes(self.classes_, codes, weight)
         if self.calibration is not None:
             check_method(self.calibration, len(self.classes_))
-        weight = None if sample_weight is None else check_weights(sample_weight, len(codes))
         rng = check_random_state(self.random_state)
         folds = make_folds(self.cv, table, codes, groups, rng)
         warn_of_missing_classes(codes, folds)

@@ -89,7 +89,8 @@ def fit_calibrator(
     method : {"affine", "temperature", "vector", "matrix", "beta", "isotonic"}, default="affine"
         Family of maps.
     sample_weight : array-like of shape (n_samples,), optional
-        Non-negative weights; a weight counts as that many equal rows.
+        Non-negative weights. Whole numbers count equal rows; others are relative, and their scale
+        does not matter.
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
 

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats, warn
+from sklearn_learnability._validation import Floats, check_groups, warn
 from sklearn_learnability.exceptions import UndefinedAssociationWarning
 from sklearn_learnability.metrics._resampling import Estimate, check_confidence
 
@@ -131,7 +131,7 @@ def linear_association(
     """
     check_confidence(confidence)
     points = _check_points(x, y, given)
-    codes = _group_codes(groups, len(points))
+    codes = np.arange(len(points)) if groups is None else check_groups(groups, len(points))
     _warn_if_constant(points)
     value = _statistics(points)
     resampled = _bootstrap(points, codes, n_resamples, random_state)
@@ -162,16 +162,6 @@ def _check_points(x: ArrayLike, y: ArrayLike, given: ArrayLike | None) -> Floats
         bad = int((~np.isfinite(points)).any(axis=1).sum())
         raise ValueError(f"Expected finite points, got NaN or infinity in {bad} of {len(points)}.")
     return points
-
-
-def _group_codes(groups: ArrayLike | None, n_points: int) -> NDArray[np.integer]:
-    """Return the number of every point's group."""
-    if groups is None:
-        return np.arange(n_points)
-    groups = np.asarray(groups)
-    if groups.shape != (n_points,):
-        raise ValueError(f"Expected groups of shape ({n_points},), got {groups.shape}.")
-    return np.unique(groups, return_inverse=True)[1]
 
 
 def _warn_if_constant(points: Floats) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats, check_weights
+from sklearn_learnability._validation import Floats, check_groups, check_weights
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def covariance_of_means(
     deviation = weight[:, None] * (values - mean)
     n_units = int((weight > 0).sum())
     if groups is not None:
-        _, group_codes = np.unique(np.asarray(groups), return_inverse=True)
+        group_codes = check_groups(groups, len(weight))
         n_units = len(np.unique(group_codes[weight > 0]))
         deviation = np.column_stack([np.bincount(group_codes, weights=d) for d in deviation.T])
     if n_units < 2:
@@ -153,9 +153,7 @@ def bootstrap_ratio(
     numerator = np.asarray(numerator, dtype=np.float64)
     denominator = np.asarray(denominator, dtype=np.float64)
     weight = check_weights(sample_weight, len(numerator))
-    codes = np.arange(len(weight))
-    if groups is not None:
-        _, codes = np.unique(np.asarray(groups), return_inverse=True)
+    codes = np.arange(len(weight)) if groups is None else check_groups(groups, len(weight))
     tops = np.bincount(codes, weights=weight * numerator)
     bottoms = np.bincount(codes, weights=weight * denominator)
     rng = check_random_state(random_state)

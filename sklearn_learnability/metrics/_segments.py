@@ -8,7 +8,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_learnability._probabilities import check_labels_and_probabilities
-from sklearn_learnability._validation import Floats, Units, check_weights, nats_per_unit
+from sklearn_learnability._validation import (
+    Floats,
+    Units,
+    check_groups,
+    check_weights,
+    nats_per_unit,
+)
 from sklearn_learnability.metrics._calibration import cross_fit_calibration
 from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._efficiency import check_reference, efficiency_of_losses
@@ -200,7 +206,7 @@ def information_by_segment(
         loss=log_loss_per_sample(y_true, proba, labels=classes, units=units),
         reference=reference,
         weight=weight / weight.sum(),
-        groups=None if groups is None else group_codes(groups, len(weight)),
+        groups=None if groups is None else check_groups(groups, len(weight)),
         units=units,
         confidence=confidence,
     ).take(weight > 0)
@@ -284,14 +290,6 @@ def check_options(negligible: float, min_samples: int) -> None:
         raise ValueError(f"Got negligible={negligible!r}, but expected a number in [0, 1).")
     if min_samples < 2:
         raise ValueError(f"Got min_samples={min_samples!r}, but expected an integer >= 2.")
-
-
-def group_codes(groups: ArrayLike, n_samples: int) -> NDArray[np.integer]:
-    """Return the group of every row as a code; missing groups are one group."""
-    codes, _ = pd.factorize(pd.Series(np.asarray(groups)), use_na_sentinel=False)
-    if len(codes) != n_samples:
-        raise ValueError(f"Got {len(codes)} groups, but {n_samples} labels.")
-    return codes
 
 
 def encode_segments(segments: Any, n_samples: int) -> tuple[list[str], NDArray[np.integer]]:

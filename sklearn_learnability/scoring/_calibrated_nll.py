@@ -31,6 +31,7 @@ from sklearn_learnability._validation import (
     Integers,
     RandomState,
     Units,
+    check_several_classes,
     check_weights,
     encode_labels,
     nats_per_unit,
@@ -328,12 +329,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if self._is_frozen:
             classes = np.union1d(classes, self.estimator.classes_)
         classes, codes = encode_labels(y, classes)
-        weighty = classes[np.unique(codes[weight > 0])]
-        if len(weighty) < 2:
-            raise ValueError(
-                f"Got y with one class that has weight ({weighty[0]!r}), but expected at least 2 "
-                "classes: with one there is nothing to learn."
-            )
+        check_several_classes(classes, codes, weight)
         return classes, codes
 
     def _predict_out_of_fold(

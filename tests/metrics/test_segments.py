@@ -399,7 +399,8 @@ def test_no_warnings_of_undefined_efficiencies():
         ({"min_samples": 1}, "min_samples=1"),
         ({"confidence": 95}, "confidence=95"),
         ({"reference_nll": [1.0]}, r"\(300,\)"),
-        ({"groups": [1, 2]}, "2 groups"),
+        ({"groups": [1, 2]}, r"groups of shape \(2,\)"),
+        ({"groups": [None] * 300}, "300 of 300 rows without a group"),
         ({"calibration": "magic"}, "magic"),
     ],
 )
