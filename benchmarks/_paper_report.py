@@ -312,21 +312,3 @@ def draw_stack(ax, rows):
     ax.set_xticks(position, [str(width) for width in rows["width"]])
     ax.margins(y=0.15)
     ax.spines[["top", "right"]].set_visible(False)
-
-
-def write_doc_tables(claims, by_width, folder):
-    """Write the tables that the documentation shows."""
-    titled = {"claim": "Claim", "holds": "Holds here", "evidence": "Numbers"}
-    claims.rename(columns=titled).to_csv(folder / "paper_claims.csv", index=False)
-    columns = {
-        "arm": "Training",
-        "level": "Learnability",
-        "width": "Width",
-        "f1": "F1",
-        "nll": "NLL (bits)",
-        "calibrated_nll": "Calibrated NLL",
-        "efficiency": "Efficiency",
-        "calibrated_efficiency": "Calibrated efficiency",
-    }
-    table = by_width[list(columns)].rename(columns=columns)
-    table.to_csv(folder / "paper_by_width.csv", index=False, float_format="%.3f")

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import sklearn
 from _grid import finish_grid, finished_cells
+from _results import records
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -35,6 +36,7 @@ from sklearn_learnability.datasets import (
 from sklearn_learnability.metrics import cross_fit_calibration
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "width_selection.json"
 WIDTHS = (8, 16, 32, 64, 128)
 REPETITIONS = 50
 N_TRAIN, N_TEST = 1_000, 5_000
@@ -216,7 +218,7 @@ def summarise(table, rules, widths):
         "standard_error_paired": round(table["standard_error"].mean(), 4),
         "standard_error_alone": round(table["standard_error_alone"].mean(), 4),
         "worth": worth,
-        "rules": rules.round(4).to_dict("records"),
+        "rules": records(rules),
     }
 
 
@@ -226,10 +228,12 @@ def with_error(part, name, form):
     return [form.format(mean, error).replace(" ", "\N{NO-BREAK SPACE}") for mean, error in pairs]
 
 
-def write_doc_tables(rules, folder):
-    """Write the tables that the documentation shows, one a problem."""
+def tables(results):
+    """Return the tables of the documentation, one a problem."""
+    rules = pd.DataFrame(results["rules"])
+    shown = {}
     for problem, part in rules.groupby("problem", sort=False):
-        shown = pd.DataFrame(
+        shown[f"width_selection_{problem}"] = pd.DataFrame(
             {
                 "Width picked by": part["rule"],
                 "Best picked": part["best"].map("{:.0%}".format),
@@ -239,7 +243,7 @@ def write_doc_tables(rules, folder):
                 "Mean width": part["mean_width"].map("{:.0f}".format),
             }
         )
-        shown.to_csv(folder / f"width_selection_{problem}.csv", index=False)
+    return shown
 
 
 def main():
@@ -248,7 +252,7 @@ def main():
     parser.add_argument("--report", action="store_true", help="report what is finished")
     options = parser.parse_args()
 
-    results = ROOT / ("output" if options.small else "benchmarks/results")
+    results = ROOT / "output" if options.small else RESULTS.parent
     results.mkdir(exist_ok=True)
     path = results / "width_selection.csv"
     widths = (8, 64) if options.small else WIDTHS
@@ -264,8 +268,7 @@ def main():
     print(rules.round(3).to_string(index=False))
     summary = summarise(table, rules, widths)
     print(json.dumps({key: value for key, value in summary.items() if key != "rules"}, indent=1))
-    write_doc_tables(rules, results)
-    (results / "width_selection.json").write_text(json.dumps(summary, indent=1) + "\n")
+    (results / RESULTS.name).write_text(json.dumps(summary, indent=1) + "\n")
 
 
 if __name__ == "__main__":
