@@ -45,6 +45,14 @@ def warn(message: str, category: type[Warning]) -> None:
     warnings.warn(message, category, stacklevel=outermost + 1)
 
 
+def missing_package(names: str, extra: str, use: str) -> ImportError:
+    """Return the error for packages that are not installed, which says how to install them."""
+    return ImportError(
+        f"Expected {names} to be installed, which {use}; got none. Install the extra {extra!r}, "
+        f"from a clone of the repository: pip install -e '.[{extra}]'"
+    )
+
+
 def nats_per_unit(units: str) -> float:
     """Return how many nats one unit holds: ln 2 for bits, 1 for nats."""
     if units == "bits":

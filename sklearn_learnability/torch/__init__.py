@@ -1,5 +1,6 @@
 """What needs torch; never imported by the tabular core at module level."""
 
+from sklearn_learnability.torch import _installed  # noqa: F401  (first: the others import torch)
 from sklearn_learnability.torch.compression._compression import CompressedLoss, CompressionScheme
 from sklearn_learnability.torch.compression._compression_curve import (
     CompressionCurve,

@@ -43,12 +43,3 @@ def test_categories_are_categorical_and_missing_values_are_nan(flights):
 def test_late_is_more_than_fifteen_minutes_after_schedule(flights):
     raw = _flights.read_table(_flights.installed_package(), "flights.csv.zip")
     assert flights.target.sum() == (raw["arr_delay"] > 15).sum()
-
-
-def test_a_missing_package_names_the_extra(monkeypatch):
-    def absent(name):
-        raise _flights.PackageNotFoundError(name)
-
-    monkeypatch.setattr(_flights, "distribution", absent)
-    with pytest.raises(ImportError, match=r"sklearn-learnability\[flights\]"):
-        load_flights()

@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 
@@ -96,9 +94,3 @@ def test_from_comparison_takes_the_numbers_of_each_model():
     assert "◆ accuracy" in texts(display.ax_)
     with pytest.raises(ValueError, match="Got score='auc', but expected one of"):
         EfficiencyDisplay.from_comparison(comparison, score="auc")
-
-
-def test_missing_matplotlib_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"pip install 'sklearn-learnability\[plot\]'"):
-        make_display([0.62, 0.25]).plot()

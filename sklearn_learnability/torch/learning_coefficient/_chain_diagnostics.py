@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_learnability._validation import missing_package
+
 FEWEST_DRAWS = 4  # of a chain, for its halves to have a variance
 
 
@@ -78,6 +80,8 @@ def varies(draws: NDArray[np.float64]) -> bool:
 
 def _array_stats() -> Any:
     """Import arviz-stats, which takes a second, when it is needed."""
-    from arviz_stats.base import array_stats
-
+    try:
+        from arviz_stats.base import array_stats
+    except ImportError as error:
+        raise missing_package("arviz-stats", "torch", "measures chains") from error
     return array_stats

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_learnability._validation import missing_package
 from sklearn_learnability.exceptions import CheckpointError
 
 # Endings of the files that torch.save writes.
@@ -72,7 +73,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
     except ImportError as error:
-        raise missing_package("safetensors") from error
+        raise missing_package("safetensors", "llm", "reads .safetensors files") from error
     try:
         return load_file(path)
     except SafetensorError as error:
@@ -160,7 +161,7 @@ def load_language_model(
     try:
         from transformers import AutoModelForCausalLM
     except ImportError as error:
-        raise missing_package("transformers") from error
+        raise missing_package("transformers", "llm", "loads language models") from error
     path = Path(source)
     found: dict[str, Any] = {"local_files_only": True}
     name = str(source)
@@ -208,12 +209,4 @@ def damaged(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(
         f"Expected a whole checkpoint in {path}, got one that cannot be read: "
         f"{type(error).__name__}: {cause[0] if cause else 'no message'}"
-    )
-
-
-def missing_package(name: str) -> ImportError:
-    """Return the error for a package that is not installed, which says how to install it."""
-    return ImportError(
-        f"Expected {name} to be installed, got none. Install it with: "
-        "pip install 'sklearn-learnability[llm]'"
     )
