@@ -83,7 +83,16 @@ html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_show_sourcelink = False
 html_sidebars = {
-    page: [] for page in ("index", "install", "quickstart", "compare", "changelog", "contributing")
+    page: []
+    for page in (
+        "index",
+        "install",
+        "quickstart",
+        "compare",
+        "changelog",
+        "release",
+        "contributing",
+    )
 }
 html_theme_options = {
     "show_toc_level": 1,

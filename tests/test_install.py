@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from sklearn_learnability import __version__
 from sklearn_learnability.ceilings import _golden_candidates
 from sklearn_learnability.datasets import _flights, load_flights
 from sklearn_learnability.displays import CompressionCurveDisplay
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
 FOR_DEVELOPERS = {"docs", "test", "benchmark"}
 
 
@@ -88,3 +90,11 @@ def test_pages_name_every_extra_of_users_and_install_from_a_clone():
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.rst"), *(ROOT / "docs").rglob("*/*.rst")]
     text = "".join(path.read_text() for path in pages)
     assert not re.search(r"pip install [^-\n]*sklearn[-_]learnability", text)
+
+
+def test_one_version_everywhere():
+    citation = (ROOT / "CITATION.cff").read_text()
+    changelog = (ROOT / "docs" / "changelog.rst").read_text()
+    assert PROJECT["version"] == __version__
+    assert f"\nversion: {__version__}\n" in citation
+    assert f"\n{__version__.partition('.dev')[0]} (" in changelog
