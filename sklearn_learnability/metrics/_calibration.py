@@ -14,6 +14,7 @@ from sklearn_learnability._probabilities import (
     check_probabilities,
     log_of_probabilities,
 )
+from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Floats, RandomState, check_weights, warn
 from sklearn_learnability.exceptions import MissingClassWarning
 from sklearn_learnability.metrics._calibrators import (
@@ -25,7 +26,7 @@ from sklearn_learnability.metrics._calibrators import (
 
 
 @dataclass(frozen=True, eq=False)
-class Calibrator:
+class Calibrator(Result):
     """A fitted calibration map of predicted probabilities.
 
     Attributes

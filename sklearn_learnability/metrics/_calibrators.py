@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import log_softmax
 from sklearn.isotonic import IsotonicRegression
 
+from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Floats
 from sklearn_learnability.metrics._newton import (
     Objective,
@@ -36,7 +37,7 @@ WARM_START_FEWEST_ROWS = 10
 
 
 @dataclass(frozen=True, eq=False)
-class LinearMap:
+class LinearMap(Result):
     """The map ``log_softmax(weight * log_proba + bias)``.
 
     `weight` is one scale, one for every class, or a (K, K) matrix with the row of an output class.
@@ -53,7 +54,7 @@ class LinearMap:
 
 
 @dataclass(frozen=True, eq=False)
-class IsotonicMap:
+class IsotonicMap(Result):
     """A monotone step map of every class's score; for two classes one map of the logit."""
 
     steps: tuple[IsotonicRegression, ...]

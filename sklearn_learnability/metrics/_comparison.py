@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
 from sklearn_learnability._probabilities import check_labels_and_probabilities
+from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Floats, Units, check_weights
 from sklearn_learnability.metrics._calibration import cross_fit_calibration
 from sklearn_learnability.metrics._calibrators import CalibrationMethod
@@ -23,8 +24,8 @@ from sklearn_learnability.metrics._information import log_loss_per_sample, prior
 from sklearn_learnability.metrics._resampling import Estimate
 
 
-@dataclass(frozen=True)
-class ModelAssessment:
+@dataclass(frozen=True, eq=False)
+class ModelAssessment(Result):
     """What one model extracts, raw and after cross-fitted calibration.
 
     Attributes
@@ -67,8 +68,8 @@ class ModelAssessment:
         return pd.DataFrame([row | {"accuracy": self.accuracy, "f1": self.f1}])
 
 
-@dataclass(frozen=True)
-class ModelComparison:
+@dataclass(frozen=True, eq=False)
+class ModelComparison(Result):
     """Models assessed on the same rows against the same ceiling.
 
     Attributes

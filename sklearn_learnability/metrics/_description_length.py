@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Floats, Units, nats_per_unit, warn
 from sklearn_learnability.exceptions import AsymptoticFormulaWarning
 from sklearn_learnability.metrics._phases import Phase, find_phases
 
 
-@dataclass(frozen=True)
-class CodeLength:
+@dataclass(frozen=True, eq=False)
+class CodeLength(Result):
     """Length of a two-part code: the model, then the data by it.
 
     Attributes
@@ -41,8 +42,8 @@ class CodeLength:
         return pd.DataFrame([vars(self)])
 
 
-@dataclass(frozen=True)
-class Minimum:
+@dataclass(frozen=True, eq=False)
+class Minimum(Result):
     """A model as description length sees it: a minimum of the loss and its geometry.
 
     Attributes
@@ -67,8 +68,8 @@ class Minimum:
     tempered_nll: float | None = None
 
 
-@dataclass(frozen=True)
-class DescriptionLengthSelection:
+@dataclass(frozen=True, eq=False)
+class DescriptionLengthSelection(Result):
     """Models compared by description length, at one number of rows and over all.
 
     Attributes

@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Floats, Units, check_weights, warn
 from sklearn_learnability.exceptions import UndefinedInformationWarning
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
 from sklearn_learnability.metrics._resampling import Estimate, ratio_estimate
 
 
-@dataclass(frozen=True)
-class Efficiency:
+@dataclass(frozen=True, eq=False)
+class Efficiency(Result):
     """Efficiency of a model with its interval, the ceiling it is measured by, and any reason.
 
     Attributes

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
+from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Floats, check_groups, warn
 from sklearn_learnability.exceptions import UndefinedAssociationWarning
 from sklearn_learnability.metrics._resampling import Estimate, check_confidence
@@ -17,8 +18,8 @@ ROUNDING = 1e-12
 STATISTICS = ("r_squared", "given_r_squared", "r_squared_gain", "partial_correlation")
 
 
-@dataclass(frozen=True)
-class LinearAssociation:
+@dataclass(frozen=True, eq=False)
+class LinearAssociation(Result):
     """A straight line through points, and what it says beyond other quantities.
 
     Attributes

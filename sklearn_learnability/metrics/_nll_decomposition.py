@@ -13,6 +13,7 @@ from sklearn_learnability._probabilities import (
     clip_true_probability,
     log_of_probabilities,
 )
+from sklearn_learnability._results import Result
 from sklearn_learnability._validation import (
     Floats,
     RandomState,
@@ -26,8 +27,8 @@ from sklearn_learnability.metrics._information import surprisal_of_frequencies, 
 from sklearn_learnability.metrics._resampling import Estimate, mean_estimate, ratio_estimate
 
 
-@dataclass(frozen=True)
-class NLLDecomposition:
+@dataclass(frozen=True, eq=False)
+class NLLDecomposition(Result):
     """A model's log-loss, split into what calibration repairs and what it does not.
 
     Attributes

@@ -7,12 +7,14 @@ from itertools import combinations, pairwise
 import numpy as np
 from scipy.optimize import brentq
 
+from sklearn_learnability._results import Result
+
 #: Loss in nats a row, coefficient, multiplicity.
 Line = tuple[float, float, int]
 
 
-@dataclass(frozen=True)
-class Phase:
+@dataclass(frozen=True, eq=False)
+class Phase(Result):
     """Numbers of rows over which one model has the shortest code.
 
     Attributes

@@ -8,11 +8,12 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from sklearn.utils import check_random_state
 
+from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Floats, check_groups, check_weights
 
 
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, eq=False)
+class Estimate(Result):
     """A number with its standard error and two-sided interval.
 
     Attributes

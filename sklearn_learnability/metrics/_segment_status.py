@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 from scipy.stats import t as student_t
 
+from sklearn_learnability._results import Result
 from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import SmallSegmentWarning
 from sklearn_learnability.metrics._efficiency import Efficiency
@@ -28,8 +29,8 @@ Status = Literal[
 SMALLEST_EXCESS = 1e-6
 
 
-@dataclass(frozen=True)
-class SegmentAssessment:
+@dataclass(frozen=True, eq=False)
+class SegmentAssessment(Result):
     """What can be learned in one segment, and what the model makes of it.
 
     Attributes

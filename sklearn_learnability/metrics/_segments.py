@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_learnability._probabilities import check_labels_and_probabilities
+from sklearn_learnability._results import Result
 from sklearn_learnability._validation import (
     Floats,
     Units,
@@ -33,8 +34,8 @@ from sklearn_learnability.metrics._segment_status import (
 MISSING, WITHIN, WHOLE = "(missing)", "(within segments)", "(all rows)"
 
 
-@dataclass(frozen=True)
-class SegmentReport:
+@dataclass(frozen=True, eq=False)
+class SegmentReport(Result):
     """What can be learned in every segment of a data set, and what the model makes of it.
 
     Attributes

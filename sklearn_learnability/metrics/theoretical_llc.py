@@ -7,6 +7,8 @@ from fractions import Fraction
 from itertools import combinations
 from numbers import Integral
 
+from sklearn_learnability import _results
+
 __all__ = [
     "LearningCoefficient",
     "deep_linear_network",
@@ -16,8 +18,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class LearningCoefficient:
+@dataclass(frozen=True, eq=False)
+class LearningCoefficient(_results.Result):
     """A learning coefficient and its multiplicity.
 
     Attributes

@@ -9,11 +9,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from sklearn_learnability._results import Result
+
 LossNow = Callable[[], float]  # the loss of the model as it is at the time of the call
 
 
-@dataclass(frozen=True)
-class CompressedLoss:
+@dataclass(frozen=True, eq=False)
+class CompressedLoss(Result):
     """The loss of a compressed model.
 
     Attributes

@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sklearn_learnability._results import Result
+
 Floats = NDArray[np.float64]
 Status = Literal["crossed", "never crossed", "crossed at once"]
 
 
-@dataclass(frozen=True)
-class CompressionCurve:
+@dataclass(frozen=True, eq=False)
+class CompressionCurve(Result):
     """The loss of a model at several amounts of compression.
 
     Attributes
@@ -135,8 +137,8 @@ class CompressionCurve:
         return float(self.standard_errors[i - 1 : i + 1].max() / abs(slope[0]))
 
 
-@dataclass(frozen=True)
-class CriticalAmount:
+@dataclass(frozen=True, eq=False)
+class CriticalAmount(Result):
     """How far a model can be compressed before its loss rises by a tolerance.
 
     Attributes

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from sklearn_learnability._results import Result
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import ChainSettings
 
 
-@dataclass(frozen=True)
-class LLCTrajectory:
+@dataclass(frozen=True, eq=False)
+class LLCTrajectory(Result):
     """The local learning coefficient of several checkpoints.
 
     Attributes

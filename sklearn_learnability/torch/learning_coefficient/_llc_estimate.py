@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sklearn_learnability._results import Result
 from sklearn_learnability.torch.learning_coefficient._flag import Flag
 
 Floats = NDArray[np.float64]
@@ -28,8 +29,8 @@ NUMBERS = (
 )
 
 
-@dataclass(frozen=True)
-class LLCSettings:
+@dataclass(frozen=True, eq=False)
+class LLCSettings(Result):
     """The settings a chain ran with.
 
     Attributes
@@ -61,8 +62,8 @@ class LLCSettings:
     reasons: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class LLCEstimate:
+@dataclass(frozen=True, eq=False)
+class LLCEstimate(Result):
     """An estimate of the local learning coefficient, with what is needed to judge it.
 
     Attributes

@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.base import clone
 from torch import nn
 
+from sklearn_learnability._results import Result
 from sklearn_learnability.exceptions import LearnabilityWarning
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
@@ -19,8 +20,8 @@ from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient
 )
 
 
-@dataclass(frozen=True)
-class LLCSensitivity:
+@dataclass(frozen=True, eq=False)
+class LLCSensitivity(Result):
     """Estimates of one coefficient at several settings.
 
     Attributes

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from sklearn_learnability._results import Result
 from sklearn_learnability.exceptions import UndefinedAssociationWarning
 from sklearn_learnability.metrics import LinearAssociation, linear_association
 from sklearn_learnability.torch.compression._compression_curve import CriticalAmount
@@ -16,8 +17,8 @@ from sklearn_learnability.torch.learning_coefficient._flag import Flag
 LeftOut = Literal["", "before the start", "never crossed", "crossed at once", "no coefficient"]
 
 
-@dataclass(frozen=True)
-class CheckpointComplexity:
+@dataclass(frozen=True, eq=False)
+class CheckpointComplexity(Result):
     """The local learning coefficient of one checkpoint, and how far it can be compressed.
 
     Attributes
@@ -49,8 +50,8 @@ class CheckpointComplexity:
     critical: Mapping[str, tuple[CriticalAmount, ...]]
 
 
-@dataclass(frozen=True)
-class ComplexityPoint:
+@dataclass(frozen=True, eq=False)
+class ComplexityPoint(Result):
     """One checkpoint under one scheme at one tolerance.
 
     Attributes
@@ -71,8 +72,8 @@ class ComplexityPoint:
     left_out: LeftOut
 
 
-@dataclass(frozen=True)
-class ComplexityAgainstCompressibility:
+@dataclass(frozen=True, eq=False)
+class ComplexityAgainstCompressibility(Result):
     """Complexity against compressibility over training, every point accounted for.
 
     Attributes

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
+from sklearn_learnability._results import Result
 from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import NoPositionsWarning
 from sklearn_learnability.torch.representations._plane_results import MEAN
@@ -32,8 +33,8 @@ from sklearn_learnability.torch.soft_information._ngrams import (
 LABELS = "labels"
 
 
-@dataclass(frozen=True)
-class LabelPoint:
+@dataclass(frozen=True, eq=False)
+class LabelPoint(Result):
     """What one layer tells of the labels, or the mean of all layers.
 
     Attributes
@@ -66,8 +67,8 @@ class LabelPoint:
     p_value: float
 
 
-@dataclass(frozen=True)
-class LabelInformation:
+@dataclass(frozen=True, eq=False)
+class LabelInformation(Result):
     """What the layers of a model tell of labels.
 
     Attributes

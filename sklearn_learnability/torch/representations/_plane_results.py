@@ -7,14 +7,15 @@ from typing import Any
 
 import pandas as pd
 
+from sklearn_learnability._results import Result
 from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import UndefinedInformationWarning
 
 MEAN = "mean"
 
 
-@dataclass(frozen=True)
-class PlanePoint:
+@dataclass(frozen=True, eq=False)
+class PlanePoint(Result):
     r"""One layer at one width of context, or the mean of all layers.
 
     Attributes
@@ -65,8 +66,8 @@ class PlanePoint:
     residual: float
 
 
-@dataclass(frozen=True)
-class InformationPlane:
+@dataclass(frozen=True, eq=False)
+class InformationPlane(Result):
     """What the layers of a model keep about past tokens and tell of those to come.
 
     Attributes

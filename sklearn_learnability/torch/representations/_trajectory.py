@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from sklearn_learnability._results import Result
 from sklearn_learnability.exceptions import CheckpointError
 from sklearn_learnability.torch.models._named_checkpoints import load_or_skip, name_checkpoints
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
@@ -20,8 +21,8 @@ from sklearn_learnability.torch.representations._representation_pass import (
 from sklearn_learnability.torch.representations._token_sequences import token_rows
 
 
-@dataclass(frozen=True)
-class Trajectory:
+@dataclass(frozen=True, eq=False)
+class Trajectory(Result):
     """The information plane of one model at several times of its training.
 
     Attributes

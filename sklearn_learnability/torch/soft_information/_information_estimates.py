@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student_t
 from torch import Tensor
 
+from sklearn_learnability._results import Result
 from sklearn_learnability.torch.soft_information._ngrams import ONCE
 from sklearn_learnability.torch.soft_information._soft_entropy import entropy_of
 
@@ -21,8 +22,8 @@ CONFIDENCE = 0.95
 LINEAR_FROM = 100  # positions of a label
 
 
-@dataclass(frozen=True)
-class InformationEstimate:
+@dataclass(frozen=True, eq=False)
+class InformationEstimate(Result):
     """What one layer keeps of one set of labels, with what meaningless labels would have given.
 
     All but `quadratic` are in units of ln(n_points) nats, so between 0 and 1.
@@ -92,8 +93,8 @@ class InformationEstimate:
         return pd.DataFrame([asdict(self)])
 
 
-@dataclass(frozen=True)
-class InformationProfile:
+@dataclass(frozen=True, eq=False)
+class InformationProfile(Result):
     """Estimates of all layers and sets of labels.
 
     Attributes

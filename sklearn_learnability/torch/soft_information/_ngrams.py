@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_learnability._results import Result
+
 IGNORED = -1
 ONCE = -2
 IGNORE_INDEX = -100  # what losses of torch leave out
@@ -139,7 +141,7 @@ def dense_codes(values: Ints, valid: NDArray[np.bool_]) -> Ints:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelTable:
+class LabelTable(Result):
     """Which labels occur more than once in all the data, counted before any hidden state is seen.
 
     A label that occurs once needs no row of statistics: its conditional entropy is that of its

@@ -1,0 +1,49 @@
+"""Results that can be compared."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+class Result:
+    """Equal to another result of its class if all fields hold the same; cannot be hashed.
+
+    NaN is the same as NaN. Arrays, tensors and tables are the same if their shapes and all their
+    values are. For dataclasses with ``eq=False``, whose own comparison raises where a field holds
+    an array.
+    """
+
+    __hash__ = None  # type: ignore[assignment]  # as of lists: arrays have no hash
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        this: Any = self
+        names = [field.name for field in fields(this) if field.compare]
+        return all(same(getattr(self, name), getattr(other, name)) for name in names)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return whether two values of a field are the same, whatever holds them."""
+    if one is other:
+        return True
+    if isinstance(one, pd.DataFrame):
+        return isinstance(other, pd.DataFrame) and one.equals(other)
+    if isinstance(one, np.ndarray) or hasattr(one, "detach"):
+        if type(one) is not type(other) or one.shape != other.shape:
+            return False
+        return bool(((one == other) | ((one != one) & (other != other))).all())
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, Sequence) and not isinstance(one, str | bytes):
+        return (
+            type(one) is type(other)
+            and len(one) == len(other)
+            and all(same(*pair) for pair in zip(one, other, strict=True))
+        )
+    if isinstance(one, float) and isinstance(other, float) and one != one:
+        return other != other
+    return bool(one == other)
