@@ -1,51 +1,124 @@
 """Columns of probabilities, checked and aligned with labels."""
 
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, check_consistent_length
 
 from sklearn_learnability._validation import Floats, encode_labels, warn
-from sklearn_learnability.exceptions import ZeroProbabilityWarning
+from sklearn_learnability.exceptions import HardLabelsWarning, ZeroProbabilityWarning
 
 #: Smallest probability a true label is charged for: 52 bits, whatever the dtype of the input.
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
 
 
-def check_probabilities(y_proba: ArrayLike, n_samples: int, n_classes: int) -> Floats:
+def check_probabilities(y_proba: ArrayLike, n_samples: int, classes: NDArray[Any]) -> Floats:
     """Return probabilities as float64 of shape (n_samples, n_classes), rows summing to one.
 
-    One column, or a vector, is read as the probability of the second of two classes.
+    Columns that are named by the classes are put in their order; others are in it already. One
+    column, or a vector, is the probability of the class it is named by, or of the second of two.
     """
+    order = order_of_columns(column_names(y_proba), classes)
     raw = np.asarray(y_proba)
-    if raw.ndim == 1:
-        raw = raw[:, None]
-    proba = check_array(raw, dtype=[np.float64, np.float32, np.float16], input_name="y_proba")
+    if raw.dtype.kind in "USOMm" and not _holds_numbers(raw):
+        raise ValueError(
+            f"Expected probabilities, got {_example(raw)!r}. Pass predict_proba's output, not "
+            "predicted labels."
+        )
+    if raw.ndim not in (1, 2):
+        raise ValueError(
+            f"Expected probabilities of shape (n_samples, n_classes), got shape {raw.shape}."
+        )
+    proba = raw[:, None] if raw.ndim == 1 else raw
+    if len(proba) != n_samples:
+        raise ValueError(f"Expected probabilities of {n_samples} rows, got {len(proba)}.")
+    proba = proba if proba.dtype in (np.float32, np.float16) else proba.astype(np.float64)
     tolerance = float(np.sqrt(np.finfo(proba.dtype).eps))
     proba = proba.astype(np.float64, copy=False)
-    if len(proba) != n_samples:
-        raise ValueError(f"Got {len(proba)} rows of probabilities, but {n_samples} labels.")
+    if not np.isfinite(proba).all():
+        raise ValueError(
+            "Expected finite probabilities, got NaN or infinity in "
+            f"{(~np.isfinite(proba).all(axis=1)).sum()} of {n_samples} rows."
+        )
     low, high = proba.min(), proba.max()
     if low < 0 or high > 1 + tolerance:
         raise ValueError(
-            f"Got probabilities between {low:g} and {high:g}, but expected values in [0, 1]. "
-            "Pass predict_proba's output, not scores, logits or log-probabilities."
+            f"Expected probabilities in [0, 1], got values between {low:g} and {high:g}. Pass "
+            "predict_proba's output, not labels, scores, logits or log-probabilities."
         )
+    n_classes = len(classes)
     if proba.shape[1] == 1 and n_classes <= 2:
         proba = np.column_stack([1 - proba[:, 0], proba[:, 0]])
     if proba.shape[1] != n_classes:
         raise ValueError(
-            f"Got {proba.shape[1]} columns of probabilities for {n_classes} classes. Pass "
-            "labels= with the classes in the order of the columns (an estimator's classes_)."
+            f"Expected {n_classes} columns of probabilities, one for each of the classes "
+            f"{classes.tolist()}, got {proba.shape[1]}. Pass labels= with the classes in the "
+            "order of the columns (an estimator's classes_)."
         )
     total = proba.sum(axis=1)
     worst = np.abs(total - 1).argmax()
     if abs(total[worst] - 1) > tolerance:
         raise ValueError(
-            f"Got probabilities that sum to {total[worst]:.6g} in row {worst}, but expected 1."
+            f"Expected probabilities that sum to 1, got a sum of {total[worst]:.6g} in row {worst}."
         )
-    return proba
+    return proba if order is None else proba[:, order]
+
+
+def _holds_numbers(raw: NDArray[Any]) -> bool:
+    """Return whether an array of objects holds numbers alone, which may be missing."""
+    return raw.dtype.kind == "O" and all(
+        value is None or isinstance(value, Real | Decimal) for value in raw.ravel()
+    )
+
+
+def _example(raw: NDArray[Any]) -> Any:
+    """Return the first value of an array that is no number."""
+    values = raw.ravel().tolist()
+    return next((v for v in values if not isinstance(v, Real | Decimal | None)), None)
+
+
+def column_names(y_proba: Any) -> list[Any] | None:
+    """Return the names of the columns of a data frame or a series, None without any."""
+    if hasattr(y_proba, "columns"):
+        names = list(y_proba.columns)
+        return None if names == list(range(len(names))) and len(names) == 1 else names
+    name = getattr(y_proba, "name", None)
+    return None if name is None or np.ndim(y_proba) != 1 else [name]
+
+
+def order_of_columns(names: list[Any] | None, classes: NDArray[Any]) -> NDArray | None:
+    """Return the position of every class among named columns, None where names say nothing.
+
+    One name of two classes stands for its own class and the other; names are compared as numbers
+    where they read as such, since some tables know only names that are strings.
+    """
+    if names is None:
+        return None
+    keys, wanted = [_key(name) for name in names], [_key(label) for label in classes]
+    known = [key in wanted for key in keys]
+    if not any(known):
+        return None  # such as "p0" and "p1"
+    if len(keys) == 1 and len(wanted) == 2:
+        return np.array([1, 0]) if keys[0] == wanted[0] else None
+    if keys == list(range(len(keys))) and not all(known):
+        return None  # the numbers that a table gives to columns without a name
+    if sorted(map(str, keys)) != sorted(map(str, wanted)):
+        raise ValueError(
+            f"Expected columns named by the classes {classes.tolist()}, got {names}. Rename them, "
+            "or pass an array with the columns in the order of the classes."
+        )
+    return np.array([keys.index(key) for key in wanted])
+
+
+def _key(name: Any) -> Any:
+    """Return a name as a number where it reads as one, else as a string."""
+    try:
+        number = float(name)
+    except (TypeError, ValueError):
+        return str(name)
+    return str(name) if isinstance(name, bool | np.bool_) or not np.isfinite(number) else number
 
 
 def check_labels_and_probabilities(
@@ -55,26 +128,56 @@ def check_labels_and_probabilities(
     n_columns = np.shape(y_proba)[1] if np.ndim(y_proba) == 2 else 1
     classes, codes = encode_labels(y_true, labels)
     if labels is None and len(classes) < max(2, n_columns):
+        classes = _classes_from_names(y_proba, classes, n_columns)
+        classes, codes = encode_labels(y_true, classes)
+    return classes, codes, check_probabilities(y_proba, len(codes), classes)
+
+
+def _classes_from_names(y_proba: ArrayLike, present: NDArray[Any], n_columns: int) -> NDArray[Any]:
+    """Return the classes that named columns tell, where the labels alone do not."""
+    names = column_names(y_proba)
+    keys = [_key(name) for name in names or []]
+    own = {_key(label): label for label in present}
+    if n_columns < 2 or not set(own) <= set(keys):
         raise ValueError(
-            f"Got y_true with {len(classes)} distinct label(s) and {n_columns} column(s) of "
-            "probabilities. Pass labels= with the classes in the order of the columns (an "
-            "estimator's classes_)."
+            f"Expected labels=, the classes in the order of the columns (an estimator's "
+            f"classes_), got {n_columns} column(s) of probabilities and a y_true with "
+            f"{len(present)} distinct label(s)."
         )
-    check_consistent_length(y_true, y_proba)
-    return classes, codes, check_probabilities(y_proba, len(codes), len(classes))
+    others = [name for name, key in zip(names or [], keys, strict=True) if key not in own]
+    if present.dtype.kind in "biuf":
+        others = [float(name) for name in others]
+    return np.array(sorted([*present.tolist(), *others]), dtype=None)
 
 
-def clip_true_probability(probability: Floats) -> Floats:
+def true_probability(proba: Floats, codes: NDArray) -> Floats:
     """Return the probabilities of the true labels, raised to the smallest one, with a warning."""
+    probability = proba[np.arange(len(codes)), codes]
     too_small = probability < SMALLEST_PROBABILITY
-    if too_small.any():
+    if too_small.any() and not warn_of_hard_labels(proba, codes):
         warn(
-            f"{too_small.sum()} of {len(probability)} rows have probability 0 on their true label; "
+            f"{too_small.sum()} of {len(codes)} rows have probability 0 on their true label; "
             f"each is charged {-np.log2(SMALLEST_PROBABILITY):.0f} bits. A model that says 0 "
             "to what happens has an infinite log-loss: smooth or calibrate its probabilities.",
             ZeroProbabilityWarning,
         )
     return np.maximum(probability, SMALLEST_PROBABILITY)
+
+
+def warn_of_hard_labels(proba: Floats, codes: NDArray) -> bool:
+    """Warn, and return True, where every probability is 0 or 1 and some are wrong."""
+    is_certain = ((proba[:1] == 0) | (proba[:1] == 1)).all() and ((proba == 0) | (proba == 1)).all()
+    n_wrong = (proba[np.arange(len(codes)), codes] == 0).sum()
+    if not (is_certain and n_wrong):
+        return False
+    warn(
+        f"Every probability is 0 or 1, and {n_wrong} of {len(codes)} rows are wrong; an error is "
+        f"charged {-np.log2(SMALLEST_PROBABILITY):.0f} bits. If these are predicted labels, pass "
+        "predict_proba's output. If the model is always certain, fit it so that it is not, such as "
+        "with more rows in a leaf: no calibration tells its right rows from its wrong ones.",
+        HardLabelsWarning,
+    )
+    return True
 
 
 def log_of_probabilities(proba: Floats) -> Floats:
@@ -87,11 +190,9 @@ def align_probabilities(y_proba: ArrayLike, columns: NDArray[Any], classes: NDAr
 
     `columns` are the labels of the columns of `y_proba`.
     """
-    proba = check_probabilities(y_proba, len(np.asarray(y_proba)), len(columns))
+    proba = check_probabilities(y_proba, len(np.asarray(y_proba)), columns)
     if not np.isin(columns, classes).all() or len(np.unique(columns)) != len(columns):
-        raise ValueError(
-            f"Got labels {columns.tolist()}, but expected distinct ones of {classes.tolist()}."
-        )
+        raise ValueError(f"Expected distinct labels of {classes.tolist()}, got {columns.tolist()}.")
     order = np.argsort(classes)
     aligned = np.zeros((len(proba), len(classes)))
     aligned[:, order[np.searchsorted(classes, columns, sorter=order)]] = proba

@@ -11,6 +11,18 @@ class ZeroProbabilityWarning(LearnabilityWarning):
     """A model gave probability zero to a label that occurred; the probability was clipped."""
 
 
+class HardLabelsWarning(ZeroProbabilityWarning):
+    """Every probability is 0 or 1, and some are wrong: as if predicted labels had been given."""
+
+
+class InSampleWarning(LearnabilityWarning):
+    """A model beats the ceiling by more than noise: as if it had seen the labels of these rows."""
+
+
+class LossUnitsWarning(LearnabilityWarning):
+    """Losses are calibrated in the other unit, not in the one they were said to be in."""
+
+
 class UndefinedInformationWarning(LearnabilityWarning, UndefinedMetricWarning):
     """An information measure is undefined on the given rows and is reported as NaN."""
 

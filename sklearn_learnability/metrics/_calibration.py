@@ -13,6 +13,7 @@ from sklearn_learnability._probabilities import (
     check_labels_and_probabilities,
     check_probabilities,
     log_of_probabilities,
+    warn_of_hard_labels,
 )
 from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Floats, RandomState, check_weights, warn
@@ -45,7 +46,7 @@ class Calibrator(Result):
 
     def predict_proba(self, y_proba: ArrayLike) -> Floats:
         """Return calibrated probabilities of shape (n_samples, n_classes)."""
-        proba = check_probabilities(y_proba, len(np.asarray(y_proba)), len(self.classes))
+        proba = check_probabilities(y_proba, len(np.asarray(y_proba)), self.classes)
         return np.exp(self.mapping.log_proba(log_of_probabilities(proba)))
 
 
@@ -133,6 +134,7 @@ def fit_calibrator(
            [0.75, 0.25]])
     """
     classes, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
+    warn_of_hard_labels(proba, codes)
     weight = check_weights(sample_weight, len(codes))
     mapping = fit_calibration_map(codes, log_of_probabilities(proba), weight, method)
     return Calibrator(method, classes, mapping)
@@ -235,6 +237,7 @@ def cross_fit_calibration(
            [0.25, 0.75]])
     """
     _, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
+    warn_of_hard_labels(proba, codes)
     check_method(method, proba.shape[1])
     check_consistent_length(codes, groups)
     weight = check_weights(sample_weight, len(codes))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,10 @@ from sklearn_learnability.metrics._efficiency import (
     Efficiency,
     check_ceiling,
     efficiency_of_losses,
-    warn_undefined_efficiency,
+    warn_of_efficiency,
 )
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
+from sklearn_learnability.metrics._reference import Reference
 from sklearn_learnability.metrics._resampling import Estimate
 
 
@@ -102,7 +104,8 @@ def compare_models(
     y_probas: Mapping[str, ArrayLike],
     *,
     learnability: float | None = None,
-    reference_nll: ArrayLike | None = None,
+    reference_nll: Reference | None = None,
+    X: Any = None,
     calibration: CalibrationMethod = "affine",
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
@@ -128,8 +131,11 @@ def compare_models(
         Predicted probabilities by name of the model.
     learnability : float, optional
         The ceiling as a number, taken as exact. Give this or `reference_nll`.
-    reference_nll : array-like of shape (n_samples,), optional
-        The ceiling's held-out losses of the same rows, in `units`.
+    reference_nll : array-like of shape (n_samples,) or fitted GoldenModelCeiling, optional
+        The ceiling's held-out losses of the same rows, in `units`; it pairs models and ceiling row
+        by row. A ceiling itself is taken as by :func:`efficiency`.
+    X : array-like of shape (n_samples, n_features), optional
+        Inputs. Only for a ceiling that is to predict rows new to it.
     calibration : str, default="affine"
         Method of calibration.
     sample_weight : array-like of shape (n_samples,), optional
@@ -154,12 +160,16 @@ def compare_models(
     Raises
     ------
     ValueError
-        If not exactly one ceiling is given, or for the reasons of :func:`log_loss_per_sample`.
+        If not exactly one ceiling is given, or for the reasons of :func:`efficiency`.
+    TypeError
+        If `y_probas` is no mapping, or `reference_nll` neither losses nor a fitted ceiling.
 
     Warns
     -----
     UndefinedInformationWarning
         If the efficiencies are NaN because the learnability's interval reaches 0.
+    InSampleWarning
+        If a model's interval lies above 1.2: it was most likely fitted on these rows.
 
     References
     ----------
@@ -181,11 +191,16 @@ def compare_models(
     >>> compared.to_frame()[["model", "efficiency", "calibrated_efficiency"]].shape
     (2, 3)
     """
+    if not isinstance(y_probas, Mapping):
+        raise TypeError(
+            "Expected y_probas as a mapping of names to probabilities, such as "
+            f'{{"model": y_proba}}, got {type(y_probas).__name__}.'
+        )
     if not y_probas:
-        raise ValueError("Got no models, but expected at least one in y_probas.")
+        raise ValueError("Expected at least one model in y_probas, got none.")
     weight = check_weights(sample_weight, len(np.asarray(y_true)))
     surprisal = prior_surprisal(y_true, sample_weight=weight, units=units)
-    reference = check_ceiling(learnability, reference_nll, len(weight))
+    reference = check_ceiling(learnability, reference_nll, y_true, X, units)
 
     efficiency_of = partial(
         efficiency_of_losses,
@@ -223,8 +238,8 @@ def compare_models(
         )
 
     models = tuple(assess(name, y_proba) for name, y_proba in y_probas.items())
-    if models[0].efficiency.reason:
-        warn_undefined_efficiency(models[0].efficiency.reason)
+    for model in models[:1] if models[0].efficiency.reason else models:
+        warn_of_efficiency(model.efficiency, name=f"The model {model.model!r}")
     return ModelComparison(
         label_entropy=float(np.average(surprisal, weights=weight)),
         learnability=models[0].efficiency.learnability,

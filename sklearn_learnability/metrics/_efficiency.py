@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass
 from functools import partial
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +11,13 @@ from numpy.typing import ArrayLike
 
 from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Floats, Units, check_weights, warn
-from sklearn_learnability.exceptions import UndefinedInformationWarning
+from sklearn_learnability.exceptions import InSampleWarning, UndefinedInformationWarning
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
+from sklearn_learnability.metrics._reference import (
+    MOST_OF_A_CEILING,
+    Reference,
+    reference_losses,
+)
 from sklearn_learnability.metrics._resampling import Estimate, ratio_estimate
 
 
@@ -102,7 +109,8 @@ def efficiency(
     y_proba: ArrayLike,
     *,
     learnability: float | None = None,
-    reference_nll: ArrayLike | None = None,
+    reference_nll: Reference | None = None,
+    X: Any = None,
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     labels: ArrayLike | None = None,
@@ -125,9 +133,13 @@ def efficiency(
         The model's predicted probabilities on held-out rows.
     learnability : float, optional
         The ceiling as a number, taken as exact. Give this or `reference_nll`.
-    reference_nll : array-like of shape (n_samples,), optional
-        The golden model's held-out losses of the same rows, in `units`. Model and ceiling are then
-        paired row by row, which makes the interval shorter and counts the ceiling's own noise.
+    reference_nll : array-like of shape (n_samples,) or fitted GoldenModelCeiling, optional
+        The ceiling's held-out losses of the same rows, in `units`. Model and ceiling are then
+        paired row by row, which makes the interval shorter and counts the ceiling's own noise. The
+        ceiling itself gives its out-of-fold losses of the rows it was fitted on, or, with `X`, its
+        losses of rows that are new to it.
+    X : array-like of shape (n_samples, n_features), optional
+        Inputs. Only for a ceiling that is to predict rows new to it.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     groups : array-like of shape (n_samples,), optional
@@ -148,13 +160,19 @@ def efficiency(
     Raises
     ------
     ValueError
-        If not exactly one ceiling is given, if `learnability` is above 1, or for the reasons of
-        :func:`log_loss_per_sample`.
+        If not exactly one ceiling is given, if `learnability` is above 1, if the rows are not
+        those of the ceiling, or for the reasons of :func:`log_loss_per_sample`.
+    TypeError
+        If `reference_nll` is neither losses nor a fitted ceiling.
 
     Warns
     -----
     UndefinedInformationWarning
         If the value is NaN.
+    InSampleWarning
+        If the interval lies above 1.2: the model was most likely fitted on these rows.
+    LossUnitsWarning
+        If the losses in `reference_nll` are calibrated in the other unit.
 
     References
     ----------
@@ -174,10 +192,23 @@ def efficiency(
     >>> found = efficiency(y, model, reference_nll=reference)
     >>> print(f"{found.value:.2f} of {found.learnability.value:.2f}")
     0.62 of 0.76
+
+    A ceiling fitted on some rows, a model scored on others:
+
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_learnability import GoldenModelCeiling
+    >>> from sklearn_learnability.datasets import make_learnability_classification
+    >>> X, y = make_learnability_classification(4000, learnability=0.3, random_state=0)
+    >>> old, new = slice(0, 2000), slice(2000, 4000)
+    >>> ceiling = GoldenModelCeiling(["logistic", "splines"], random_state=0).fit(X[old], y[old])
+    >>> model = LogisticRegression().fit(X[:200], y[:200])
+    >>> found = efficiency(y[new], model.predict_proba(X[new]), reference_nll=ceiling, X=X[new])
+    >>> print(f"{found.value:.2f}")
+    0.52
     """
     loss = log_loss_per_sample(y_true, y_proba, labels=labels, units=units)
     weight = check_weights(sample_weight, len(loss))
-    reference = check_ceiling(learnability, reference_nll, len(loss))
+    reference = check_ceiling(learnability, reference_nll, y_true, X, units)
     found = efficiency_of_losses(
         prior_surprisal(y_true, sample_weight=weight, units=units),
         loss,
@@ -187,8 +218,7 @@ def efficiency(
         groups=groups,
         confidence=confidence,
     )
-    if found.reason:
-        warn_undefined_efficiency(found.reason)
+    warn_of_efficiency(found)
     return found
 
 
@@ -197,7 +227,8 @@ def efficiency_score(
     y_proba: ArrayLike,
     *,
     learnability: float | None = None,
-    reference_nll: ArrayLike | None = None,
+    reference_nll: Reference | None = None,
+    X: Any = None,
     sample_weight: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     units: Units = "bits",
@@ -216,8 +247,11 @@ def efficiency_score(
         The model's predicted probabilities on held-out rows.
     learnability : float, optional
         The ceiling as a number, taken as exact. Give this or `reference_nll`.
-    reference_nll : array-like of shape (n_samples,), optional
-        The golden model's held-out losses of the same rows, in `units`.
+    reference_nll : array-like of shape (n_samples,) or fitted GoldenModelCeiling, optional
+        The ceiling's held-out losses of the same rows, in `units`. A ceiling itself is taken as by
+        :func:`efficiency`.
+    X : array-like of shape (n_samples, n_features), optional
+        Inputs. Only for a ceiling that is to predict rows new to it.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     labels : array-like of shape (n_classes,), optional
@@ -256,6 +290,7 @@ def efficiency_score(
         y_proba,
         learnability=learnability,
         reference_nll=reference_nll,
+        X=X,
         sample_weight=sample_weight,
         labels=labels,
         units=units,
@@ -263,43 +298,43 @@ def efficiency_score(
 
 
 def check_ceiling(
-    learnability: float | None, reference_nll: ArrayLike | None, n_samples: int
+    learnability: float | None,
+    reference_nll: Reference | None,
+    y_true: ArrayLike,
+    X: Any,
+    units: Units,
 ) -> Floats | None:
     """Return the ceiling's losses where it is given by them, refusing none and both."""
     if (learnability is None) == (reference_nll is None):
-        raise ValueError("Expected exactly one of learnability= and reference_nll=.")
+        given = "neither" if learnability is None else "both"
+        raise ValueError(f"Expected one of learnability= and reference_nll=, got {given}.")
     if learnability is not None:
         check_learnability(learnability)
-    return None if reference_nll is None else check_reference(reference_nll, n_samples)
+    if reference_nll is not None:
+        return reference_losses(reference_nll, y_true, X, units=units)
+    if X is not None:
+        raise ValueError("Expected a fitted ceiling as reference_nll where X is given, got none.")
+    return None
 
 
-def check_learnability(learnability: float) -> None:
-    """Refuse a learnability that no labels can have."""
-    if not learnability <= 1:
-        raise ValueError(f"Got learnability={learnability!r}, but expected a number up to 1.")
+def check_learnability(learnability: Any) -> float:
+    """Return a learnability as a float, refusing what no labels can have."""
+    if not isinstance(learnability, Real) or not learnability <= 1:
+        remedy = " Pass a fitted ceiling as reference_nll=." if hasattr(learnability, "fit") else ""
+        what = learnability if isinstance(learnability, Real) else type(learnability).__name__
+        raise ValueError(f"Expected a learnability of at most 1, got {what}.{remedy}")
+    return float(learnability)
 
 
-def check_reference(reference_nll: ArrayLike, n_samples: int) -> Floats:
-    """Return the ceiling's losses as float64, one a row, finite and not negative."""
-    reference = np.asarray(reference_nll, dtype=np.float64)
-    if reference.shape != (n_samples,):
-        raise ValueError(
-            f"Got reference_nll of shape {reference.shape}, but expected ({n_samples},): the "
-            "ceiling's loss of every scored row."
+def warn_of_efficiency(found: Efficiency, name: str = "The model") -> None:
+    """Warn that an efficiency is NaN, or too high to be that of held-out rows, and why."""
+    if found.reason:
+        warn(f"The efficiency is undefined (NaN): {found.reason}.", UndefinedInformationWarning)
+    elif found.lower > MOST_OF_A_CEILING:
+        warn(
+            f"{name} extracts {found.value:.2f} [{found.lower:.2f}, {found.upper:.2f}] of what the "
+            "ceiling finds: most likely it was fitted on these rows. Score predictions of held-out "
+            "rows, such as those of cross_val_predict. If they are held out, the ceiling is weak: "
+            "add the model to its family.",
+            InSampleWarning,
         )
-    if not np.isfinite(reference).all():
-        raise ValueError(
-            f"Got {np.sum(~np.isfinite(reference))} values of reference_nll that are not finite. "
-            "Rows that the ceiling never predicted (NaN) cannot be paired: leave them out."
-        )
-    if (reference < 0).any():
-        raise ValueError(
-            f"Got a negative loss in reference_nll ({reference.min():g}), but expected "
-            "-log q >= 0 in every row."
-        )
-    return reference
-
-
-def warn_undefined_efficiency(reason: str) -> None:
-    """Warn that an efficiency is NaN, and why."""
-    warn(f"The efficiency is undefined (NaN): {reason}.", UndefinedInformationWarning)

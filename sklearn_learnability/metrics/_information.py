@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from sklearn_learnability._probabilities import (
     SMALLEST_PROBABILITY,
     check_labels_and_probabilities,
-    clip_true_probability,
+    true_probability,
 )
 from sklearn_learnability._validation import (
     Floats,
@@ -128,8 +128,7 @@ def log_loss_per_sample(
     array([1., 2., 0.])
     """
     _, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
-    true_proba = clip_true_probability(proba[np.arange(len(codes)), codes])
-    return np.maximum(-np.log(true_proba), 0.0) / nats_per_unit(units)
+    return np.maximum(-np.log(true_probability(proba, codes)), 0.0) / nats_per_unit(units)
 
 
 def negative_log_likelihood(

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_learnability._probabilities import (
     SMALLEST_PROBABILITY,
     check_labels_and_probabilities,
-    clip_true_probability,
     log_of_probabilities,
+    true_probability,
 )
 from sklearn_learnability._results import Result
 from sklearn_learnability._validation import (
@@ -82,9 +82,8 @@ def decompose_nll(
     """Return the decomposition of the loss of probabilities whose calibrated form is at hand."""
     nats = nats_per_unit(units)
     rows = np.arange(len(codes))
-    true_proba = proba[rows, codes]
-    n_clipped = int((true_proba < SMALLEST_PROBABILITY).sum())
-    loss = np.maximum(-np.log(clip_true_probability(true_proba)), 0.0) / nats
+    n_clipped = int((proba[rows, codes] < SMALLEST_PROBABILITY).sum())
+    loss = np.maximum(-np.log(true_probability(proba, codes)), 0.0) / nats
     calibrated_loss = -log_of_probabilities(calibrated_proba[rows, codes]) / nats
     surprisal = surprisal_of_frequencies(codes, weight, proba.shape[1])[codes] / nats
     if weight @ surprisal == 0:

@@ -18,8 +18,9 @@ from sklearn_learnability._validation import (
 )
 from sklearn_learnability.metrics._calibration import cross_fit_calibration
 from sklearn_learnability.metrics._calibrators import CalibrationMethod
-from sklearn_learnability.metrics._efficiency import check_reference, efficiency_of_losses
+from sklearn_learnability.metrics._efficiency import efficiency_of_losses, warn_of_efficiency
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
+from sklearn_learnability.metrics._reference import Reference, reference_losses
 from sklearn_learnability.metrics._resampling import check_confidence, mean_estimate
 from sklearn_learnability.metrics._segment_status import (
     SMALLEST_EXCESS,
@@ -69,7 +70,8 @@ def information_by_segment(
     y_proba: ArrayLike,
     segments: Any,
     *,
-    reference_nll: ArrayLike,
+    reference_nll: Reference,
+    X: Any = None,
     calibration: CalibrationMethod | None = None,
     negligible: float = 0.05,
     min_samples: int = 50,
@@ -121,8 +123,11 @@ def information_by_segment(
     segments : array-like of shape (n_samples,)
         Segment of every row: strings, numbers, categories or intervals. Cut a continuous feature
         into bins first, with ``pandas.cut`` or ``pandas.qcut``. Missing values are a segment.
-    reference_nll : array-like of shape (n_samples,)
-        The ceiling's held-out losses of the same rows, in `units`.
+    reference_nll : array-like of shape (n_samples,) or fitted GoldenModelCeiling
+        The ceiling's held-out losses of the same rows, in `units`. A ceiling itself is taken as by
+        :func:`efficiency`.
+    X : array-like of shape (n_samples, n_features), optional
+        Inputs. Only for a ceiling that is to predict rows new to it.
     calibration : str, optional
         Calibrate the model first, cross-fitted over all rows by this method; what is then missed
         is missing knowledge. By default the probabilities are taken as they are.
@@ -159,6 +164,8 @@ def information_by_segment(
     -----
     SmallSegmentWarning
         If segments have fewer than `min_samples` rows or groups.
+    InSampleWarning
+        If the model's efficiency over all rows lies above 1.2 by more than noise.
 
     References
     ----------
@@ -190,7 +197,7 @@ def information_by_segment(
     check_options(negligible, min_samples)
     classes, _, proba = check_labels_and_probabilities(y_true, y_proba, labels)
     weight = check_weights(sample_weight, len(proba))
-    reference = check_reference(reference_nll, len(proba))
+    reference = reference_losses(reference_nll, y_true, X, units=units)
     names, codes = encode_segments(segments, len(proba))
     if calibration is not None:
         proba = cross_fit_calibration(
@@ -222,6 +229,8 @@ def information_by_segment(
     warn_small_segments(parts, min_samples)
     within = rows.assess(WITHIN, surprisal, min_samples)
     whole = rows.assess(WHOLE, rows.surprisal(), min_samples)
+    if not whole.efficiency.reason:
+        warn_of_efficiency(whole.efficiency)
     return SegmentReport(
         segments=tuple(judge(part, negligible) for part in adjust(parts)),
         within=judge(within, negligible),

@@ -1,6 +1,8 @@
 """EfficiencyScorer: a model's share of what can be learned, as a scikit-learn scorer."""
 
 import copy
+from dataclasses import replace
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -10,20 +12,22 @@ from sklearn.utils.metadata_routing import UNCHANGED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_learnability._probabilities import align_probabilities, widen_classes
-from sklearn_learnability._validation import Floats, Units, check_weights, nats_per_unit
+from sklearn_learnability._validation import Floats, Units, check_weights, nats_per_unit, warn
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
+from sklearn_learnability.exceptions import UndefinedInformationWarning
 from sklearn_learnability.metrics import cross_fit_calibration
 from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._efficiency import (
     check_learnability,
-    check_reference,
     efficiency_of_losses,
-    warn_undefined_efficiency,
+    warn_of_efficiency,
 )
 from sklearn_learnability.metrics._information import (
     log_loss_per_sample,
     prior_surprisal,
 )
+from sklearn_learnability.metrics._reference import reference_losses
+from sklearn_learnability.metrics._resampling import mean_estimate
 
 
 class EfficiencyScorer:
@@ -60,11 +64,20 @@ class EfficiencyScorer:
     -----
     UndefinedInformationWarning
         If the score is NaN, because the learnability's lower limit is not above 0.
+    InSampleWarning
+        If the score is above 1.2 by more than noise: the model has most likely seen the rows.
 
     See Also
     --------
     GoldenModelCeiling : Estimates the ceiling.
     select_capacity : Picks the smallest capacity that is as good as the best.
+
+    Notes
+    -----
+    `ceiling` alone is the learnability of the rows it was fitted on. Where a model is scored on
+    other rows, what differs between them enters the score. A ceiling that predicts those rows is
+    paired with the model by :func:`sklearn_learnability.metrics.efficiency`, with
+    ``reference_nll=ceiling`` and their ``X``.
 
     References
     ----------
@@ -101,14 +114,19 @@ class EfficiencyScorer:
             check_is_fitted(ceiling, msg="Expected a fitted GoldenModelCeiling: call fit first.")
             if ceiling.units != units:
                 raise ValueError(
-                    f"Got a ceiling in {ceiling.units}, but units={units!r} for the scorer."
+                    f"Expected a ceiling and a scorer in one unit, got a ceiling in "
+                    f"{ceiling.units} and units={units!r}."
                 )
             self.learnability = ceiling.learnability_
             self.learnable_information = ceiling.label_entropy_ - ceiling.nll_
             self._lower_limit = ceiling.learnability_lower_limit_
+        elif isinstance(ceiling, Real):
+            self.learnability = self._lower_limit = check_learnability(ceiling)
         elif ceiling is not None:
-            self.learnability = self._lower_limit = float(ceiling)
-            check_learnability(self.learnability)
+            raise TypeError(
+                "Expected a number or a fitted GoldenModelCeiling as ceiling, got "
+                f"{type(ceiling).__name__}. Pass losses of rows as reference_nll= to the scorer."
+            )
         self._request = MetadataRequest(owner="EfficiencyScorer")
         self.set_score_request(sample_weight=None, reference_nll=None)
 
@@ -154,28 +172,44 @@ class EfficiencyScorer:
         weight = check_weights(sample_weight, len(y))
         loss = self._losses(estimator, X, y, weight)
         surprisal = prior_surprisal(y, sample_weight=weight, units=self.units)
-        if reference_nll is not None:
-            reference_nll = check_reference(reference_nll, len(loss))
+        reference = self._reference(reference_nll, y)
         if self._lower_limit is not None and not self._lower_limit > 0:
-            warn_undefined_efficiency(
-                f"the ceiling's learnability has the lower limit {self._lower_limit:.4g}"
+            warn(
+                "The efficiency is undefined (NaN): the ceiling's learnability has the lower limit "
+                f"{self._lower_limit:.4g}.",
+                UndefinedInformationWarning,
             )
             return float("nan")
-        if self.learnability is not None and reference_nll is not None:
-            information = self.learnable_information
-            if information is None:
-                information = self.learnability * float(np.average(surprisal, weights=weight))
-            return 1 - float(np.average(loss - reference_nll, weights=weight)) / information
         found = efficiency_of_losses(
             surprisal,
             loss,
-            learnability=self.learnability,
-            reference_nll=reference_nll,
+            learnability=self.learnability if reference is None else None,
+            reference_nll=reference,
             sample_weight=weight,
         )
-        if found.reason:
-            warn_undefined_efficiency(found.reason)
+        if self.learnability is not None and reference is not None:
+            information = self.learnable_information
+            if information is None:
+                information = self.learnability * float(np.average(surprisal, weights=weight))
+            lost = mean_estimate((loss - reference) / information, sample_weight=weight)
+            found = replace(
+                found, value=1 - lost.value, lower=1 - lost.upper, upper=1 - lost.lower, reason=""
+            )
+        warn_of_efficiency(found)
         return found.value
+
+    def _reference(self, reference_nll: ArrayLike | None, y: NDArray[Any]) -> Floats | None:
+        """Return the ceiling's losses; a ceiling itself cannot tell which rows of it are scored."""
+        if reference_nll is None:
+            return None
+        if hasattr(reference_nll, "predict_proba"):
+            raise TypeError(
+                "Expected the ceiling's loss of every scored row as reference_nll, got "
+                f"{type(reference_nll).__name__}. Route its oof_nll_ where the rows are those it "
+                "was fitted on; for new rows use sklearn_learnability.metrics.efficiency(y, "
+                "y_proba, reference_nll=ceiling, X=X)."
+            )
+        return reference_losses(reference_nll, y, units=self.units)
 
     def _losses(self, estimator: BaseEstimator, X: Any, y: NDArray[Any], weight: Floats) -> Floats:
         proba, classes = class_probabilities(estimator, X, y)

@@ -50,7 +50,7 @@ def test_probability_zero_of_a_possible_class_warns(drawn):
 
 def test_unknown_labels_are_refused(drawn):
     X, _, truth = drawn
-    with pytest.raises(ValueError, match="expected distinct ones"):
+    with pytest.raises(ValueError, match="Expected distinct labels"):
         truth.gap(np.full((len(X), 2), 0.5), X, labels=[0, 2])
     with pytest.raises(ValueError, match="expected 6"):
         truth.predict_proba(X[:, :5])

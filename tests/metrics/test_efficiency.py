@@ -130,10 +130,10 @@ def test_single_class_is_nan():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "exactly one"),
-        ({"learnability": 0.3, "reference_nll": [0.5, 0.5]}, "exactly one"),
-        ({"learnability": 1.2}, "up to 1"),
-        ({"learnability": float("nan")}, "up to 1"),
+        ({}, "Expected one of .*got neither"),
+        ({"learnability": 0.3, "reference_nll": [0.5, 0.5]}, "Expected one of .*got both"),
+        ({"learnability": 1.2}, "at most 1"),
+        ({"learnability": float("nan")}, "at most 1"),
         ({"reference_nll": [0.5]}, r"\(2,\)"),
         ({"reference_nll": [0.5, np.nan]}, "1 values"),
         ({"reference_nll": [0.5, -0.1]}, "negative loss"),

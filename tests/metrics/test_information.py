@@ -307,7 +307,7 @@ class TestUndefined:
         )
 
     def test_single_class_needs_labels(self):
-        with pytest.raises(ValueError, match=r"1 distinct label.*Pass labels="):
+        with pytest.raises(ValueError, match=r"Expected labels=.*1 distinct label"):
             log_loss_per_sample([1, 1], [[0.1, 0.9], [0.2, 0.8]])
 
 
@@ -322,7 +322,7 @@ class TestRefuses:
             function([[0, 1], [1, 0]], [[0.5, 0.5], [0.5, 0.5]])
 
     def test_labels_of_another_length(self, function):
-        with pytest.raises(ValueError, match=r"[Ff]ound|Got 3 rows"):
+        with pytest.raises(ValueError, match="Expected probabilities of 2 rows, got 3"):
             function([0, 1], [0.2, 0.4, 0.6])
 
     @pytest.mark.parametrize(
@@ -337,27 +337,27 @@ class TestRefuses:
             function([0.0, np.inf, 1.0], [0.2, 0.4, 0.6])
 
     def test_no_rows(self, function):
-        with pytest.raises(ValueError, match=r"Got no labels|Found array with 0 sample"):
+        with pytest.raises(ValueError, match=r"[Ee]xpected at least one row"):
             function([], np.empty((0, 2)), labels=[0, 1])
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf])
     def test_probability_that_is_not_finite(self, function, bad):
-        with pytest.raises(ValueError, match="y_proba contains"):
+        with pytest.raises(ValueError, match="finite probabilities, got NaN or infinity in 1 of 2"):
             function([0, 1], [[0.5, 0.5], [bad, 0.5]])
 
     def test_rows_that_do_not_sum_to_one(self, function):
-        with pytest.raises(ValueError, match=r"sum to 0\.8 in row 1, but expected 1"):
+        with pytest.raises(ValueError, match=r"sum to 1, got a sum of 0\.8 in row 1"):
             function([0, 1], [[0.5, 0.5], [0.3, 0.5]])
 
     @pytest.mark.parametrize("bad", [-0.2, 1.2, 3.0])
     def test_scores_that_are_no_probabilities(self, function, bad):
-        with pytest.raises(ValueError, match=r"expected values in \[0, 1\]"):
+        with pytest.raises(ValueError, match=r"Expected probabilities in \[0, 1\], got"):
             function([0, 1], [[1 - bad, bad], [0.5, 0.5]])
 
     def test_wrong_number_of_columns(self, function):
-        with pytest.raises(ValueError, match=r"3 column.*Pass labels="):
+        with pytest.raises(ValueError, match=r"Expected labels=.*got 3 column"):
             function([0, 1], [[0.2, 0.3, 0.5], [0.2, 0.3, 0.5]])
-        with pytest.raises(ValueError, match="Got 2 columns of probabilities for 3 classes"):
+        with pytest.raises(ValueError, match=r"Expected 3 columns of probabilities.*got 2"):
             function([0, 1, 2], [[0.5, 0.5]] * 3)
 
     def test_unknown_label(self, function):
