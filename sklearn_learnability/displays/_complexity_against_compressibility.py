@@ -16,7 +16,9 @@ from sklearn_learnability.displays._drawing import (
     ORANGE,
     VERMILION,
     import_pyplot,
+    mark_cut,
 )
+from sklearn_learnability.displays._layout import say_if_nothing, within_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -165,6 +167,7 @@ class ComplexityAgainstCompressibilityDisplay:
             highest=min(4 * max(drawn), 1.05 * tallest),
         ).plot(axes)
 
+    @within_place
     def plot(self, axes: Sequence[Axes] | None = None) -> Self:
         """Draw both panels.
 
@@ -208,6 +211,9 @@ class ComplexityAgainstCompressibilityDisplay:
         if amounts.min() > 0 and amounts.max() > 10 * amounts.min():
             ax.set_xscale("log")
         ax.set_ylim(-0.05 * self.highest, self.highest)
+        for amounts_of, increases, place in self.curves:
+            mark_cut(ax, amounts_of, increases, shades(0.92 * place))
+        say_if_nothing(ax, *(increases for _, increases, _ in self.curves))
         ax.set_xlabel(self.quantity)
         ax.set_ylabel("increase of the loss")
 
@@ -225,6 +231,7 @@ class ComplexityAgainstCompressibilityDisplay:
                 ax.plot(llc[full], critical[full], alpha=0.75, **dots)
                 ax.plot(llc[hollow], critical[hollow], fillstyle="none", **dots)
             self._draw_line(ax, llc[here & used], tolerance, color)
+        say_if_nothing(ax, llc * critical)
         ax.set_xlabel("local learning coefficient")
         ax.set_ylabel(f"critical {self.quantity}")
         if self.lines:

@@ -16,8 +16,10 @@ from sklearn_learnability.displays._drawing import (
     SKY,
     VERMILION,
     import_pyplot,
+    mark_cut,
 )
 from sklearn_learnability.displays._information_plane import plain_axes
+from sklearn_learnability.displays._layout import key_name, within_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +34,8 @@ class CompressionCurveDisplay:
     """Increase of the loss against the amount of compression, one line for each curve.
 
     The dashed line is the tolerance, the rings are where the curves cross it for good. Crosses at
-    the top stand for losses that are not finite; curves are cut off there.
+    the top stand for losses that are not finite, arrows for those above it; curves are cut off
+    there.
 
     Parameters
     ----------
@@ -127,6 +130,7 @@ class CompressionCurveDisplay:
             quantity=quantities[0],
         ).plot(ax)
 
+    @within_place
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the lines.
 
@@ -158,6 +162,8 @@ class CompressionCurveDisplay:
                 ax, name, COLORS[i % len(COLORS)], amounts[rows], increases[rows], errors[rows]
             )
         self._draw_tolerance(ax, increases)
+        for i, name in enumerate(dict.fromkeys(self.names)):
+            mark_cut(ax, amounts[names == name], increases[names == name], COLORS[i % len(COLORS)])
         ax.set_xlabel(self.quantity)
         ax.set_ylabel("increase of the loss")
         if len(set(self.names)) > 1 or self.tolerance is not None:
@@ -182,7 +188,7 @@ class CompressionCurveDisplay:
         crosses = bool(np.isfinite([critical, level]).all())
         finite = np.isfinite(increases)
         shown = np.where(finite, increases, np.nan)
-        label = f"{name}: {critical:.3g}" if crosses else str(name)
+        label = f"{key_name(name)}: {critical:.3g}" if crosses else key_name(name)
         ax.plot(amounts, shown, "-o", color=color, linewidth=1.6, markersize=3.5, label=label)
         if np.any(errors[finite] > 0):
             low, high = shown - 2 * errors, shown + 2 * errors

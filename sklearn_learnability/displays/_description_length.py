@@ -17,6 +17,7 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
+from sklearn_learnability.displays._layout import key_name, say_if_nothing, within_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,6 +123,7 @@ class DescriptionLengthDisplay:
             units=selection.units,
         ).plot(ax)
 
+    @within_place
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the lines.
 
@@ -144,12 +146,14 @@ class DescriptionLengthDisplay:
             self.phase_models, self.phase_starts, self.phase_ends, strict=True
         ):
             ax.axvspan(start, end, color=colors[name], alpha=0.13, linewidth=0)
-        for name, lengths in zip(self.names, np.asarray(self.code_lengths), strict=True):
-            shown = np.where(np.asarray(lengths) > 0, lengths, np.nan)  # the axis is logarithmic
-            ax.plot(self.n_samples, shown, color=colors[name], label=name, linewidth=1.8)
+        lengths = np.asarray(self.code_lengths, dtype=float)
+        shown = np.where(lengths > 0, lengths, np.nan)  # the axis is logarithmic
+        for name, line in zip(self.names, shown, strict=True):
+            ax.plot(self.n_samples, line, color=colors[name], label=key_name(name), linewidth=1.8)
         ax.axvline(self.at, color=MUTED, linestyle="--", linewidth=1)
         ax.set_xscale("log")
-        ax.set_yscale("log")
+        if not say_if_nothing(ax, shown):
+            ax.set_yscale("log")
         ax.set_xlim(np.min(self.n_samples), np.max(self.n_samples))
         ax.set_xlabel("number of rows n")
         ax.set_ylabel(f"code length a row above\nthe lowest loss ({self.units})")

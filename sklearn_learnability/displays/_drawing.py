@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_learnability._validation import missing_package
+from sklearn_learnability.displays._layout import COLUMN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,12 +43,37 @@ def row_axes(ax: Axes | None, names: Sequence[str]) -> Axes:
         height = 1.6 + ROW_HEIGHT_INCHES * len(names)
         _, ax = import_pyplot().subplots(figsize=(8, height), layout="constrained")
     ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_ylim(max(len(names), 1) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.tick_params(axis="x", colors=MUTED)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.spines["bottom"].set_color(MUTED)
     return ax
+
+
+def draw_interval(
+    ax: Axes, y: float, lower: float, upper: float, *, ends: str = "", **style: Any
+) -> None:
+    """Draw an interval; an end beyond the axes is cut there, with an arrow; NaN draws none."""
+    if math.isnan(lower) or math.isnan(upper):
+        return
+    left, right = ax.get_xlim()
+    low, high = np.clip([lower, upper], left, right)
+    ax.plot([low, high], [y, y], **style)
+    for at, cut, arrow in ((low, lower < left, "<"), (high, upper > right, ">")):
+        marker = arrow if cut else ends
+        if marker:
+            size = 5 if cut else 7
+            ax.plot([at], [y], **style, marker=marker, markersize=size, clip_on=False)
+
+
+def mark_cut(ax: Axes, x: ArrayLike, y: ArrayLike, color: Any) -> None:
+    """Mark what lies above the axes by arrows at their top."""
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    above = np.isfinite(y) & (y > ax.get_ylim()[1])
+    if above.any():
+        top = np.full(above.sum(), 0.98)
+        ax.plot(x[above], top, "^", color=color, transform=ax.get_xaxis_transform(), zorder=4)
 
 
 def left_limit(values: ArrayLike, longest: float) -> float:
@@ -58,12 +84,14 @@ def left_limit(values: ArrayLike, longest: float) -> float:
 
 
 def mark_off_scale(ax: Axes, y: float, value: float, color: str) -> None:
-    """Write a value that lies beyond the left edge there, with an arrow."""
+    """Write a value that lies beyond an edge there, with an arrow."""
+    left, number = value < ax.get_xlim()[0], format_number(value)
     ax.annotate(
-        f"◂ {format_number(value)}",
-        (0, y),
+        f"◂ {number}" if left else f"{number} ▸",
+        (0 if left else 1, y),
         xycoords=ax.get_yaxis_transform(),
-        xytext=(2, 0),
+        xytext=(2 if left else -2, 0),
+        ha="left" if left else "right",
         textcoords="offset points",
         color=color,
         va="center",
@@ -79,6 +107,7 @@ def number_column(
     """Write a column of numbers to the right of the axes, under a header; NaN is "undefined"."""
     x = 30 + position * COLUMN_WIDTH_POINTS
     style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "color": color}
+    style["gid"] = COLUMN
     ax.annotate(
         header, (1, 1), xycoords="axes fraction", xytext=(x, 4), va="bottom", fontsize=9, **style
     )

@@ -14,16 +14,26 @@ from sklearn_learnability.displays._drawing import (
     BLUE,
     MUTED,
     VERMILION,
+    draw_interval,
     left_limit,
     mark_off_scale,
     number_column,
     row_axes,
+)
+from sklearn_learnability.displays._layout import (
+    highest_of,
+    name_width,
+    say_if_nothing,
+    short_name,
+    within_place,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from sklearn_learnability.metrics._comparison import ModelComparison
+
+HIGHEST = 2.5  # efficiencies beyond are arrows
 
 
 class EfficiencyDisplay:
@@ -32,7 +42,9 @@ class EfficiencyDisplay:
     One row a model: an open circle for its efficiency as it is, a filled one after calibration,
     each with its interval, and a grey diamond for a score of its decisions, such as F1. 0 is no
     better than the class frequencies and 1 is the ceiling. An efficiency that is NaN is written
-    as "undefined"; one far below 0 is drawn as an arrow with its value.
+    as "undefined"; one far below 0, or far above 1, is drawn as an arrow with its value, and an
+    interval that the axes cut off ends in an arrow. The numbers stand beside the axes, unless given
+    axes have no room for them.
 
     Parameters
     ----------
@@ -145,6 +157,7 @@ class EfficiencyDisplay:
             score_name=score_names[score],
         ).plot(ax)
 
+    @within_place
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the rows.
 
@@ -165,9 +178,11 @@ class EfficiencyDisplay:
             self.calibrated_efficiency_upper,
         ]
         check_consistent_length(self.names, *raw, *calibrated, self.score)
-        ax = row_axes(ax, self.names)
+        width = name_width(ax)
+        ax = row_axes(ax, [short_name(name, width, lines=2) for name in self.names])
         points = np.concatenate([raw[0], calibrated[0]]).astype(float)
-        right = points[np.isfinite(points)].max(initial=1.0)
+        say_if_nothing(ax, points, self.score)
+        right = min(highest_of(points, least=1.0), HIGHEST)
         ax.set_xlim(left_limit(points, 0.6), 1.05 * right)
         for reference in (0, 1):
             ax.axvline(reference, color=MUTED, linewidth=1, zorder=1)
@@ -177,7 +192,7 @@ class EfficiencyDisplay:
         ax.scatter(self.score, rows, marker="D", s=30, color="#999999", zorder=2, linewidth=0)
         ax.set_xlabel("efficiency: share of the learnable information")
         across = ax.get_xaxis_transform()
-        notes: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": "small"}
+        notes: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": "small"}
         notes["color"] = MUTED
         ax.text(0, 1.01, "class\nfrequencies", transform=across, **notes)
         ax.text(1, 1.01, "ceiling", transform=across, **notes)
@@ -194,16 +209,16 @@ class EfficiencyDisplay:
 def draw_intervals(
     ax: Axes, estimate: Sequence[ArrayLike], color: str, *, offset: float, filled: bool
 ) -> None:
-    """Draw one estimate a row with its interval; those beyond the left edge as an arrow."""
+    """Draw one estimate a row with its interval; those beyond an edge as an arrow."""
     left, right = ax.get_xlim()
     for row, (value, lower, upper) in enumerate(np.asarray(estimate, dtype=float).T):
         y = row + offset
         if not math.isfinite(value):
             continue
-        if value < left:
+        if not left <= value <= right:
             mark_off_scale(ax, y, value, color)
             continue
-        ax.plot([max(lower, left), min(upper, right)], [y, y], color=color, linewidth=2, zorder=3)
+        draw_interval(ax, y, lower, upper, color=color, linewidth=2, zorder=3)
         ax.plot(
             value,
             y,

@@ -18,6 +18,7 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
+from sklearn_learnability.displays._layout import highest_of, say_if_nothing, within_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,6 +119,7 @@ class InformationPlaneDisplay:
             expressivity_null=[point.expressivity_null for point in points],
         ).plot(ax)
 
+    @within_place
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the trajectories.
 
@@ -142,7 +144,8 @@ class InformationPlaneDisplay:
         points = np.column_stack([np.asarray(column, dtype=float) for column in columns])
         if ax is None:
             _, ax = import_pyplot().subplots(figsize=(6.4, 5.2), layout="constrained")
-        highest = 1.06 * np.nanmax(points)
+        say_if_nothing(ax, points)
+        highest = 1.06 * highest_of(points, least=1e-3)
         ax.plot([0, highest], [0, highest], color=INK, linewidth=1, zorder=1)
         for color, width in colored(widths):
             draw_trajectory(ax, points[widths == width], color, width_name(width))

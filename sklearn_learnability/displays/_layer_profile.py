@@ -12,6 +12,7 @@ from sklearn.utils import check_consistent_length
 
 from sklearn_learnability.displays._drawing import MUTED, import_pyplot
 from sklearn_learnability.displays._information_plane import colored, plain_axes, width_name
+from sklearn_learnability.displays._layout import say_if_nothing, short_name, within_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,6 +114,7 @@ class LayerProfileDisplay:
             ceiling=[point.ceiling for point in points],
         ).plot(axes)
 
+    @within_place
     def plot(self, axes: Sequence[Axes] | None = None) -> Self:
         """Draw the lines.
 
@@ -144,6 +146,7 @@ class LayerProfileDisplay:
         places = np.array([names.index(layer) for layer in self.layers])
         for ax, (title, values, null) in zip(axes, sides, strict=True):
             self._draw_side(ax, places, np.asarray(values, float), np.asarray(null, float))
+            say_if_nothing(ax, values, null, self.ceiling)
             name_layers(ax, names)
             ax.set_title(title, fontsize=11)
             ax.set_ylim(bottom=0)
@@ -187,7 +190,7 @@ def name_layers(ax: Axes, names: list[int | str]) -> None:
     long = max(len(str(name)) for name in names) > 4
     ax.set_xticks(
         places,
-        [str(names[place]) for place in places],
+        [short_name(names[place], 20) for place in places],
         rotation=35 if long else 0,
         ha="right" if long else "center",
     )

@@ -18,10 +18,18 @@ from sklearn_learnability.displays._drawing import (
     PALE,
     SKY,
     VERMILION,
+    draw_interval,
     left_limit,
     mark_off_scale,
     number_column,
     row_axes,
+)
+from sklearn_learnability.displays._layout import (
+    highest_of,
+    name_width,
+    say_if_nothing,
+    short_name,
+    within_place,
 )
 
 if TYPE_CHECKING:
@@ -47,8 +55,9 @@ class LearnabilityDisplay:
     From left to right a bar holds what the model explains as it is, what calibration adds, what
     the ceiling explains and the model does not, and what the ceiling does not explain: that last
     part may be noise or structure nobody found. The ceiling stands with its interval. A model
-    that is worse than the class frequencies has a bar to the left of 0. The numbers stand beside
-    the bars; a calibrated one below the raw one stands there only.
+    that is worse than the class frequencies has a bar to the left of 0. What an axis cuts off ends
+    in an arrow. The numbers stand beside the bars, unless given axes have no room for them; a
+    calibrated one below the raw one stands there only.
 
     Parameters
     ----------
@@ -148,6 +157,7 @@ class LearnabilityDisplay:
             units=comparison.units,
         ).plot(ax)
 
+    @within_place
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the bars.
 
@@ -171,8 +181,10 @@ class LearnabilityDisplay:
         ]
         check_consistent_length(self.names, *columns)
         entropy, raw, calibrated, ceiling, lower, upper = np.asarray(columns, dtype=float)
-        ax = row_axes(ax, self.names)
-        longest = entropy.max()
+        width = name_width(ax)
+        ax = row_axes(ax, [short_name(name, width, lines=2) for name in self.names])
+        say_if_nothing(ax, entropy, raw, calibrated, ceiling)
+        longest = highest_of(entropy, least=0.01)
         ax.set_xlim(left_limit(raw, 0.4 * longest), 1.01 * longest)
         seen: set[str] = set()
         for y in range(len(self.names)):
@@ -228,16 +240,7 @@ def draw_ceiling(ax: Axes, y: int, ceiling: float, lower: float, upper: float) -
     if not math.isfinite(ceiling):
         return
     ax.plot([ceiling, ceiling], [y - 0.36, y + 0.36], color=INK, linewidth=1.8, zorder=4)
-    if math.isfinite(lower) and math.isfinite(upper):
-        ax.plot(
-            [lower, upper],
-            [y, y],
-            color=INK,
-            linewidth=1.4,
-            marker="|",
-            markersize=7,
-            zorder=4,
-        )
+    draw_interval(ax, y, lower, upper, ends="|", color=INK, linewidth=1.4, zorder=4)
 
 
 def add_key(ax: Axes, seen: set[str]) -> None:
@@ -250,12 +253,13 @@ def add_key(ax: Axes, seen: set[str]) -> None:
     handles += [Patch(color=color, label=name) for name, color in COLORS.items() if name in seen]
     handles.append(Line2D([], [], color=INK, marker="|", markersize=9, label="ceiling, interval"))
     above_headers = ScaledTranslation(0, 18 / 72, ax.figure.dpi_scale_trans)
+    wide = ax.get_window_extent().width / ax.figure.dpi > 4  # inches
     ax.legend(
         handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
+        loc="lower left" if wide else "lower right",
+        bbox_to_anchor=(0 if wide else 1, 1),
         bbox_transform=ax.transAxes + above_headers,
-        ncols=2,
+        ncols=2 if wide else 1,
         frameon=False,
         fontsize=9,
         handlelength=1.2,

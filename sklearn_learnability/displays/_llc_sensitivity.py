@@ -16,6 +16,7 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
+from sklearn_learnability.displays._layout import say_if_nothing, within_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,6 +100,7 @@ class LLCSensitivityDisplay:
             trusted=[found.trusted for found in estimates],
         ).plot(ax)
 
+    @within_place
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the values.
 
@@ -121,6 +123,7 @@ class LLCSensitivityDisplay:
         for i, pull in enumerate(np.unique(points[:, 1])):
             chosen = points[:, 1] == pull
             draw_line(ax, points[chosen], trusted[chosen], PULL_COLORS[i % len(PULL_COLORS)])
+        say_if_nothing(ax, points[:, 2])
         ax.set_xscale("log")
         ax.set_xlabel("inverse temperature nβ")
         ax.set_ylabel("local learning coefficient")

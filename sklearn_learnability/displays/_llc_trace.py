@@ -17,6 +17,7 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
+from sklearn_learnability.displays._layout import say_if_nothing, within_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,6 +97,7 @@ class LLCTraceDisplay:
             distance_to_chance=estimate.chance_loss - estimate.initial_loss,
         ).plot(ax)
 
+    @within_place
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the chains.
 
@@ -128,7 +130,9 @@ class LLCTraceDisplay:
             )
         ax.set_xlabel("step")
         ax.set_ylabel("loss above that at w*")
-        ax.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+        say_if_nothing(ax, traces)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
         ax.spines["top"].set_visible(False)
         ax.tick_params(colors=MUTED)
         scale = self.inverse_temperature

@@ -20,6 +20,14 @@ from sklearn_learnability.displays._drawing import (
     number_column,
     row_axes,
 )
+from sklearn_learnability.displays._layout import (
+    COLUMN,
+    highest_of,
+    name_width,
+    say_if_nothing,
+    short_name,
+    within_place,
+)
 from sklearn_learnability.displays._learnability import COLORS, add_key, draw_ceiling
 
 if TYPE_CHECKING:
@@ -37,9 +45,10 @@ class SegmentDisplay:
 
     One bar a segment: what the model explains beyond the class frequencies of the segment, and
     what the ceiling explains beyond that. The ceiling stands with its interval; a model that is
-    worse than the class frequencies has a bar to the left of 0. Rows, label entropy, efficiency
-    and verdict stand beside the bars. The axis ends where the most learnable segment does: the
-    label entropy that nothing explains is not drawn.
+    worse than the class frequencies has a bar to the left of 0. What an axis cuts off ends in an
+    arrow. Rows, label entropy, efficiency and verdict stand beside the bars, unless given axes have
+    no room for them. The axis ends where the most learnable segment does: the label entropy that
+    nothing explains is not drawn.
 
     Parameters
     ----------
@@ -155,6 +164,7 @@ class SegmentDisplay:
             units=report.units,
         ).plot(ax)
 
+    @within_place
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the bars.
 
@@ -179,10 +189,11 @@ class SegmentDisplay:
         ]
         check_consistent_length(self.names, *columns, self.status)
         rows, entropy, model, ceiling, lower, upper, efficiency = np.asarray(columns, dtype=float)
-        ax = row_axes(
-            ax, [f"{name}\n{n:,.0f} rows" for name, n in zip(self.names, rows, strict=True)]
-        )
-        longest = np.nanmax([0.01, *model, *ceiling])
+        width = name_width(ax)
+        names = [short_name(name, width) for name in self.names]
+        ax = row_axes(ax, [f"{name}\n{n:,.0f} rows" for name, n in zip(names, rows, strict=True)])
+        say_if_nothing(ax, entropy, model, ceiling)
+        longest = highest_of(model, ceiling, least=0.01)
         ax.set_xlim(left_limit(model, 0.4 * longest), 1.12 * longest)
         seen: set[str] = set()
         for y in range(len(self.names)):
@@ -226,6 +237,7 @@ def status_column(ax: Axes, position: int, status: Sequence[str]) -> None:
             xytext=(4 + position * COLUMN_WIDTH_POINTS, 0),
             textcoords="offset points",
             va="center",
+            gid=COLUMN,
             fontsize=10,
             color=INK if text in FINDINGS else MUTED,
             fontweight="bold" if text in FINDINGS else "normal",
