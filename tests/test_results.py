@@ -20,6 +20,7 @@ from sklearn_learnability._results import Result
 PUBLIC_MODULES = [
     "sklearn_learnability.metrics",
     "sklearn_learnability.metrics.theoretical_llc",
+    "sklearn_learnability.report",
     *(["sklearn_learnability.torch"] if find_spec("torch") else []),
 ]
 

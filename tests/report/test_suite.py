@@ -117,7 +117,7 @@ def test_finished_fits_are_kept(tmp_path, capsys):
         for _ in range(2)
     ]
     # of two fits the processor times would differ
-    assert again[0].to_frame().equals(again[1].to_frame())
+    assert again[0] == again[1]
     assert capsys.readouterr().out.count("linear-low, GaussianNB: efficiency") == 2
 
 
