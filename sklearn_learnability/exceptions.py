@@ -52,11 +52,15 @@ class SmallSegmentWarning(LearnabilityWarning):
 
 
 class DamagedCheckpointWarning(LearnabilityWarning):
-    """A checkpoint could not be loaded and was left out of a trajectory."""
+    """A checkpoint could not be loaded or measured and was left out of a trajectory."""
 
 
 class CheckpointError(ValueError):
-    """A checkpoint is missing, damaged, or a pickle nobody allowed."""
+    """A checkpoint or a store is missing, damaged, not whole, or a pickle nobody allowed."""
+
+
+class NotFiniteError(ValueError):
+    """A model gives hidden states or a loss that are not finite."""
 
 
 class ZeroVectorWarning(LearnabilityWarning):

@@ -1,12 +1,10 @@
 """The amount of compression at which a model's loss rises by a tolerance."""
 
-import json
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,7 @@ from torch import nn
 from tqdm import tqdm
 
 from sklearn_learnability._validation import warn
-from sklearn_learnability.exceptions import UndefinedLossWarning
+from sklearn_learnability.exceptions import NotFiniteError, UndefinedLossWarning
 from sklearn_learnability.torch.compression._compression import (
     CompressedLoss,
     CompressionScheme,
@@ -25,9 +23,9 @@ from sklearn_learnability.torch.compression._compression_curve import (
     CompressionCurve,
     CriticalAmount,
 )
-from sklearn_learnability.torch.models._data_rows import Batch, checksum, data_rows, tensors_of
+from sklearn_learnability.torch.models._data_rows import data_rows
 from sklearn_learnability.torch.models._empirical_loss import Loss, batch_loss, held_still
-from sklearn_learnability.torch.models._store import fingerprint
+from sklearn_learnability.torch.models._store import Store
 
 Scheme = CompressionScheme | Callable[[nn.Module, float], AbstractContextManager[None]]
 
@@ -74,8 +72,8 @@ def critical_amount(
     batch_size : int, default=None
         Rows to a batch. None takes that of the data loader, or 64.
     store : path-like, default=None
-        A JSON file to keep what is measured in, amount by amount. What it holds already, for this
-        model, data and scheme, is not measured again.
+        A file to keep what is measured in, amount by amount. What it holds already, for this model,
+        loss, data and scheme, is not measured again. See :ref:`stores`.
     progress : bool, default=True
         Whether to show a progress bar.
 
@@ -89,6 +87,8 @@ def critical_amount(
     ValueError
         If the tolerance is not positive, the amounts are not strictly monotone or not the scheme's,
         the loss is a sum or not finite for the model itself, or `store` holds something else.
+    CheckpointError
+        If `store` is damaged.
 
     Warns
     -----
@@ -133,22 +133,30 @@ def critical_amount(
         with torch.no_grad():
             return sum(n * float(batch_loss(model, loss, b)) for n, b in batches) / rows.n
 
-    key = "" if store is None else _describe(model, loss, batches, wrapped)
-    path = None if store is None else Path(store)
-    measured = _read(path, key)
+    kept = Store(
+        store,
+        "a curve",
+        {"batch_size": size},
+        model=model,
+        loss=loss,
+        data=rows,
+        scheme=wrapped,
+        parameters=[name for name, p in model.named_parameters() if p.requires_grad],
+    )
+    measured = _read(kept)
     with (
         held_still(model),
         tqdm(desc=f"critical {wrapped.quantity}", unit="amount", disable=not progress) as bar,
     ):
         baseline = loss_now()
         if not math.isfinite(baseline):
-            raise ValueError(f"Expected a finite loss of the model itself, got {baseline}.")
+            raise NotFiniteError(f"Expected a finite loss of the model itself, got {baseline}.")
 
         def measure(amount: float) -> None:
             if amount not in measured:
                 near = _nearest(measured, amount)
                 measured[amount] = wrapped.measure(model, amount, loss_now, near)
-                _write(path, key, measured)
+                _write(kept, measured)
             bar.update()
             bar.set_postfix({wrapped.quantity: f"{amount:g}", "loss": measured[amount].value})
 
@@ -247,37 +255,12 @@ def _warn_undefined(curve: CompressionCurve) -> None:
         )
 
 
-def _describe(
-    model: nn.Module, loss: Loss, batches: Iterable[tuple[int, Batch]], scheme: CompressionScheme
-) -> str:
-    """Return a digest of what the losses depend on."""
-    named = loss if isinstance(loss, nn.Module) else getattr(loss, "__qualname__", type(loss))
-    tensors = [p.detach() for p in model.parameters()]
-    tensors += list(model.buffers())
-    tensors += [t for _, batch in batches for t in tensors_of(batch)]
-    sums = [[*t.shape, checksum(t)] for t in tensors]
-    return fingerprint(json.dumps([repr(scheme), str(named), sums]), [])
-
-
-def _read(path: Path | None, key: str) -> dict[float, CompressedLoss]:
+def _read(store: Store) -> dict[float, CompressedLoss]:
     """Return what a store holds by amount."""
-    if path is None or not path.exists():
-        return {}
-    stored = json.loads(path.read_text())
-    if stored["key"] != key:
-        raise ValueError(
-            f"Expected {path} to hold a curve of the same model, data and scheme, got another's. "
-            "Name another file, or remove it."
-        )
-    return {row["amount"]: CompressedLoss(**row["loss"]) for row in stored["amounts"]}
+    content = store.read() or {"measured": {}}
+    return {amount: CompressedLoss(**loss) for amount, loss in content["measured"].items()}
 
 
-def _write(path: Path | None, key: str, measured: dict[float, CompressedLoss]) -> None:
-    """Store what was measured, in place only when whole."""
-    if path is None:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [{"amount": amount, "loss": asdict(loss)} for amount, loss in measured.items()]
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps({"key": key, "amounts": rows}))
-    os.replace(beside, path)
+def _write(store: Store, measured: dict[float, CompressedLoss]) -> None:
+    """Store what was measured."""
+    store.write({"measured": {amount: asdict(loss) for amount, loss in measured.items()}})

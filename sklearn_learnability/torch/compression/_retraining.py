@@ -10,7 +10,7 @@ from torch import nn
 
 from sklearn_learnability.torch.compression._attention_heads import HeadWeights, zero_heads
 from sklearn_learnability.torch.compression._compression import LossNow
-from sklearn_learnability.torch.models._data_rows import DataRows, checksum, data_rows, tensors_of
+from sklearn_learnability.torch.models._data_rows import DataRows, data_rows
 from sklearn_learnability.torch.models._empirical_loss import Loss, batch_loss
 
 
@@ -60,7 +60,6 @@ class Retraining:
     n_checks: int = 10
     random_state: Any = field(default=0, repr=False)
     seed: int = field(init=False)
-    rows: str = field(init=False)  # what tells the data from others, for stores
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_checks <= self.n_steps:
@@ -70,9 +69,6 @@ class Retraining:
             )
         drawn = check_random_state(self.random_state).randint(2**31 - 1)
         object.__setattr__(self, "seed", int(drawn))
-        rows = data_rows(self.data)
-        seen = tensors_of(rows.take(torch.arange(min(rows.n, 64))))
-        object.__setattr__(self, "rows", f"{rows.n}: {', '.join(map(checksum, seen))}")
 
 
 def retrain(

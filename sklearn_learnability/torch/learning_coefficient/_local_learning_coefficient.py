@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from torch import nn
 
-from sklearn_learnability.exceptions import CheckpointError
+from sklearn_learnability.exceptions import CheckpointError, NotFiniteError, SamplingError
 from sklearn_learnability.torch.learning_coefficient._chance_loss import loss_by_chance
 from sklearn_learnability.torch.learning_coefficient._llc_checkpoints import (
     LLCTrajectory,
@@ -45,14 +45,19 @@ from sklearn_learnability.torch.models._named_checkpoints import (
     file_name,
     first_middle_last,
     name_checkpoints,
+    skipping,
     whole_checkpoints,
 )
+from sklearn_learnability.torch.models._store import Store
+
+#: What a checkpoint is skipped for: its loss is not finite, at w* or along every chain.
+FAULTS = (NotFiniteError, SamplingError)
 
 
 class Run(NamedTuple):
-    """What a run has beside the settings of the estimator."""
+    """What a run has beside the settings of the estimator; without a seed any will do."""
 
-    seed: int
+    seed: int | None
     chance_loss: float | None
     store: str | os.PathLike[str] | None
 
@@ -211,7 +216,8 @@ class LocalLearningCoefficient(BaseEstimator):
             cross-entropy, that of the tokens for :func:`next_token_loss`, the targets' variance for
             `torch.nn.MSELoss()`, and NaN otherwise.
         store : path-like, default=None
-            A file to keep the chains in. A run that was killed goes on from it.
+            A file to keep the chains in. A run that was killed goes on from it, without a
+            `random_state` at its seed. See :ref:`stores`.
 
         Returns
         -------
@@ -227,8 +233,12 @@ class LocalLearningCoefficient(BaseEstimator):
             If the data is of unknown length.
         SamplingError
             If every chain met a loss that is not finite.
+        CheckpointError
+            If `store` is damaged.
         """
-        return self._estimate(model, data, Run(self._draw_seed(), chance_loss, store))
+        any_seed = self.random_state is None and store is not None  # also that of a killed run
+        seed = None if any_seed else self._draw_seed()
+        return self._estimate(model, data, Run(seed, chance_loss, store))
 
     def estimate_checkpoints(
         self,
@@ -243,7 +253,8 @@ class LocalLearningCoefficient(BaseEstimator):
 
         On batches, what is automatic of the two is chosen for the first, the middle and the last
         checkpoint, and the strongest is taken for all; the step size suits each. All see the same
-        batches and noise. One that cannot be loaded is skipped with a warning.
+        batches and noise. One that cannot be loaded, or whose loss is not finite, is skipped with a
+        warning.
 
         Parameters
         ----------
@@ -258,7 +269,8 @@ class LocalLearningCoefficient(BaseEstimator):
         chance_loss : float, default=None
             As in :meth:`estimate`.
         store : path-like, default=None
-            A folder to keep the chains of each checkpoint in. A killed run goes on from it.
+            A folder to keep the chains of each checkpoint in. A killed run goes on from it, as in
+            :meth:`estimate`.
 
         Returns
         -------
@@ -268,11 +280,11 @@ class LocalLearningCoefficient(BaseEstimator):
         Raises
         ------
         CheckpointError
-            If no checkpoint could be loaded.
+            If no checkpoint could be measured, or a file of `store` is damaged.
         ValueError
             If names repeat, or as in :meth:`estimate`.
         """
-        seed = self._draw_seed()
+        seed = self._draw_seed() if store is None else self._seed_of(Path(store))
         named = name_checkpoints(checkpoints)
         skipped: dict[str, str] = {}
 
@@ -283,13 +295,17 @@ class LocalLearningCoefficient(BaseEstimator):
 
         chosen: list[ChainSettings] = []
         if "auto" in (self.inverse_temperature, self.localization):
-            for _, model, run in runs(first_middle_last(named), "_settings"):
-                with self._posed(model, data) as (surface, sampler):
+            for name, model, run in runs(first_middle_last(named), "@settings"):
+                with skipping(name, skipped, *FAULTS), self._posed(model, data) as posed:
+                    surface, sampler = posed
                     if sampler != "hamiltonian":
                         request = self._langevin_request(run, surface, sampler)
                         chosen.append(langevin_settings(surface, request))
         shared = clone(self).set_params(**strongest(chosen))
-        found = {name: shared._estimate(model, data, run) for name, model, run in runs(named, "")}
+        found: dict[str, LLCEstimate] = {}
+        for name, model, run in runs(named, ""):
+            with skipping(name, skipped, *FAULTS):
+                found[name] = shared._estimate(model, data, run)
         if not found:
             raise CheckpointError(
                 f"Expected at least one whole checkpoint, got none of {len(named)}. "
@@ -301,12 +317,23 @@ class LocalLearningCoefficient(BaseEstimator):
         """Return the seed of all batches and noise."""
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
+    def _seed_of(self, folder: Path) -> int:
+        """Return the seed of a study, without a random state that of a killed one."""
+        if self.random_state is not None:
+            return self._draw_seed()
+        store = Store(folder / "@seed.pt", "a seed", {})
+        content = store.read() or {"seed": self._draw_seed()}
+        store.write(content)
+        return content["seed"]
+
     def _estimate(self, model: nn.Module, data: Any, run: Run) -> LLCEstimate:
         """Return the estimate of one run."""
         with self._posed(model, data) as (surface, sampler):
             if sampler != "hamiltonian":
                 return langevin_estimate(surface, self._langevin_request(run, surface, sampler))
-            found = hamiltonian_estimate(surface, ChainRequest(**self._asked(run)))
+            found = hamiltonian_estimate(
+                surface, ChainRequest(**self._asked(run, surface, sampler))
+            )
             return replace(found, chance_loss=self._chance_loss(run, surface))
 
     @contextmanager
@@ -331,24 +358,46 @@ class LocalLearningCoefficient(BaseEstimator):
     def _langevin_request(self, run: Run, surface: EmpiricalLoss, sampler: str) -> LangevinRequest:
         """Return what chains on batches are asked for."""
         return LangevinRequest(
-            **self._asked(run),
+            **self._asked(run, surface, sampler),
             sampler=sampler,
             batch_size=self.batch_size,
             chance_loss=self._chance_loss(run, surface),
         )
 
-    def _asked(self, run: Run) -> dict[str, Any]:
+    def _asked(self, run: Run, surface: EmpiricalLoss, sampler: str) -> dict[str, Any]:
         """Return what chains of either engine are asked for."""
+        store = self._store(run, surface, sampler)
+        seed = run.seed
+        if seed is None:
+            seed = (store.read() or {"seed": self._draw_seed()})["seed"]
         return {
             "n_chains": self.n_chains,
             "n_draws": self.n_draws,
             "inverse_temperature": self.inverse_temperature,
             "localization": self.localization,
             "step_size": self.step_size,
-            "seed": run.seed,
+            "seed": seed,
             "progress": self.progress,
-            "store": run.store,
+            "store": store,
         }
+
+    def _store(self, run: Run, surface: EmpiricalLoss, sampler: str) -> Store:
+        """Return the store of chains, with all that they depend on."""
+        rows = surface.rows
+        settings = {
+            "sampler": sampler,
+            "n_chains": self.n_chains,
+            "n_draws": self.n_draws,
+            "inverse_temperature": self.inverse_temperature,
+            "localization": self.localization,
+            "step_size": self.step_size,
+            "batch_size": rows.batch_size if self.batch_size is None else self.batch_size,
+            "random_state": run.seed,
+            "parameters": (list(surface.start), surface.masks),
+            "chance_loss": run.chance_loss,
+        }
+        model = surface.module.model
+        return Store(run.store, "chains", settings, model=model, loss=self.loss, data=rows)
 
     def _chance_loss(self, run: Run, surface: EmpiricalLoss) -> float:
         """Return the loss by chance, as given or of the data."""

@@ -1,9 +1,9 @@
 """What chains are asked for, of either engine."""
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+
+from sklearn_learnability.torch.models._store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +21,4 @@ class ChainRequest:
     step_size: float | str
     seed: int
     progress: bool
-    store: str | os.PathLike[str] | None
-
-    def described(self) -> dict[str, Any]:
-        """Return what the chains depend on."""
-        names = (field.name for field in fields(self))
-        return {name: getattr(self, name) for name in names if name not in ("progress", "store")}
+    store: Store

@@ -3,7 +3,7 @@
 import os
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,12 @@ from sklearn_learnability.exceptions import CheckpointError
 
 # Endings of the files that torch.save writes.
 TORCH_ENDINGS = {".pt", ".pth", ".bin", ".ckpt"}
+#: What shows that a tokenizer is stored, and which of a tokenizer's files hold its vocabulary.
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt"),
+    *("spiece.model", "sentencepiece.bpe.model", "tekken.json"),
+)
+VOCABULARIES = ("vocab_file", "tokenizer_file")
 
 
 def load_parameters(path: str | os.PathLike[str], *, allow_pickle: bool = False) -> dict[str, Any]:
@@ -76,7 +82,9 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         raise missing_package("safetensors", "llm", "reads .safetensors files") from error
     try:
         return load_file(path)
-    except SafetensorError as error:
+    except (OSError, SafetensorError) as error:
+        if is_out_of_memory(error):
+            raise
         raise damaged(path, error) from error
 
 
@@ -87,6 +95,8 @@ def read_torch_file(path: Path, allow_pickle: bool) -> Any:
     except pickle.UnpicklingError as error:
         raise damaged(path, error) if allow_pickle or is_cut_zip(path) else refused(path) from error
     except (EOFError, OSError, RuntimeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
         raise damaged(path, error) from error
 
 
@@ -124,10 +134,12 @@ def load_language_model(
     revision: str | None = None,
     dtype: torch.dtype | None = None,
     allow_pickle: bool = False,
+    trust_remote_code: bool = False,
 ) -> tuple[nn.Module, Any]:
     """Return a causal language model of transformers and its tokenizer, loaded from the disk alone.
 
-    Nothing is downloaded, and no code that comes with a model is run.
+    Nothing is downloaded, and no code that comes with a model is run unless `trust_remote_code`.
+    What is not a whole causal model is refused: no parameter and no tokenizer is made up.
 
     Parameters
     ----------
@@ -140,6 +152,8 @@ def load_language_model(
         The type of the parameters; by default the one they were stored in.
     allow_pickle : bool, default=False
         Whether to load pickles too. Only for files from a source you trust.
+    trust_remote_code : bool, default=False
+        Whether to run code that comes with the model or the tokenizer.
 
     Returns
     -------
@@ -151,7 +165,8 @@ def load_language_model(
     Raises
     ------
     CheckpointError
-        If the model is missing, damaged, a pickle, or holds parameters that are not finite.
+        If the model or its tokenizer is missing, damaged or a pickle, parameters lack or are not
+        finite, or the model has an encoder beside the decoder or sees tokens to come.
 
     Examples
     --------
@@ -159,39 +174,113 @@ def load_language_model(
     >>> model, tokenizer = load_language_model("output/checkpoint-1000")  # doctest: +SKIP
     """
     try:
-        from transformers import AutoModelForCausalLM
+        from transformers import AutoConfig, AutoModelForCausalLM
     except ImportError as error:
         raise missing_package("transformers", "llm", "loads language models") from error
     path = Path(source)
-    found: dict[str, Any] = {"local_files_only": True}
+    found: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust_remote_code}
     name = str(source)
     if path.suffix == ".gguf":
         name, found["gguf_file"] = str(path.parent), path.name
     if revision is not None:
         found["revision"] = revision
+    options = {"dtype": dtype or "auto", "weights_only": not allow_pickle}
+    loaded: Any  # pairs, which the types of transformers do not know
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            name, dtype=dtype or "auto", weights_only=not allow_pickle, **found
+        check_decoder(AutoConfig.from_pretrained(name, **found), path)
+        loaded = AutoModelForCausalLM.from_pretrained(
+            name, output_loading_info=True, **options, **found
         )
     except pickle.UnpicklingError as error:
         raise refused(path) from error
-    except ImportError:
+    except (CheckpointError, ImportError):
         raise
     # A damaged file shows itself in many ways; the cause is kept and named.
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise damaged(path, error) from error
+    model, told = loaded
+    check_whole([*told["missing_keys"], *(key for key, *_ in told["mismatched_keys"])], path)
     check_finite(dict(model.named_parameters()), path)
-    return model.eval(), load_tokenizer(name, found)
+    check_causal(model.eval(), path)
+    return model, load_tokenizer(name, found)
+
+
+def check_decoder(config: Any, path: Path) -> None:
+    """Refuse a model of which only the decoder would be loaded."""
+    if getattr(config, "is_encoder_decoder", False):
+        raise CheckpointError(
+            f"Expected a causal language model in {path}, got an encoder and a decoder "
+            f"({type(config).__name__}). Load it with transformers, and pass a module that takes "
+            "tokens and returns the logits of the decoder."
+        )
+
+
+def check_whole(missing: Sequence[str], path: Path) -> None:
+    """Refuse a model with parameters that its file lacks, which would be random."""
+    if missing:
+        listed = ", ".join(sorted(missing)[:5]) + (", ..." if len(missing) > 5 else "")
+        raise CheckpointError(
+            f"Expected all parameters of the model in {path}, got a file that lacks {len(missing)} "
+            f"of them or has them in another shape: {listed}. Save the whole model again."
+        )
+
+
+def check_causal(model: Any, path: Path) -> None:
+    """Refuse a model whose predictions change with a token that comes later."""
+    tokens = torch.arange(1, 5)[None] % model.get_input_embeddings().num_embeddings
+    others = tokens.clone()
+    others[0, -1] = 0
+    try:
+        with torch.no_grad():
+            first, second = (model(input_ids=ids).logits[0, :-1] for ids in (tokens, others))
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+        return  # it takes more than tokens, which shows when it is used
+    if (first - second).abs().max() > 1e-4 * first.abs().max():
+        raise CheckpointError(
+            f"Expected a causal language model in {path}, got a {type(model).__name__} whose "
+            "predictions depend on tokens to come."
+        )
 
 
 def load_tokenizer(name: str, found: dict[str, Any]) -> Any:
-    """Return the tokenizer stored with a model, None if there is none."""
+    """Return the tokenizer stored with a model, None if none is stored."""
     from transformers import AutoTokenizer
 
-    try:
-        return AutoTokenizer.from_pretrained(name, **found)
-    except (OSError, ValueError):
+    if "gguf_file" not in found and not any(is_stored(name, f, found) for f in TOKENIZER_FILES):
         return None
+    path = Path(name)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, **found)
+    except ImportError:
+        raise
+    except Exception as error:
+        if "gguf_file" in found and isinstance(error, OSError | ValueError):
+            return None
+        raise damaged(path / "tokenizer", error) from error
+    files = [f for key, f in tokenizer.vocab_files_names.items() if key in VOCABULARIES]
+    if files and "gguf_file" not in found and not any(is_stored(name, f, found) for f in files):
+        raise CheckpointError(
+            f"Expected the vocabulary of the tokenizer in {path}, got no {' or '.join(files)}. "
+            "Save the tokenizer again, or remove what is left of it."
+        )
+    return tokenizer
+
+
+def is_stored(name: str, file: str, found: Mapping[str, Any]) -> bool:
+    """Return whether a file is in a model's folder, or in the local cache under its name."""
+    from transformers.utils import cached_file
+
+    options = {"local_files_only": True, "revision": found.get("revision")}
+    missing = {"_raise_exceptions_for_missing_entries": False}
+    return cached_file(name, file, **options, **missing) is not None
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether memory was lacking, which is no fault of a file."""
+    lacking = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return lacking or any(text in str(error) for text in ("allocate memory", "not enough memory"))
 
 
 def refused(path: Path) -> CheckpointError:

@@ -101,12 +101,6 @@ def tensors_of(batch: Batch) -> list[Tensor]:
     return [t for part in parts for t in tensors_of(part)] if isinstance(parts, Iterable) else []
 
 
-def checksum(tensor: Tensor) -> str:
-    """Return sums that tell a tensor from another."""
-    values = tensor.detach().flatten().double()
-    return f"{float(values.sum()):.9g} {float(values.abs().sum()):.9g}"
-
-
 def _taker(dataset: Any, collate: Callable[[list[Any]], Batch], device: Any) -> Callable:
     return lambda rows: move(collate([dataset[int(row)] for row in rows]), device)
 

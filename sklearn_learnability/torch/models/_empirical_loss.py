@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from sklearn_learnability.exceptions import NotFiniteError
 from sklearn_learnability.torch.models._data_rows import Batch, DataRows, data_rows
 
 Loss = nn.Module | Callable[[nn.Module, Batch], Tensor]
@@ -167,7 +168,7 @@ class EmpiricalLoss:
                 float(self(self.start, self.batch(r))) for r in (rows, rows, rows.repeat(2))
             )
         if not np.isfinite(first):
-            raise ValueError(f"Expected a finite loss at the given parameters, got {first}.")
+            raise NotFiniteError(f"Expected a finite loss at the given parameters, got {first}.")
         if not np.isclose(first, again, rtol=1e-4, atol=1e-7):
             raise ValueError(
                 f"Expected the same loss of the same rows, got {first:.6g} and {again:.6g}: the "

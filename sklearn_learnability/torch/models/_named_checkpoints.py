@@ -2,13 +2,20 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import DamagedCheckpointWarning
-from sklearn_learnability.torch.models._checkpoints import load_language_model
+from sklearn_learnability.torch.models._checkpoints import (
+    TORCH_ENDINGS,
+    is_out_of_memory,
+    load_language_model,
+)
 
+ENDINGS = TORCH_ENDINGS | {".safetensors", ".gguf"}
 # What a wrong call raises, a damaged file does not.
 MISTAKES = (ImportError, TypeError, NameError, AttributeError)
 
@@ -31,23 +38,31 @@ def checkpoint_name(source: Any) -> str:
     """Return a name: of a file without its ending, or of a model and its revision."""
     if isinstance(source, tuple):
         return " ".join(str(part) for part in source)
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(
+            "Expected paths, or pairs of a model's name and its revision, got "
+            f"{type(source).__name__}. Pass a dict of names to checkpoints."
+        )
     path = Path(source)
-    return path.name if path.is_dir() else path.stem
+    is_file = path.is_file() or path.suffix in ENDINGS  # a repository may have dots in its name
+    return path.stem if is_file else path.name
 
 
-def load_or_skip(
-    name: str, source: Any, load: Callable[[Any], Any] | None, skipped: dict[str, str]
-) -> tuple[Any, Any] | None:
-    """Return the model of a checkpoint and its tokenizer; note a damaged one with a warning."""
+@contextmanager
+def skipping(name: str, skipped: dict[str, str], *kinds: type[Exception]) -> Iterator[None]:
+    """Note errors of some kinds, by default all that a damaged checkpoint raises, with a warning.
+
+    What a wrong call raises is no fault of the checkpoint, and a lack of memory is none.
+    """
     try:
-        return load_model(source, load)
+        yield
     except MISTAKES:
         raise
     except Exception as error:
+        if is_out_of_memory(error) or not isinstance(error, kinds or Exception):
+            raise
         skipped[name] = f"{type(error).__name__}: {error}"
-        text = f"Skipped the checkpoint {name}. {error}"
-        warn(text, DamagedCheckpointWarning)
-        return None
+        warn(f"Skipped the checkpoint {name}. {error}", DamagedCheckpointWarning)
 
 
 def load_model(source: Any, load: Callable[[Any], Any] | None) -> tuple[Any, Any]:
@@ -68,13 +83,11 @@ def whole_checkpoints(
     for name, source in named.items():
         if name in skipped:
             continue
-        loaded = load_or_skip(name, source, load, skipped)
-        if loaded is None:
-            continue
-        model = loaded[0]
-        del loaded
-        yield name, model
-        del model  # or two models would be held while the next is loaded
+        with skipping(name, skipped):
+            model = load_model(source, load)[0]
+        if name not in skipped:
+            yield name, model
+            del model  # or two models would be held while the next is loaded
 
 
 def first_middle_last(named: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,5 +98,5 @@ def first_middle_last(named: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def file_name(name: str) -> str:
-    """Return a name fit for a file."""
-    return name.replace(os.sep, "_")
+    """Return a name fit for a file, another one for every name."""
+    return quote(name, safe=" ")

@@ -1,7 +1,5 @@
 """The local learning coefficient against critical amounts of compression, over training."""
 
-import json
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -9,25 +7,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
-from sklearn_learnability.exceptions import CheckpointError
+from sklearn_learnability.exceptions import CheckpointError, NotFiniteError, SamplingError
 from sklearn_learnability.torch.compression._compression_curve import CriticalAmount
 from sklearn_learnability.torch.compression._critical_amount import Scheme, critical_amount
 from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode
 from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
     LocalLearningCoefficient,
 )
-from sklearn_learnability.torch.models._data_rows import data_rows, tensors_of
+from sklearn_learnability.torch.models._data_rows import data_rows
 from sklearn_learnability.torch.models._empirical_loss import Loss
 from sklearn_learnability.torch.models._named_checkpoints import (
     file_name,
     name_checkpoints,
+    skipping,
     whole_checkpoints,
 )
-from sklearn_learnability.torch.models._store import fingerprint
+from sklearn_learnability.torch.models._store import Store
 from sklearn_learnability.torch.profile._complexity_results import (
     CheckpointComplexity,
     ComplexityAgainstCompressibility,
@@ -92,7 +90,7 @@ def complexity_against_compressibility(
         disk (:func:`load_language_model`).
     store : path-like, default=None
         A folder to keep every coefficient and every curve in as soon as it is done. What it holds
-        already is not measured again.
+        already is not measured again. See :ref:`stores`.
     progress : bool, default=True
         Whether to show a progress bar over the checkpoints.
 
@@ -104,15 +102,15 @@ def complexity_against_compressibility(
     Raises
     ------
     CheckpointError
-        If no checkpoint could be loaded.
+        If no checkpoint could be measured, or a file of `store` is damaged.
     ValueError
         If there is no scheme or tolerance, `start_below` is outside (0, 1], or `groups` lacks a
-        checkpoint.
+        checkpoint, or `store` holds something else.
 
     Warns
     -----
     DamagedCheckpointWarning
-        If a checkpoint could not be loaded; it is skipped.
+        If a checkpoint could not be loaded, or its loss is not finite; it is skipped.
 
     References
     ----------
@@ -163,21 +161,22 @@ def complexity_against_compressibility(
         folder = Path(beside if store is None else store)
         folder.mkdir(parents=True, exist_ok=True)
         for name, model in whole_checkpoints(named, load, skipped):
-            of_model = llc if isinstance(llc, LocalLearningCoefficient) else llc(model)
-            critical = {
-                label: _critical_amounts(
-                    model,
-                    rows,
-                    loss,
-                    scheme,
-                    tolerances,
-                    folder / file_name(f"{name}.{label}.json"),
-                )
-                for label, scheme in schemes.items()
-            }
-            estimate = _coefficient(model, data, of_model, folder, name)
-            group = "" if groups is None else str(groups[name])
-            measured.append(_point(name, group, estimate, critical))
+            with skipping(name, skipped, NotFiniteError, SamplingError):
+                of_model = llc if isinstance(llc, LocalLearningCoefficient) else llc(model)
+                critical = {
+                    label: _critical_amounts(
+                        model,
+                        rows,
+                        loss,
+                        scheme,
+                        tolerances,
+                        folder / f"{file_name(name)}@{file_name(label)}.pt",
+                    )
+                    for label, scheme in schemes.items()
+                }
+                estimate = _coefficient(model, data, of_model, folder / f"{file_name(name)}.pt")
+                group = "" if groups is None else str(groups[name])
+                measured.append(_point(name, group, estimate, critical))
             bar.update()
             del model  # or two models would be held while the next is loaded
     if not measured:
@@ -228,47 +227,30 @@ def _check(
 
 
 def _coefficient(
-    model: nn.Module, data: Any, llc: LocalLearningCoefficient, folder: Path, name: str
+    model: nn.Module, data: Any, llc: LocalLearningCoefficient, path: Path
 ) -> dict[str, Any]:
     """Return what is kept of the estimate, from the store if it is there."""
-    key = describe_estimate(model, data, llc)
-    path = folder / file_name(f"{name}.llc-{key[:12]}.json")
-    if path.exists():
-        stored = json.loads(path.read_text())
-        return {name: math.nan if stored[name] is None else stored[name] for name in KEPT}
-    estimate = llc.estimate(model, data)
-    kept = {name: getattr(estimate, name) for name in KEPT}
-    kept["flags"] = [asdict(flag) for flag in estimate.flags]
-    plain = {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in kept.items()
-    }
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps(plain))
-    os.replace(beside, path)
-    return kept
-
-
-def describe_estimate(model: nn.Module, data: Any, llc: LocalLearningCoefficient) -> str:
-    """Return a digest of what an estimate depends on: parameters, rows and settings."""
-    rows = data_rows(data)
-    seen = rows.take(torch.arange(rows.n if rows.in_memory else min(rows.n, 64)))
     settings = {
-        name: str(value)
+        name: value
         for name, value in llc.get_params(deep=False).items()
         if name not in ("loss", "device", "progress")
     }
-    named = llc.loss if isinstance(llc.loss, nn.Module) else type(llc.loss).__qualname__
-    settings["loss"] = getattr(llc.loss, "__qualname__", None) or str(named)
-    sums = [[name, *_sums(value)] for name, value in model.state_dict().items()]
-    sums += [["data", *_sums(tensor)] for tensor in tensors_of(seen)]
-    return fingerprint(json.dumps([rows.n, settings, sums]), [])
-
-
-def _sums(tensor: Tensor) -> list[str]:
-    """Return the shape of a tensor, and sums that tell it from another."""
-    values = tensor.detach().flatten().double()
-    return [str(tuple(tensor.shape)), f"{values.sum():.12g}", f"{values.square().sum():.12g}"]
+    free = [name for name, p in model.named_parameters() if p.requires_grad]
+    store = Store(
+        path,
+        "a coefficient",
+        settings | {"free parameters": free},
+        model=model,
+        loss=llc.loss,
+        data=data_rows(data),
+    )
+    kept = store.read()
+    if kept is None:
+        estimate = llc.estimate(model, data)
+        kept = {name: getattr(estimate, name) for name in KEPT}
+        kept["flags"] = [asdict(flag) for flag in estimate.flags]
+        store.write(kept)
+    return kept
 
 
 def _critical_amounts(

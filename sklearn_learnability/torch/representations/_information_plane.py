@@ -41,7 +41,7 @@ def measure_information_plane(
     n_points: int = 100,
     device: Any = None,
     random_state: int = 0,
-    resume_from: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> InformationPlane:
     r"""Measure what each layer of a model keeps about past tokens and tells of those to come.
@@ -85,8 +85,9 @@ def measure_information_plane(
         Where to run the model; by default where its parameters are.
     random_state : int, default=0
         Seed of the reference points and of the sequences drawn.
-    resume_from : path-like, default=None
-        A file to keep the run in, about once a minute. Where there is one, the run goes on from it.
+    store : path-like, default=None
+        A file to keep the run in, about once a minute. A run that was killed goes on from it. Of
+        several processes each has its own, with its number at the end. See :ref:`stores`.
     progress : bool, default=True
         Whether to show a progress bar.
 
@@ -99,7 +100,9 @@ def measure_information_plane(
     ------
     ValueError
         If layers are unknown, token ids do not fit the model, hidden states are not finite, no
-        sequence is long enough, or `resume_from` holds another run.
+        sequence is long enough, or `store` holds another run.
+    CheckpointError
+        If `store` is damaged.
 
     References
     ----------
@@ -133,7 +136,7 @@ def measure_information_plane(
     )
     labels = context_labels(sequences, widths)
     settings = PassSettings(layers, batch_size, n_points, device, random_state, progress)
-    path = None if resume_from is None else Path(resume_from)
+    path = None if store is None else Path(store)
     result = RepresentationPass(model, sequences, labels, settings).run(path)
     information = result.information.compute().to_frame()
     information["layer"] = [result.layers[layer] for layer in information["layer"]]

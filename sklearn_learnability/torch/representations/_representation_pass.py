@@ -1,6 +1,5 @@
 """One pass of a model over tokens: all layers into one accumulator, and the loss."""
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import distributed, nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 from tqdm.auto import tqdm
 
-from sklearn_learnability.torch.models._store import fingerprint
+from sklearn_learnability.torch.models._devices import device_of
+from sklearn_learnability.torch.models._processes import gathered, process_rank, together
+from sklearn_learnability.torch.models._store import Store
 from sklearn_learnability.torch.representations._hidden_states import (
     HiddenStates,
     next_token_loss,
@@ -80,12 +82,20 @@ class RepresentationPass:
 
     def run(self, path: Path | None) -> PassResult:
         """See all batches of this process, and merge what the others have seen."""
+        together(lambda: self._see_batches(path))
+        self._merge_processes()
+        assert self.information is not None
+        return PassResult(self.layers, self.information, self.loss[0] / self.loss[1])
+
+    def _see_batches(self, path: Path | None) -> None:
+        """See the batches of this process, from where the file left off."""
         rank, world = process_rank()
         padded = self.states.takes_mask  # what takes no mask may read the padding
         batches = self.sequences.batches(self.settings.batch_size, padded=padded)[rank::world]
-        if path is not None:
-            path = path.with_name(f"{path.name}.{rank}") if world > 1 else path
-            self._load(path)
+        store = self._store(path)
+        content = store.read()
+        if content is not None:
+            self._take(content)
         was_training = self.model.training
         self.model.eval().to(self.device)
         saved = time.monotonic()
@@ -99,17 +109,30 @@ class RepresentationPass:
             for rows in batches[self.n_done :]:
                 self._add(rows)
                 bar.update()
-                if path is not None and time.monotonic() - saved >= SECONDS_BETWEEN_SAVES:
-                    self._save(path)
+                if time.monotonic() - saved >= SECONDS_BETWEEN_SAVES:
+                    store.write(self._state())
                     saved = time.monotonic()
         finally:
             bar.close()
             self.model.train(was_training)
-        if path is not None:
-            self._save(path)
-        self._merge_processes()
-        assert self.information is not None
-        return PassResult(self.layers, self.information, self.loss[0] / self.loss[1])
+        store.write(self._state())
+
+    def _store(self, path: Path | None) -> Store:
+        """Return the file of this process."""
+        rank, world = process_rank()
+        if path is not None and world > 1:
+            path = path.with_name(f"{path.name}.{rank}")
+        settings = {
+            "layers": self.settings.layers,
+            "batch_size": self.settings.batch_size,
+            "n_points": self.settings.n_points,
+            "random_state": self.settings.random_state,
+            "processes": (rank, world),
+        }
+        seen = [self.sequences.input_ids, self.sequences.mask]
+        return Store(
+            path, "a pass", settings, model=self.model, tokens=seen, labels=dict(self.labels)
+        )
 
     def _add(self, rows: NDArray[np.int64]) -> None:
         batch = self.sequences.take(rows)
@@ -145,7 +168,6 @@ class RepresentationPass:
     def _state(self) -> dict[str, Any]:
         information = self.information
         return {
-            "fingerprint": self._fingerprint(),
             "layers": self.layers,
             "dim": information.dim if information else 0,
             "information": information.state_dict() if information else None,
@@ -161,36 +183,12 @@ class RepresentationPass:
         self.loss = np.array(state["loss"])
         self.n_done = state["n_done"]
 
-    def _save(self, path: Path) -> None:
-        beside = path.with_name(path.name + ".part")
-        torch.save(self._state(), beside)
-        os.replace(beside, path)
-
-    def _load(self, path: Path) -> None:
-        if not path.exists():
-            return
-        state = torch.load(path, weights_only=True)
-        if state["fingerprint"] != self._fingerprint():
-            raise ValueError(
-                f"Expected {path} to hold a run of the same settings and tokens, got another's. "
-                "Name another file, or remove it."
-            )
-        self._take(state)
-
-    def _fingerprint(self) -> str:
-        settings = self.settings
-        text = f"{settings.layers} {settings.batch_size} {settings.n_points}"
-        text += f" {settings.random_state} {process_rank()}"
-        arrays = [self.sequences.input_ids, self.sequences.mask, *self.labels.values()]
-        return fingerprint(text, arrays)
-
     def _merge_processes(self) -> None:
         """Replace the sums by those of all processes, the same in each."""
         _, world = process_rank()
         if world == 1:
             return
-        states: list[Any] = [None] * world
-        distributed.all_gather_object(states, self._state())
+        states = gathered(tree_map_only(Tensor, Tensor.cpu, self._state()))
         held = [state for state in states if state["information"] is not None]
         self._take(held[0])
         for state in held[1:]:
@@ -205,15 +203,3 @@ class RepresentationPass:
             assert self.information is not None
             self.information.merge(other)
             self.loss += state["loss"]
-
-
-def process_rank() -> tuple[int, int]:
-    """Return the number of this process and how many there are, 0 and 1 outside torchrun."""
-    if distributed.is_available() and distributed.is_initialized():
-        return distributed.get_rank(), distributed.get_world_size()
-    return 0, 1
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Return the device of a model's parameters."""
-    return next((p.device for p in model.parameters()), torch.device("cpu"))

@@ -1,23 +1,29 @@
 """The information plane over training: one checkpoint after the other, each kept when done."""
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from torch import nn
 
 from sklearn_learnability._results import Result
-from sklearn_learnability.exceptions import CheckpointError
-from sklearn_learnability.torch.models._named_checkpoints import load_or_skip, name_checkpoints
+from sklearn_learnability.exceptions import CheckpointError, NotFiniteError
+from sklearn_learnability.torch.models._named_checkpoints import (
+    file_name,
+    load_model,
+    name_checkpoints,
+    skipping,
+)
+from sklearn_learnability.torch.models._processes import by_first, together
+from sklearn_learnability.torch.models._store import Store
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
 from sklearn_learnability.torch.representations._plane_results import InformationPlane, PlanePoint
-from sklearn_learnability.torch.representations._representation_pass import (
-    fingerprint,
-    process_rank,
-)
 from sklearn_learnability.torch.representations._token_sequences import token_rows
 
 
@@ -32,7 +38,7 @@ class Trajectory(Result):
     planes : tuple of InformationPlane
         The plane of each.
     skipped : tuple of (str, str)
-        Name of each checkpoint that could not be loaded, and why.
+        Name of each checkpoint that could not be measured, and why.
     """
 
     names: tuple[str, ...]
@@ -66,7 +72,9 @@ def measure_checkpoints(
 ) -> Trajectory:
     """Measure the information plane of a model at several times of its training.
 
-    All checkpoints see the same sequences. One that cannot be loaded is skipped with a warning.
+    All checkpoints see the same sequences. One that cannot be loaded, or whose hidden states are
+    not finite, is skipped with a warning. Processes of torchrun share the work; what one of them
+    cannot load or finds in the store holds for all.
 
     Parameters
     ----------
@@ -82,7 +90,8 @@ def measure_checkpoints(
         models of transformers from the disk (:func:`load_language_model`).
     store : path-like, default=None
         A folder to keep the plane of each checkpoint in as soon as it is done. What it holds
-        already is not measured again.
+        already is not measured again: each checkpoint is loaded, and recognised by its parameters.
+        See :ref:`stores`.
     widths : sequence of int, default=(1, 2, 3, 4)
         Widths of the contexts.
     layers : "all", or sequence of int or of str, default="all"
@@ -110,9 +119,9 @@ def measure_checkpoints(
     Raises
     ------
     CheckpointError
-        If no checkpoint could be loaded.
+        If no checkpoint could be measured, or a file of `store` is damaged.
     ValueError
-        If names repeat, or `store` holds planes of other settings or tokens.
+        If names repeat, or `store` holds planes of other models, settings or tokens.
 
     Examples
     --------
@@ -131,29 +140,19 @@ def measure_checkpoints(
         "n_points": n_points,
         "random_state": random_state,
     }
-    folder = None if store is None else Path(store)
+    rows = None if tokenizer_or_ids is None else token_rows(tokenizer_or_ids, texts)
     planes: dict[str, InformationPlane] = {}
     skipped: dict[str, str] = {}
     for name, source in named.items():
-        key = describe(name, source, settings, tokenizer_or_ids, texts) if folder else ""
-        plane = read_plane(folder, name, key)
-        if plane is None:
-            loaded = load_or_skip(name, source, load, skipped)
-            if loaded is None:
-                continue
-            model, tokenizer = loaded
-            del loaded
-            plane = measure_information_plane(
-                model,
-                tokenizer if tokenizer_or_ids is None else tokenizer_or_ids,
-                texts,
-                **settings,
-                device=device,
-                progress=progress,
-            )
-            write_plane(folder, name, key, plane)
-            del model, tokenizer  # or two models would be held while the next is loaded
-        planes[name] = plane
+        with skipping(name, skipped):
+            model, tokenizer = together(partial(load_model, source, load))
+        if name in skipped:
+            continue
+        path = None if store is None else Path(store) / f"{file_name(name)}.pt"
+        with skipping(name, skipped, NotFiniteError):
+            seen = token_rows(tokenizer, texts) if rows is None else rows
+            planes[name] = kept_plane(model, seen, settings, path, device, progress)
+        del model, tokenizer  # or two models would be held while the next is loaded
     if not planes:
         raise CheckpointError(
             f"Expected at least one whole checkpoint, got none of {len(named)}. "
@@ -162,45 +161,36 @@ def measure_checkpoints(
     return Trajectory(tuple(planes), tuple(planes.values()), tuple(skipped.items()))
 
 
-def describe(
-    name: str, source: Any, settings: Mapping[str, Any], tokenizer_or_ids: Any, texts: Any
-) -> str:
-    """Return a digest of what a plane depends on."""
-    rows = token_rows(tokenizer_or_ids, None) if texts is None else []
-    text = json.dumps([name, str(source), settings, None if texts is None else list(texts)])
-    return fingerprint(text, rows)
+def kept_plane(
+    model: nn.Module,
+    rows: Sequence[NDArray[np.int64]],
+    settings: Mapping[str, Any],
+    path: Path | None,
+    device: Any,
+    progress: bool,
+) -> InformationPlane:
+    """Return the plane of a model, from its store if it is there; the first process looks."""
+    store = Store(path, "a plane", settings, model=model, tokens=rows)
+    plane = by_first(lambda: read_plane(store))
+    if plane is None:
+        plane = measure_information_plane(model, rows, **settings, device=device, progress=progress)
+        by_first(lambda: write_plane(store, plane))
+    return plane
 
 
-def read_plane(folder: Path | None, name: str, key: str) -> InformationPlane | None:
+def read_plane(store: Store) -> InformationPlane | None:
     """Return the plane stored for a checkpoint, None if there is none."""
-    path = None if folder is None else plane_path(folder, name)
-    if path is None or not path.exists():
+    stored = store.read()
+    if stored is None:
         return None
-    stored = json.loads(path.read_text())
-    if stored.pop("key") != key:
-        raise ValueError(
-            f"Expected {path} to hold a plane of the same settings and texts, got another's. Name "
-            "another folder, or remove it."
-        )
     points = tuple(PlanePoint(**point) for point in stored["points"])
     information = pd.DataFrame(stored["information"])
     return InformationPlane(**stored | {"points": points, "information": information})
 
 
-def write_plane(folder: Path | None, name: str, key: str, plane: InformationPlane) -> None:
-    """Store the plane of a checkpoint, in place only when whole."""
-    if folder is None or process_rank()[0] > 0:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
+def write_plane(store: Store, plane: InformationPlane) -> None:
+    """Store the plane of a checkpoint."""
     stored: dict[str, Any] = {field.name: getattr(plane, field.name) for field in fields(plane)}
     stored["points"] = [asdict(point) for point in plane.points]
     stored["information"] = plane.information.to_dict("list")
-    path = plane_path(folder, name)
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps({"key": key} | stored))
-    os.replace(beside, path)
-
-
-def plane_path(folder: Path, name: str) -> Path:
-    """Return the file for the plane of a checkpoint."""
-    return folder / f"{name.replace(os.sep, '_')}.json"
+    store.write(stored)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from sklearn_learnability._validation import warn
-from sklearn_learnability.exceptions import ZeroVectorWarning
+from sklearn_learnability.exceptions import NotFiniteError, ZeroVectorWarning
 from sklearn_learnability.torch.soft_information._ngrams import as_array
 from sklearn_learnability.torch.soft_information._soft_entropy import working_dtype
 
@@ -48,7 +48,7 @@ def finite_lengths(
         norms.append(norm)
         wrong = ~torch.isfinite(norm) & counted
         if wrong.any():
-            raise ValueError(
+            raise NotFiniteError(
                 f"Expected finite hidden states, got NaN or infinity in layer {index} at position "
                 f"{first_position(wrong, shape)} ({int(wrong.sum())} position(s) of the batch)."
             )

@@ -103,7 +103,7 @@ def test_a_study_goes_on_from_its_store(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         llc.estimate_checkpoints(checkpoints, (X, Y), load=interrupted, store=tmp_path)
     resumed = llc.estimate_checkpoints(checkpoints, (X, Y), load=load, store=tmp_path)
-    assert (tmp_path / "b_1.pt").exists()
+    assert (tmp_path / "b%2F1.pt").exists()
     for one, other in zip(whole.estimates, resumed.estimates, strict=True):
         np.testing.assert_array_equal(one.loss_trace, other.loss_trace)
 

@@ -203,23 +203,6 @@ class TestStore:
         assert CountingCoefficient.calls == len(SCALES) + 1
         assert found.to_frame().equals(measure().to_frame())
 
-    @pytest.mark.parametrize("changed", ["settings", "data", "model"])
-    def test_what_the_estimate_depends_on_is_told_apart(self, tmp_path, counting, changed):
-        options = {"store": tmp_path, "llc": counting, "compression_data": DATA}
-        measure({"f": 1.0}, **options)
-        if changed == "settings":
-            counting.set_params(n_draws=24)
-        data = (INPUTS, TARGETS + 1) if changed == "data" else DATA
-        scale = 0.9 if changed == "model" else 1.0
-        if changed == "model":  # refused before anything is estimated, as the curve is another's
-            with pytest.raises(ValueError, match="another's"):
-                measure({"f": scale}, **options)
-        else:
-            complexity_against_compressibility(
-                {"f": scale}, data, loss=squared_error, schemes=SCHEMES, load=load, **options
-            )
-        assert CountingCoefficient.calls == (1 if changed == "model" else 2)
-
 
 class TestBadInput:
     def test_a_damaged_checkpoint_is_skipped(self):

@@ -4,12 +4,8 @@ For small models with their data in memory. A quarter of the chains start at w*,
 hot posterior that is cooled down by and by; where both agree, they have converged.
 """
 
-import hashlib
-import json
 import math
-import os
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -35,6 +31,7 @@ from sklearn_learnability.torch.learning_coefficient.hamiltonian._summary import
 )
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
 from sklearn_learnability.torch.models._flat_loss import FlatLoss, LossAndGradient, full_batch_loss
+from sklearn_learnability.torch.models._store import Store
 
 HALVINGS = 12  # of the inverse temperature, to the hot posterior
 WARM_UP = {"hot": 16, "cool": 4, "rest": 12, "join": 30}  # trajectories
@@ -52,11 +49,11 @@ def hamiltonian_estimate(surface: EmpiricalLoss, request: ChainRequest) -> LLCEs
     loss_and_gradient = full_batch_loss(flat)
     settings = choose_settings(flat, loss_and_gradient, request)
     chains = HamiltonianChains(flat, loss_and_gradient, settings, request.seed)
-    chains.resume(request.store, fingerprint(flat, request.described()))
+    chains.resume(request.store)
     chains.run(request.progress)
     top_first = sorted(chains.drawn.values(), key=lambda part: -part.inverse_temperature)
     initial_loss = float(loss_and_gradient(flat.start[None])[0])
-    return summarise(top_first, settings, initial_loss, surface.rows.n, surface.n_parameters)
+    return summarise(top_first, chains.settings, initial_loss, surface.rows.n, surface.n_parameters)
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ class HamiltonianChains:
         settings: HamiltonianSettings,
         seed: int,
     ) -> None:
-        self.start, self.settings = flat.start, settings
+        self.start, self.settings, self.seed = flat.start, settings, seed
         self.loss_and_gradient = loss_and_gradient
         self.generator = torch.Generator(self.start.device).manual_seed(seed)
         self.initial = self._at_start(1)
@@ -105,7 +102,7 @@ class HamiltonianChains:
         self.jitter = 0.0
         self.drawn: dict[float, DrawsOfChains] = {}
         self.done = 0
-        self.store: str | os.PathLike[str] | None = None
+        self.store = Store(None, "chains", {})
 
     def run(self, progress: bool) -> None:
         """Go through the stages that are left."""
@@ -206,21 +203,20 @@ class HamiltonianChains:
     def _at_start(self, n_chains: int) -> HamiltonianState:
         return hamiltonian.init(self.start.repeat(n_chains, 1), self.loss_and_gradient)
 
-    def resume(self, store: str | os.PathLike[str] | None, key: str) -> None:
-        """Go on from where a file left off, and keep the chains in it after every stage."""
-        self.store, self.key = store, key
-        if store is None or not Path(store).exists():
+    def resume(self, store: Store) -> None:
+        """Go on from where a store left off, and keep the chains in it after every stage."""
+        self.store = store
+        content = store.read()
+        if content is None:
             return
-        content = torch.load(store, weights_only=True)
-        if content["key"] != key:
-            raise ValueError(
-                f"Expected {store} to hold chains of the same model, data and settings, got "
-                "another's. Name another file, or remove it."
-            )
+        self.settings = HamiltonianSettings(**content["settings"])
         self.done, self.step_size = content["done"], content["step_size"]
         self.jitter = content["jitter"]
-        self.state = HamiltonianState(*content["state"])
-        self.generator.set_state(content["generator"])
+        self.state = HamiltonianState(*(part.to(self.start.device) for part in content["state"]))
+        if content["device"] == self.start.device.type:
+            self.generator.set_state(content["generator"])
+        else:  # which has other generators
+            self.generator.manual_seed(content["seed"] + content["done"])
         for part in content["drawn"]:
             values: dict[str, Any] = {
                 k: v.numpy() if isinstance(v, Tensor) else v for k, v in part.items()
@@ -228,33 +224,16 @@ class HamiltonianChains:
             self.drawn[part["inverse_temperature"]] = DrawsOfChains(**values)
 
     def _save(self) -> None:
-        if self.store is None:
-            return
-        path = Path(self.store)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        drawn = [
-            {k: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for k, v in vars(p).items()}
-            for p in self.drawn.values()
-        ]
-        content = {
-            "key": self.key,
-            "done": self.done,
-            "step_size": self.step_size,
-            "jitter": self.jitter,
-            "state": tuple(self.state),
-            "generator": self.generator.get_state(),
-            "drawn": drawn,
-        }
-        beside = path.with_name(f"{path.name}.part")
-        torch.save(content, beside)
-        os.replace(beside, path)
-
-
-def fingerprint(flat: FlatLoss, given: dict[str, Any]) -> str:
-    """Return a digest of what chains depend on."""
-    rows = flat.surface.rows
-    first = flat.value(flat.start, flat.surface.batch(torch.arange(min(rows.n, 8))))
-    told = json.dumps([given, rows.n, flat.surface.n_parameters, float(first)], default=str)
-    digest = hashlib.sha256(told.encode())
-    digest.update(flat.start.detach().cpu().numpy().tobytes())
-    return digest.hexdigest()
+        self.store.write(
+            {
+                "seed": self.seed,
+                "settings": asdict(self.settings),
+                "done": self.done,
+                "step_size": self.step_size,
+                "jitter": self.jitter,
+                "state": tuple(self.state),
+                "generator": self.generator.get_state(),
+                "device": self.start.device.type,
+                "drawn": [vars(part) for part in self.drawn.values()],
+            }
+        )

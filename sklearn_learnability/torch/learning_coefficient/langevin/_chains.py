@@ -37,7 +37,7 @@ from sklearn_learnability.torch.models._flat_loss import FlatLoss
 def langevin_estimate(surface: EmpiricalLoss, request: LangevinRequest) -> LLCEstimate:
     """Return the estimate from Langevin chains started at w*."""
     flat = FlatLoss(surface)
-    saved = ChainStore(request.store, flat, request.described())
+    saved = ChainStore(request.store, request.seed)
     settings, around = prepare(flat, request, saved)
     trace = run_chains(flat, settings, around, request, saved)
     return estimate_from_chains(trace, settings, around, surface, request.chance_loss)
@@ -46,14 +46,14 @@ def langevin_estimate(surface: EmpiricalLoss, request: LangevinRequest) -> LLCEs
 def langevin_settings(surface: EmpiricalLoss, request: LangevinRequest) -> ChainSettings:
     """Return the settings that the chains would run with."""
     flat = FlatLoss(surface)
-    return prepare(flat, request, ChainStore(request.store, flat, request.described()))[0]
+    return prepare(flat, request, ChainStore(request.store, request.seed))[0]
 
 
 def prepare(
     flat: FlatLoss, request: LangevinRequest, saved: ChainStore
 ) -> tuple[ChainSettings, Neighbourhood]:
     """Return the settings and what is known of w*, before the chains."""
-    stored = saved.read_prepared()
+    stored = saved.read_prepared(flat.start)
     if stored is not None:
         return stored
     generator = torch.Generator().manual_seed(request.seed)
@@ -78,7 +78,7 @@ def run_chains(
     posterior = GibbsPosterior(settings.inverse_temperature, settings.localization, flat.start)
     seeds = np.random.SeedSequence(request.seed).generate_state(settings.n_steps + 1, np.uint64)
     trace = np.full((settings.n_chains, settings.n_steps), np.nan)
-    state, done = saved.read_chains(trace)
+    state, done = saved.read_chains(trace, flat.start)
     if state is None:
         positions = flat.start.repeat(settings.n_chains, 1)
         state = sampler.init(positions, seeded(seeds[-1], device))

@@ -22,6 +22,7 @@ from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import 
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation import extrapolate
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._flags import difference_of_starts
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss, held_still
+from sklearn_learnability.torch.models._store import Store
 
 DOUBLE = torch.float64
 QUIET = "ignore::sklearn_learnability.exceptions.LearnabilityWarning"
@@ -52,7 +53,7 @@ class Powers(nn.Module):
         return x @ torch.stack([w**p for w, p in zip(self.w, self.powers, strict=True)])[:, None]
 
 
-def estimate(model, data, *, parameters=None, loss=None, **settings):
+def estimate(model, data, *, parameters=None, loss=None, path=None, **settings):
     given = {
         "n_chains": 16,
         "n_draws": "auto",
@@ -61,11 +62,11 @@ def estimate(model, data, *, parameters=None, loss=None, **settings):
         "step_size": "auto",
         "seed": 0,
         "progress": False,
-        "store": None,
-    }
+    } | settings
+    given["store"] = Store(path, "chains", given, model=model, data=data)
     with held_still(model):
         surface = EmpiricalLoss(model, loss or nn.MSELoss(), data, parameters=parameters)
-        return hamiltonian_estimate(surface, ChainRequest(**given | settings))
+        return hamiltonian_estimate(surface, ChainRequest(**given))
 
 
 @pytest.mark.parametrize("dim", [2, 5, 20])
@@ -190,14 +191,14 @@ def test_interrupted_chains_resume(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(hamiltonian_chains.HamiltonianChains, "_draw", stop_at_the_second)
         with pytest.raises(KeyboardInterrupt):
-            estimate(model, data, n_draws=20, store=store)
+            estimate(model, data, n_draws=20, path=store)
     assert store.exists()
-    resumed = estimate(model, data, n_draws=20, store=store)
+    resumed = estimate(model, data, n_draws=20, path=store)
     assert np.array_equal(resumed.loss_trace, whole.loss_trace)
     assert resumed.by_inverse_temperature.equals(whole.by_inverse_temperature)
     assert list(store.parent.iterdir()) == [store]
-    with pytest.raises(ValueError, match="of the same model, data and settings"):
-        estimate(model, data, n_draws=20, store=store, seed=1)
+    with pytest.raises(ValueError, match="differs in seed"):
+        estimate(model, data, n_draws=20, path=store, seed=1)
 
 
 @pytest.mark.filterwarnings(QUIET)

@@ -1,0 +1,342 @@
+"""Digests of what a result depends on: models, rows, losses, settings, down to the last byte."""
+
+import copyreg
+import dis
+import hashlib
+import json
+import os
+import sys
+import sysconfig
+import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from sklearn_learnability._validation import PACKAGE
+from sklearn_learnability.torch.models._data_rows import DataRows, data_rows
+
+ROWS_AT_ONCE = 1024
+PLAIN = (type(None), bool, int, float, complex, str, bytes)
+INSTALLED = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
+LIBRARIES = (PACKAGE, *(f"{path}{os.sep}" for at in INSTALLED for path in (at, at.resolve())))
+#: Of a module: kept elsewhere, told in another way, or without bearing on what it returns.
+NOT_STATE = {
+    *("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks", "training"),
+    *("_non_persistent_buffers_set", "_backward_pre_hooks", "_backward_hooks"),
+    *("_is_full_backward_hook", "_forward_hooks_with_kwargs", "_forward_hooks_always_called"),
+    *("_forward_pre_hooks_with_kwargs", "_state_dict_hooks", "_state_dict_pre_hooks"),
+    *("_load_state_dict_pre_hooks", "_load_state_dict_post_hooks", "_compiled_call_impl"),
+    *("generation_config", "name_or_path", "warnings_issued", "hf_device_map"),
+    *("_hf_hook", "_old_forward", "_is_hf_initialized", "store_key"),
+}
+#: Of a configuration of transformers: where it lay and who wrote it.
+NOT_CONFIGURED = {
+    *("_name_or_path", "name_or_path", "_commit_hash", "transformers_version"),
+    *("architectures", "dtype"),  # told by the model
+}
+#: Of a class: without bearing on what its instances do.
+NOT_BEHAVIOUR = {
+    *("__dict__", "__weakref__", "__module__", "__doc__", "__annotations__", "__qualname__"),
+    *("__firstlineno__", "__static_attributes__", "__slots__", "__match_args__", "_abc_impl"),
+    *("__dataclass_fields__", "__dataclass_params__", "__abstractmethods__", "__parameters__"),
+    *("__orig_bases__", "__annotate__", "__annotate_func__", "__annotations_cache__"),
+}
+
+
+def digest(value: Any, what: str) -> str:
+    """Return a digest of a value, of the same kind in every process and on every device.
+
+    Tensors and arrays are told by their type, shape and bytes; data sets and data loaders by all
+    their rows, in order; modules by their class, parameters, buffers and attributes; functions by
+    their code, defaults, closures and the globals they read; what a library defines by its name;
+    other objects by what pickle keeps of them. An attribute `store_key` stands for the object that
+    has it, of a module for all but its parameters and buffers.
+
+    Raises
+    ------
+    ValueError
+        If something in the value cannot be told from others of its kind.
+    """
+    return Walk(what).of(value).hex()
+
+
+class Walk:
+    """One walk through a value and all it holds; what is met twice is described once."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.known: dict[int, tuple[Any, bytes]] = {}  # with the value, or its id could be reused
+        self.above: list[int] = []
+        self.modules_above = 0
+
+    def of(self, value: Any) -> bytes:
+        """Return the digest of a value."""
+        if isinstance(value, np.generic):
+            value = value.item()
+        if type(value) in PLAIN:
+            return combined(type(value).__name__, repr(value))
+        if id(value) in self.known:
+            return self.known[id(value)][1]
+        if id(value) in self.above:
+            return combined("above", str(len(self.above) - self.above.index(id(value))))
+        self.above.append(id(value))
+        found = combined(*self._parts(value))
+        self.above.pop()
+        self.known[id(value)] = value, found
+        return found
+
+    def _parts(self, value: Any) -> Iterator[Any]:
+        """Yield texts, bytes and digests that tell a value from others."""
+        named = getattr(value, "store_key", None) if not isinstance(value, type) else None
+        if isinstance(value, nn.Module):
+            yield from self._module(value, named)
+        elif named is not None:
+            yield from ("key", self.of(named))
+        elif isinstance(value, Tensor):
+            yield from self._tensor(value)
+        elif isinstance(value, np.ndarray):
+            yield from self._array(value)
+        elif isinstance(value, DataRows | Dataset | DataLoader):
+            yield from self._rows(value)
+        elif isinstance(value, Mapping) and type(value).__module__ in ("builtins", "collections"):
+            yield from (type(value).__name__, *map(self.of, value.items()))
+        elif type(value) in (list, tuple, deque):
+            yield from (type(value).__name__, *map(self.of, value))
+        elif type(value) in (set, frozenset):
+            yield from (type(value).__name__, *sorted(map(self.of, value)))
+        elif isinstance(value, type):
+            yield from self._class(value)
+        else:
+            yield from self._other(value)
+
+    def _tensor(self, value: Tensor) -> Iterator[Any]:
+        if value.is_meta:
+            self._refuse(value, "its values are not in memory")
+        strided = value.detach() if value.layout is torch.strided else value.detach().to_dense()
+        host = strided.cpu().resolve_conj().resolve_neg().contiguous()
+        yield from ("tensor", str(value.dtype), str(tuple(value.shape)))
+        yield host.flatten().view(torch.uint8).numpy().data
+
+    def _array(self, value: np.ndarray) -> Iterator[Any]:
+        yield from ("array", value.dtype.str, str(value.shape))
+        if value.dtype.hasobject:
+            yield from map(self.of, value.ravel().tolist())
+        else:
+            yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
+
+    def _rows(self, value: Any) -> Iterator[Any]:
+        rows = value if isinstance(value, DataRows) else data_rows(value)
+        size = ROWS_AT_ONCE if rows.in_memory else rows.batch_size or 64
+        yield from ("rows", str(rows.n))
+        for part in torch.arange(rows.n).split(size):
+            yield Walk(self.what).of(rows.take(part))  # a walk of its own keeps no batch
+
+    def _module(self, value: nn.Module, named: Any) -> Iterator[Any]:
+        value = getattr(value, "_orig_mod", value)  # what torch.compile holds
+        if not self.modules_above:
+            yield from shared_tensors(value)
+        self.modules_above += 1
+        yield "module"
+        for name, tensor in [*value._parameters.items(), *value._buffers.items()]:
+            yield from (name, self.of(tensor))
+        for name, child in value._modules.items():
+            yield from (name, self.of(child))
+        if named is not None:
+            yield self.of(named)
+        elif isinstance(value, torch.jit.ScriptModule):
+            yield value.code
+        else:
+            yield self.of(type(value))
+            yield from self._attributes(self._module_state(value))
+            hooks = [*value._forward_pre_hooks.values(), *value._forward_hooks.values()]
+            codes = [getattr(hook, "__code__", None) for hook in hooks]
+            for hook, code in zip(hooks, codes, strict=True):
+                if code is None or not is_library_file(code.co_filename):
+                    yield self.of(hook)
+        self.modules_above -= 1
+
+    def _module_state(self, value: nn.Module) -> dict[str, Any]:
+        state = value.__getstate__() if hasattr(value, "__getstate__") else vars(value)
+        held = dict(state) if isinstance(state, Mapping) else {"state": state}
+        dispatched = "_hf_hook" in held
+        private = is_of_library(type(value))  # notes that a library makes as it goes along
+        return {
+            name: held[name]
+            for name in held
+            if name not in NOT_STATE
+            and not (dispatched and name == "forward")
+            and not (private and name.startswith("_"))
+        }
+
+    def _attributes(self, state: Mapping[Any, Any]) -> Iterator[Any]:
+        for name in sorted(state, key=str):
+            yield from (str(name), self.of(state[name]))
+
+    def _class(self, value: type) -> Iterator[Any]:
+        yield from ("class", value.__module__ if is_of_library(value) else "", value.__qualname__)
+        if not is_of_library(value):
+            yield from map(self.of, value.__bases__)
+            yield from self._attributes(
+                {name: part for name, part in vars(value).items() if is_behaviour(name, part)}
+            )
+
+    def _function(self, value: FunctionType) -> Iterator[Any]:
+        yield "function"
+        yield from self._code(value.__code__)
+        yield self.of(value.__defaults__)
+        yield self.of(value.__kwdefaults__)
+        for cell in value.__closure__ or ():
+            try:
+                yield self.of(cell.cell_contents)
+            except ValueError as error:
+                if "empty" not in str(error):
+                    raise
+                yield "empty"
+        yield from self._attributes({k: v for k, v in vars(value).items() if k != "__wrapped__"})
+        if not is_library_file(value.__code__.co_filename):
+            for name, held in globals_read(value.__code__, value.__globals__):
+                yield from (name, self.of(held))
+
+    def _code(self, value: CodeType) -> Iterator[Any]:
+        yield from (value.co_code, repr(value.co_names))
+        for constant in value.co_consts:
+            if isinstance(constant, CodeType):
+                yield combined(*self._code(constant))
+            else:
+                yield self.of(constant)
+
+    def _other(self, value: Any) -> Iterator[Any]:
+        if isinstance(value, BuiltinFunctionType) and not isinstance(
+            value.__self__, ModuleType | type(None)
+        ):
+            yield from ("method", self.of(value.__self__), value.__name__)
+        elif is_of_library(value) or isinstance(value, BuiltinFunctionType | ModuleType):
+            yield from ("name", full_name(value))
+        elif isinstance(value, FunctionType):
+            yield from self._function(value)
+        elif isinstance(value, MethodType):
+            yield from ("method", self.of(value.__self__), self.of(value.__func__))
+        elif isinstance(value, partial):
+            yield from ("partial", self.of(value.func), self.of(value.args))
+            yield self.of(value.keywords)
+        elif isinstance(value, staticmethod | classmethod):
+            yield from (type(value).__name__, self.of(value.__func__))
+        elif isinstance(value, property):
+            yield from ("property", *map(self.of, (value.fget, value.fset, value.fdel)))
+        elif isinstance(value, torch.device):
+            yield "device"  # another device is no other result
+        elif isinstance(value, torch.Generator):
+            yield from ("generator", self.of(value.get_state()))
+        elif hasattr(value, "__wrapped__"):  # a cache
+            yield from ("wrapped", self.of(value.__wrapped__))
+        elif isinstance(value, weakref.ref):
+            yield from ("reference", self.of(value()))
+        elif isinstance(value, Path):
+            yield from ("path", str(value.absolute()))
+        elif hasattr(value, "to_dict") and type(value).__module__.startswith("transformers."):
+            held = {k: v for k, v in value.to_dict().items() if k not in NOT_CONFIGURED}
+            yield from ("configuration", type(value).__name__)
+            yield json.dumps(held, sort_keys=True, default=str)
+        else:
+            yield from self._pickled(value)
+
+    def _pickled(self, value: Any) -> Iterator[Any]:
+        """Describe an object by what pickle keeps of it."""
+        reduce = copyreg.dispatch_table.get(type(value))
+        try:
+            reduced = reduce(value) if reduce else value.__reduce_ex__(4)
+        except Exception as error:  # whatever an object raises that cannot be copied
+            self._refuse(value, str(error))
+        if isinstance(reduced, str):
+            yield from ("name", full_name(type(value)), reduced)
+            return
+        make, arguments, *rest = reduced
+        state, items, pairs = [*rest, None, None, None][:3]
+        yield from ("object", self.of(type(value)), self.of(make), self.of(arguments))
+        if isinstance(state, Mapping):
+            yield from self._attributes(state)
+        else:
+            yield self.of(state)
+        yield from map(self.of, items or ())
+        yield from map(self.of, pairs or ())
+
+    def _refuse(self, value: Any, reason: str) -> NoReturn:
+        raise ValueError(
+            f"Expected a {self.what} that a store can tell from others, got one with a "
+            f"{type(value).__qualname__}: {reason}. Give the {self.what} an attribute store_key, a "
+            "text that you change whenever it changes, or pass no store."
+        )
+
+
+def combined(*parts: Any) -> bytes:
+    """Return one digest of texts and bytes, where each begins and ends included."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        total.update(len(data).to_bytes(8, "little"))
+        total.update(data)
+    return total.digest()
+
+
+def shared_tensors(module: nn.Module) -> Iterator[str]:
+    """Yield the names under which a module holds a tensor that it holds under others before."""
+    first: dict[int, str] = {}
+    named: Iterable[tuple[str, Tensor]] = [
+        *module.named_parameters(remove_duplicate=False),
+        *module.named_buffers(remove_duplicate=False),
+    ]
+    for name, tensor in named:
+        if first.setdefault(id(tensor), name) != name:
+            yield from (first[id(tensor)], name)
+
+
+def globals_read(code: CodeType, held: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what code reads from its module, and from other modules that are no libraries."""
+    codes = [code]
+    for inner in codes:
+        codes += [constant for constant in inner.co_consts if isinstance(constant, CodeType)]
+        read = {i.argval for i in dis.get_instructions(inner) if i.opname == "LOAD_GLOBAL"}
+        for name in sorted(read & held.keys()):
+            value = held[name]
+            yield name, value
+            if isinstance(value, ModuleType) and not is_library_file(value.__file__ or ""):
+                for attribute in sorted(set(inner.co_names) & vars(value).keys()):
+                    yield attribute, getattr(value, attribute)
+
+
+def is_behaviour(name: str, part: Any) -> bool:
+    """Return whether a part of a class bears on what its instances do."""
+    generated = isinstance(part, FunctionType) and part.__code__.co_filename == "<string>"
+    descriptor = type(part).__name__ in ("member_descriptor", "getset_descriptor")
+    return name not in NOT_BEHAVIOUR and not generated and not descriptor
+
+
+def full_name(value: Any) -> str:
+    """Return the module and name of a function, class or module."""
+    name = getattr(value, "__qualname__", getattr(value, "__name__", ""))
+    return f"{getattr(value, '__module__', None)}.{name}"
+
+
+def is_library_file(name: str) -> bool:
+    """Return whether a file is of a package that is installed, not of the user's own code."""
+    return name.startswith(LIBRARIES) or name.startswith("<frozen")
+
+
+def is_of_library(value: Any) -> bool:
+    """Return whether a library holds a function or class under its name."""
+    module = sys.modules.get(getattr(value, "__module__", None) or "")
+    found: Any = module
+    for name in getattr(value, "__qualname__", "<none>").split("."):
+        found = getattr(found, name, None)
+    if module is None or found is not value:
+        return False
+    file = getattr(module, "__file__", None)
+    return module.__name__ != "__main__" and (file is None or is_library_file(file))
