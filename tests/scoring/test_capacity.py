@@ -147,6 +147,6 @@ def test_results_of_a_halving_search():
     splits = last.filter(regex=r"^split\d_test_score$")
     best = splits.loc[last["mean_test_score"].idxmax()]
     good = last[last["mean_test_score"] >= best.mean() - best.std(ddof=1) / np.sqrt(5)]
-    expected = good["param_max_leaf_nodes"].fillna(np.inf).astype(float).idxmin()
+    expected = good["param_max_leaf_nodes"].astype(float).fillna(np.inf).idxmin()
     assert len(last) > 1
     assert select_capacity("max_leaf_nodes")(search.cv_results_) == expected
