@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Integers, RandomState, check_groups, hash_rows, warn
+from sklearn_learnability._tables import comparable_rows, hash_rows
+from sklearn_learnability._validation import Integers, RandomState, check_groups, warn
 from sklearn_learnability.exceptions import DuplicateRowsWarning, MissingClassWarning
 
 
@@ -154,16 +155,18 @@ def warn_of_duplicates(X: Any, folds: Folds) -> float:
     """Return the share of test rows that also stand in their training rows, warning if telling.
 
     Equal rows are telling where some column is nearly unique among the distinct rows; where all
-    columns are coarse, equal rows are to be expected.
+    columns are coarse, equal rows are to be expected. NaN where rows cannot be compared.
     """
-    hashes = hash_rows(X)
+    frame = comparable_rows(X)
+    hashes = None if frame is None else hash_rows(frame)
+    if frame is None or hashes is None or not len(frame.columns):
+        return float("nan")
     n_distinct = len(np.unique(hashes))
     if n_distinct == len(hashes):
         return 0.0
     n_repeated = sum(np.isin(hashes[test], hashes[train]).sum() for train, test in folds.splits)
     share = n_repeated / sum(len(test) for _, test in folds.splits)
-    columns = X.T if isinstance(X, np.ndarray) else (X[name] for name in X.columns)
-    finest = max(len(np.unique(hash_rows(np.asarray(c)[:, None]))) for c in columns)
+    finest = max(frame[name].nunique(dropna=False) for name in frame.columns)
     if share >= 0.01 and finest >= n_distinct / 2 and n_distinct >= np.sqrt(len(hashes)):
         warn(
             f"{share:.1%} of the test rows also stand in the training rows of their fold: a model "

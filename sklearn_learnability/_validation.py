@@ -1,4 +1,4 @@
-"""Input checks shared by the package; the only file that touches scikit-learn's private names."""
+"""Input checks shared by the package."""
 
 import os
 import sys
@@ -10,16 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pandas.api.types import (
-    is_bool_dtype,
-    is_datetime64_any_dtype,
-    is_numeric_dtype,
-    is_timedelta64_dtype,
-)
-from pandas.util import hash_pandas_object
-from sklearn.utils import _safe_indexing, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import validate_data
 
 Units = Literal["bits", "nats"]
 Floats = NDArray[np.float64]
@@ -186,56 +178,3 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ValueError(f"Got {name}={value!r}, but expected one of {', '.join(choices)}.")
     return value
-
-
-def take_rows(X: Any, rows: NDArray[np.integer]) -> Any:
-    """Return the rows of an array or a data frame of any library."""
-    return _safe_indexing(X, rows)
-
-
-def check_table(estimator: Any, X: Any, *, reset: bool, clean: bool) -> Any:
-    """Return X as a float64 array or, where it has columns, as a data frame.
-
-    A clean frame is of pandas, its numbers and booleans are float64 with NaN for what is missing,
-    and everything else is a string or NaN. Sets or checks `n_features_in_` and
-    `feature_names_in_`.
-    """
-    if not hasattr(X, "columns"):
-        return validate_data(
-            estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
-        )
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
-    if len(X) == 0:
-        raise ValueError("Got 0 rows, but expected at least 1.")
-    if not clean:
-        return X
-    return pd.DataFrame({name: _clean_column(X[name], name) for name in X.columns})
-
-
-def _clean_column(column: Any, name: str) -> NDArray[Any]:
-    if not isinstance(column, pd.Series):
-        column = pd.Series(column.to_list(), name=name)  # polars and its kin
-    if is_datetime64_any_dtype(column.dtype) or is_timedelta64_dtype(column.dtype):
-        raise TypeError(
-            f"Got the date column {name!r}, but expected numbers or categories. Split it into "
-            "what matters (hour, weekday) or leave it out."
-        )
-    if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
-        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        if np.isinf(numbers).any():
-            raise ValueError(
-                f"Got infinity in column {name!r}, but expected finite numbers or NaN."
-            )
-        return numbers
-    values = column.astype(object).to_numpy()
-    missing = column.isna().to_numpy()
-    return np.array(
-        [np.nan if gap else str(value) for value, gap in zip(values, missing, strict=True)],
-        dtype=object,
-    )
-
-
-def hash_rows(X: Any) -> NDArray[np.uint64]:
-    """Return a hash of every row; equal rows have equal hashes."""
-    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
-    return np.asarray(hash_pandas_object(frame, index=False), dtype=np.uint64)

@@ -39,6 +39,18 @@ class MissingClassWarning(LearnabilityWarning):
     """A class of the data was absent from the rows a model was trained on."""
 
 
+class ConvertedColumnsWarning(LearnabilityWarning):
+    """Columns were read as another type than the one that holds them."""
+
+
+class UnusedWeightsWarning(LearnabilityWarning):
+    """A classifier takes no weights, so that it was fitted without them."""
+
+
+class OrderedRowsWarning(LearnabilityWarning):
+    """Rows that lie close together resemble each other, so that shuffled folds flatter a model."""
+
+
 class CandidateFailedWarning(LearnabilityWarning):
     """A golden-model candidate could not be fitted and was left out."""
 

@@ -26,6 +26,7 @@ from sklearn.preprocessing import (
 )
 
 from sklearn_learnability._validation import missing_package
+from sklearn_learnability.ceilings._boosted_trees import BoostedTrees
 
 #: Up to this many numeric columns, all their products of degree two are formed.
 MOST_COLUMNS_WITH_INTERACTIONS = 40
@@ -146,7 +147,7 @@ def hist_gradient_boosting(numeric: Columns, few: Columns, many: Columns) -> Pip
         n_iter_no_change=20,
         categorical_features=list(range(len(numeric), len(numeric) + len(few) + len(many))),
     )
-    return make_pipeline(ordinal_table(numeric, few, many), model)
+    return make_pipeline(ordinal_table(numeric, few, many), BoostedTrees(model))
 
 
 def catboost(numeric: Columns, few: Columns, many: Columns) -> Pipeline:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
+import joblib
 import numpy as np
 import pandas as pd
-from joblib import Memory, Parallel, delayed
+from joblib import Memory
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, is_classifier
-from sklearn.utils import Tags, check_random_state, column_or_1d
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, check_memory
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, check_random_state, column_or_1d, get_tags
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_learnability._folds import (
     Folds,
@@ -18,26 +19,29 @@ from sklearn_learnability._folds import (
     warn_of_missing_classes,
 )
 from sklearn_learnability._probabilities import align_probabilities, widen_classes
+from sklearn_learnability._tables import clean_table, pass_table
 from sklearn_learnability._validation import (
     Floats,
     Integers,
     RandomState,
     Units,
+    check_choice,
     check_several_classes,
-    check_table,
     check_weights,
     encode_labels,
     nats_per_unit,
     relative_weights,
     warn,
 )
-from sklearn_learnability.ceilings._golden_candidates import (
-    column_kinds,
-    installed_candidates,
-    named_candidate,
+from sklearn_learnability.ceilings._family import (
+    Member,
+    check_members,
+    fit_family,
+    make_family,
+    warn_of_unused_weights,
 )
 from sklearn_learnability.ceilings._out_of_fold import (
-    fit_candidate,
+    TrainingData,
     gather_log_proba,
     mean_log_proba,
 )
@@ -46,8 +50,6 @@ from sklearn_learnability.metrics._blending import cross_fit_pool, fit_calibrate
 from sklearn_learnability.metrics._calibrators import CalibrationMethod, check_method
 from sklearn_learnability.metrics._information import information_score, surprisal_of_frequencies
 from sklearn_learnability.metrics._resampling import ratio_estimate
-
-Candidate = tuple[str, BaseEstimator]
 
 
 class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
@@ -69,9 +71,11 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         ``"logistic"``, ``"splines"`` (logistic regression on splines and products),
         ``"hist_gradient_boosting"``, ``"catboost"``, ``"xgboost"`` and ``"network"`` (a bag of
         neural networks, needs torch). A list may name some of these and hold own classifiers in
-        pairs with their names. Where one of these is in the family, data frames with categories,
-        strings and gaps reach the candidates with numbers as float64 and all else as strings;
-        otherwise X is passed as it is. A candidate that raises an error is left out.
+        pairs with their names, best the dearest last: fits begin there. Own classifiers are given
+        the labels of y. Where one of the names is in the family, X is a table: numbers, also those
+        in columns of objects, reach all candidates as float64 with NaN for gaps, and all else but
+        dates, which are refused, as strings. Otherwise X is passed as it is, whatever it is: texts,
+        images, sparse matrices. A candidate that raises an error is left out.
     cv : int, splitter or iterable, default=5
         Folds. An int means that many folds, shuffled and stratified by class (by class and group
         where `groups` are given). Rows that no fold predicts are left out of the estimate. Where
@@ -85,11 +89,12 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
     units : {"bits", "nats"}, default="bits"
         Unit of entropies and losses.
     memory : str or joblib.Memory, default=None
-        Where finished fits are kept, so that an interrupted `fit` resumes.
+        Where finished fits are kept, so that an interrupted `fit` resumes. With
+        `random_state=None` the seeds are then drawn from the data, so that it resumes as well.
     n_jobs : int, default=None
         Fits to run side by side, each on one thread; any joblib backend.
     random_state : int, RandomState instance or None, default=None
-        Seeds the candidates that have no seed of their own.
+        Shuffles the rows into folds, and seeds the candidates that have no seed of their own.
     verbose : int, default=0
         Progress of the fits, as joblib shows it.
 
@@ -112,10 +117,12 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
     n_unpredicted_ : int
         Number of rows left out of the estimate.
     duplicate_share_ : float
-        Share of test rows that also stand in their training rows.
+        Share of test rows that also stand in their training rows; NaN where rows cannot be
+        compared.
     candidates_ : DataFrame
         One row a candidate: `candidate`, `nll`, `calibrated_nll`, `information_score`, `weight`
-        (what the weights lack of 1 is the weight of the class frequencies), `seconds`.
+        (what the weights lack of 1 is the weight of the class frequencies), `seconds` (CPU time
+        of the threads that fitted it).
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     n_features_in_ : int
@@ -126,7 +133,10 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
     Raises
     ------
     ValueError
-        If y has one class, a weight is negative, or every candidate fails.
+        If y has one class, a weight is negative, a row has no group, the cv trains on rows it
+        tests, or every candidate fails.
+    TypeError
+        If a candidate is no classifier, or a table for named candidates holds dates or times.
 
     Warns
     -----
@@ -136,6 +146,10 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         If a candidate is left out.
     MissingClassWarning
         If a class is absent from the training rows of a fold.
+    UnusedWeightsWarning
+        If there are weights and a candidate takes none.
+    ConvertedColumnsWarning
+        If columns of objects are read as numbers.
 
     See Also
     --------
@@ -165,7 +179,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        candidates: Literal["default"] | Sequence[str | Candidate] = "default",
+        candidates: Literal["default"] | Sequence[Member] = "default",
         *,
         cv: Any = 5,
         calibration: CalibrationMethod | None = "affine",
@@ -198,7 +212,8 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or data frame of shape (n_samples, n_features)
-            Inputs; the default family takes categories, strings and missing values.
+            Inputs; the default family takes categories, strings and missing values. With own
+            candidates alone anything with rows.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), optional
@@ -214,6 +229,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             The fitted estimator.
         """
         self._check_options()
+        members = check_members(self.candidates)
         table = self._check_table(X, reset=True)
         y = column_or_1d(y, warn=True)
         check_consistent_length(table, y, groups)
@@ -224,11 +240,12 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         check_several_classes(self.classes_, codes, weight)
         if self.calibration is not None:
             check_method(self.calibration, len(self.classes_))
-        rng = check_random_state(self.random_state)
+        data = TrainingData(table, codes, self.classes_, weight)
+        rng = self._seeds(data)
         folds = make_folds(self.cv, table, codes, groups, rng)
         warn_of_missing_classes(codes, folds)
         self.duplicate_share_ = warn_of_duplicates(table, folds)
-        names, log_probas, seconds = self._fit_family(table, codes, weight, folds, rng)
+        names, log_probas, seconds = self._fit_family(members, data, folds, rng)
         weight = np.ones(len(codes)) if weight is None else weight
         losses = self._score_out_of_fold(codes, weight, folds, log_probas, groups)
         self.candidates_ = losses.assign(
@@ -313,9 +330,14 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         return information_score(y, proba, sample_weight=sample_weight, labels=classes)
 
     def __sklearn_tags__(self) -> Tags:
-        """Missing values are taken by the default family."""
+        """Missing values are taken by the default family, and what else any own candidate takes."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self._has_named_candidates
+        if self._has_named_candidates:
+            tags.input_tags.allow_nan = True
+        else:
+            own = [get_tags(member[1]).input_tags for member in self.candidates]
+            tags.input_tags.allow_nan = any(tag.allow_nan for tag in own)
+            tags.input_tags.sparse = any(tag.sparse for tag in own)
         return tags
 
     @property
@@ -324,71 +346,54 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
 
     def _check_options(self) -> None:
         nats_per_unit(self.units)
-        if isinstance(self.candidates, str) and self.candidates != "default":
-            raise ValueError(
-                f"Got candidates={self.candidates!r}, but expected 'default' or a list of "
-                "names and pairs (name, classifier)."
-            )
-        if self.blend not in ("log-linear", "best"):
-            raise ValueError(f"Got blend={self.blend!r}, but expected 'log-linear' or 'best'.")
+        check_choice("blend", self.blend, ("log-linear", "best"))
 
     def _check_table(self, X: Any, *, reset: bool) -> Any:
-        return check_table(self, X, reset=reset, clean=self._has_named_candidates)
+        read = clean_table if self._has_named_candidates else pass_table
+        return read(self, X, reset=reset)
 
-    def _family(self, table: Any) -> list[Candidate]:
-        """Return the candidates as pairs of name and unfitted classifier."""
-        members = self.candidates
-        if isinstance(members, str):
-            members = installed_candidates()
-        columns = column_kinds(table) if self._has_named_candidates else ([], [], [])
-        family = [
-            (member, named_candidate(member, columns)) if isinstance(member, str) else member
-            for member in members
-        ]
-        for name, estimator in family:
-            if not (is_classifier(estimator) and hasattr(estimator, "predict_proba")):
-                raise TypeError(
-                    f"Got the candidate {name!r} ({type(estimator).__name__}), but expected a "
-                    "classifier with predict_proba."
-                )
-        return family
+    def _seeds(self, data: TrainingData) -> np.random.RandomState:
+        """Return what seeds folds and fits: kept fits are found again only under the same seeds."""
+        if self.memory is not None and self.random_state is None:
+            return np.random.RandomState(int(joblib.hash(data), 16) % 2**32)
+        return check_random_state(self.random_state)
 
     def _fit_family(
-        self,
-        table: Any,
-        codes: Integers,
-        weight: Floats | None,
-        folds: Folds,
-        rng: np.random.RandomState,
+        self, members: list[Member], data: TrainingData, folds: Folds, rng: np.random.RandomState
     ) -> tuple[list[str], Floats, list[float]]:
         """Fit every candidate on every fold; keep those without an error in `models_`."""
-        family = self._family(table)
+        family = make_family(members, data.X)
+        warn_of_unused_weights(family, data)
         splits = list(folds.splits)
         if not folds.is_partition:
-            splits.append((np.arange(len(codes)), np.arange(0)))  # the fit that predicts
-        n_classes = len(self.classes_)
+            splits.append((np.arange(len(data.codes)), np.arange(0)))  # the fit that predicts
         seeds = rng.randint(np.iinfo(np.int32).max, size=(len(family), len(splits)))
-        fit = check_memory(self.memory).cache(fit_candidate)
-        fits = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
-            delayed(fit)(estimator, table, codes, weight, train, test, n_classes, seeds[m, f])
-            for m, (_, estimator) in enumerate(family)
-            for f, (train, test) in enumerate(splits)
+        fits = fit_family(
+            family,
+            data,
+            splits,
+            seeds,
+            memory=self.memory,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
         )
-        names, members, seconds, self.models_ = [], [], [], []
-        for m, (name, _) in enumerate(family):
-            own = fits[m * len(splits) : (m + 1) * len(splits)]
+        names, log_probas, seconds, self.models_ = [], [], [], []
+        for candidate, own in zip(family, fits, strict=True):
             errors = [fold.error for fold in own if fold.error]
             if errors:
-                warn(f"The candidate {name!r} is left out: {errors[0]}", CandidateFailedWarning)
+                warn(
+                    f"The candidate {candidate.name!r} is left out: {errors[0]}",
+                    CandidateFailedWarning,
+                )
                 continue
-            names.append(name)
-            members.append(gather_log_proba(own, folds, n_classes))
+            names.append(candidate.name)
+            log_probas.append(gather_log_proba(own, folds, len(self.classes_)))
             seconds.append(sum(fold.seconds for fold in own))
-            models = [fold.model for fold in own]
+            models = [fold.model for fold in own if fold.model is not None]
             self.models_.append(models if folds.is_partition else models[-1:])
         if not names:
-            raise ValueError(f"Every candidate failed; the last error was {errors[0]}")
-        return names, np.stack(members), seconds
+            raise type(errors[0])(f"Every candidate failed; the last error was {errors[0]}")
+        return names, np.stack(log_probas), seconds
 
     def _score_out_of_fold(
         self,

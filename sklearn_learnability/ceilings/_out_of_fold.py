@@ -1,7 +1,9 @@
-"""Out-of-fold fits of one candidate, and who may be calibrated on whom."""
+"""Out-of-fold fits of one candidate."""
 
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,75 +20,106 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_learnability._folds import Folds
 from sklearn_learnability._probabilities import align_probabilities
-from sklearn_learnability._validation import Floats, Integers, take_rows
+from sklearn_learnability._shared_context import SharedContext
+from sklearn_learnability._tables import take_rows
+from sklearn_learnability._validation import Floats, Integers
+
+#: Beginnings of warnings that a fit makes about its own affairs.
+OWN_AFFAIRS = (
+    "Found unknown categories",
+    "The least populated class",
+    "A worker stopped while some jobs were given to the executor",
+)
 
 
-@dataclass(frozen=True)
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for message in OWN_AFFAIRS:
+            warnings.filterwarnings("ignore", message=message)
+        yield
+
+
+QUIET = SharedContext(_quiet)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Hold libraries to one thread, and fits to themselves, in any number of threads at once."""
+    # the number of OpenMP's threads belongs to the thread that sets it, BLAS's to the process
+    with QUIET, threadpool_limits(1, user_api="openmp"):
+        yield
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """Rows with their labels: as codes, positions in `classes`, and weights where there are any."""
+
+    X: Any
+    codes: Integers
+    classes: NDArray[Any]
+    weight: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
 class CandidateModel:
     """A fitted candidate that answers with log-probabilities of all classes.
 
     A model knows no more than its rows: of n training rows, 1/n of the mass is spread over all
-    classes, so that no answer is certain and a class absent from the training rows is possible.
+    classes, so that no answer is certain and a class absent from the training rows is possible. A
+    row on which it puts no mass at all is one it says nothing about.
     """
 
     estimator: BaseEstimator
-    codes: NDArray[np.integer]
+    codes: Integers
     n_classes: int
     n_train: int
 
     def log_proba(self, X: Any) -> Floats:
         """Return the log-probabilities (n_samples, n_classes)."""
-        proba = self.estimator.predict_proba(X)
+        proba = np.asarray(self.estimator.predict_proba(X))
+        if proba.ndim == 2:
+            silent = proba.sum(axis=1, keepdims=True) == 0
+            proba = np.where(silent, np.asarray(1 / proba.shape[1], np.float32), proba)
         full = align_probabilities(proba, self.codes, np.arange(self.n_classes))
         spread = 1 / (self.n_train + 1)
         return np.log((1 - spread) * full + spread / self.n_classes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FoldFit:
-    """A candidate fitted on some rows, its log-probabilities on others, seconds, any error."""
+    """A candidate fitted on some rows, its log-probabilities on others, CPU seconds, any error."""
 
     model: CandidateModel | None
     log_proba: Floats | None
     seconds: float
-    error: str = ""
+    error: Exception | None = None
 
 
 def fit_candidate(
     estimator: BaseEstimator,
-    X: Any,
-    codes: Integers,
-    sample_weight: Floats | None,
-    train: Integers,
-    test: Integers,
-    n_classes: int,
+    data: TrainingData,
+    split: tuple[Integers, Integers],
     seed: int,
+    *,
+    gets_labels: bool,
 ) -> FoldFit:
-    """Fit a clone on the training rows with one thread and predict the test rows.
-
-    An error of the candidate is reported, not raised: the family does without it.
-    """
-    started = time.perf_counter()
-    try:
-        with threadpool_limits(1), warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model = _fit_seeded(estimator, X, codes, sample_weight, train, n_classes, seed)
-            log_proba = model.log_proba(take_rows(X, test)) if len(test) else None
-    except Exception as error:
-        return FoldFit(None, None, 0.0, f"{type(error).__name__}: {error}")
-    return FoldFit(model, log_proba, time.perf_counter() - started)
+    """Fit a clone on the training rows of a split with one thread and predict its test rows."""
+    started = time.thread_time()
+    train, test = split
+    with one_thread():
+        model = _fit_seeded(estimator, data, train, seed, gets_labels)
+        log_proba = model.log_proba(take_rows(data.X, test)) if len(test) else None
+    return FoldFit(model, log_proba, time.thread_time() - started)
 
 
 def _fit_seeded(
-    estimator: BaseEstimator,
-    X: Any,
-    codes: Integers,
-    sample_weight: Floats | None,
-    train: Integers,
-    n_classes: int,
-    seed: int,
+    estimator: BaseEstimator, data: TrainingData, train: Integers, seed: int, gets_labels: bool
 ) -> CandidateModel:
-    present, local_codes = np.unique(codes[train], return_inverse=True)
+    present, target = np.unique(data.codes[train], return_inverse=True)
+    if gets_labels:
+        target = data.classes[data.codes[train]]
     model = clone(estimator) if len(present) > 1 else DummyClassifier(strategy="prior")
     unseeded = {
         name: seed
@@ -94,28 +127,47 @@ def _fit_seeded(
         if name.split("__")[-1] == "random_state" and value is None
     }
     model.set_params(**unseeded)
-    fit_params = {}
-    if sample_weight is not None:
-        fit_params = weight_parameter(model, sample_weight[train])
+    fit_params = {} if data.weight is None else weight_parameter(model, data.weight[train])
     # weights are passed by name here, whatever the caller's routing
     with config_context(enable_metadata_routing=False):
-        model.fit(take_rows(X, train), local_codes, **fit_params)
-    return CandidateModel(model, present, n_classes, len(train))
+        model.fit(take_rows(data.X, train), target, **fit_params)
+    codes = present
+    if gets_labels and hasattr(model, "classes_"):
+        codes = _codes_of(model.classes_, data.classes)
+    return CandidateModel(model, codes, len(data.classes), len(train))
+
+
+def _codes_of(labels: NDArray[Any], classes: NDArray[Any]) -> Integers:
+    """Return the positions of a fitted classifier's labels among all classes."""
+    labels = np.asarray(labels)
+    if not np.isin(labels, classes).all():
+        raise ValueError(f"its classes_ are {labels.tolist()}, not labels of y")
+    return np.searchsorted(classes, labels)
 
 
 def mean_log_proba(models: list[CandidateModel], X: Any) -> Floats:
     """Return the normalised logarithmic mean of the models' distributions."""
-    with threadpool_limits(1):
+    with one_thread():
         return log_softmax(np.mean([model.log_proba(X) for model in models], axis=0), axis=1)
 
 
 def weight_parameter(model: BaseEstimator, sample_weight: Floats) -> dict[str, Floats]:
-    """Return the fit parameter that carries weights, or nothing if the model takes none."""
-    last = model.steps[-1][1] if isinstance(model, Pipeline) else model
-    if not has_fit_parameter(last, "sample_weight"):
-        return {}
-    prefix = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
-    return {f"{prefix}sample_weight": sample_weight}
+    """Return the fit parameter that carries weights, or nothing if the model takes none.
+
+    Pipelines hand it to their last step, searches to what they search, and votes and stacks to all
+    their members, where each of these takes weights.
+    """
+    if isinstance(model, Pipeline):
+        name, last = model.steps[-1]
+        return {f"{name}__{key}": w for key, w in weight_parameter(last, sample_weight).items()}
+    if has_fit_parameter(model, "sample_weight"):
+        return {"sample_weight": sample_weight}
+    if hasattr(model, "estimator") and hasattr(model, "refit"):
+        return weight_parameter(model.estimator, sample_weight)
+    members = [member for _, member in getattr(model, "estimators", []) if member != "drop"]
+    if members and all(has_fit_parameter(member, "sample_weight") for member in members):
+        return {"sample_weight": sample_weight}
+    return {}
 
 
 def gather_log_proba(fits: list[FoldFit], folds: Folds, n_classes: int) -> Floats:

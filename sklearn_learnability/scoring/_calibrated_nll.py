@@ -26,6 +26,7 @@ from sklearn_learnability._probabilities import (
     log_of_probabilities,
     widen_classes,
 )
+from sklearn_learnability._tables import take_rows
 from sklearn_learnability._validation import (
     Floats,
     Integers,
@@ -35,7 +36,6 @@ from sklearn_learnability._validation import (
     check_weights,
     encode_labels,
     nats_per_unit,
-    take_rows,
     warn,
 )
 from sklearn_learnability.ceilings._out_of_fold import weight_parameter

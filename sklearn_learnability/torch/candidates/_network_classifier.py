@@ -1,5 +1,7 @@
 """NetworkClassifier: a bag of small neural networks, as scikit-learn expects a classifier."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -11,8 +13,22 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
+from sklearn_learnability._shared_context import SharedContext
 from sklearn_learnability._validation import check_weights, encode_labels
-from sklearn_learnability.torch.candidates._periodic_network import make_network
+from sklearn_learnability.torch.candidates._periodic_network import Interrupted, make_network
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+ONE_THREAD = SharedContext(_one_thread)
 
 
 class NetworkClassifier(ClassifierMixin, BaseEstimator):
@@ -55,19 +71,14 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         weight = check_weights(sample_weight, len(X)).astype(np.float32)
         inputs = {"X": X, "sample_weight": weight / weight.mean()}
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_members)
-        n_threads = torch.get_num_threads()
-        try:
-            torch.set_num_threads(1)
-            with torch.random.fork_rng(devices=[]):
-                self.members_ = [self._fit_member(int(seed), inputs, codes) for seed in seeds]
-        finally:
-            torch.set_num_threads(n_threads)
+        with ONE_THREAD:
+            torch.set_num_threads(1)  # the number of OpenMP's threads belongs to this thread
+            self.members_ = [self._fit_member(int(seed), inputs, codes) for seed in seeds]
         return self
 
     def _fit_member(
         self, seed: int, inputs: dict[str, NDArray[np.float32]], codes: NDArray
     ) -> nn.Module:
-        torch.manual_seed(seed)
         network = make_network(
             inputs["X"].shape[1],
             len(self.classes_),
@@ -75,8 +86,11 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             max_epochs=self.max_epochs,
             seed=seed,
         )
-        network.fit(inputs, codes.astype(np.int64))
-        return network.module_.eval()
+        try:
+            network.fit(inputs, codes.astype(np.int64))
+        except Interrupted:
+            raise KeyboardInterrupt from None
+        return network.module_.trained()
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probabilities of shape (n_samples, n_classes)."""

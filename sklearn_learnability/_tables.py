@@ -1,0 +1,188 @@
+"""Tables of inputs: rows taken and compared, columns read as numbers or categories."""
+
+import datetime
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
+from pandas.util import hash_pandas_object
+from scipy.sparse import issparse
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import validate_data
+
+from sklearn_learnability._validation import Integers, warn
+from sklearn_learnability.exceptions import ConvertedColumnsWarning
+
+DATES = (
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    np.datetime64,
+    np.timedelta64,
+    pd.Period,
+)
+
+
+def take_rows(X: Any, rows: Integers) -> Any:
+    """Return the rows of an array, a list, a sparse matrix or a data frame of any library."""
+    return _safe_indexing(X, rows)
+
+
+def is_sparse(X: Any) -> bool:
+    """Return whether X is a sparse matrix or array of scipy."""
+    return bool(issparse(X))
+
+
+def pass_table(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Return X as it is, whatever it is, so long as its rows can be taken.
+
+    Sets or checks the number and names of its features, where it has any.
+    """
+    if is_sparse(X):
+        X = X.tocsr()
+    elif not (hasattr(X, "shape") or isinstance(X, Sequence)):
+        X = np.asarray(X)
+    if hasattr(X, "columns") or np.ndim(X) > 1:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return X
+
+
+def clean_table(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Return X as a float64 array or, where it has columns, as a clean data frame of pandas.
+
+    There numbers and booleans are float64 with NaN for what is missing, and everything else is a
+    string or NaN. Which columns are numbers is decided in `fit` and kept as `_numeric_columns`.
+    """
+    if not hasattr(X, "columns"):
+        _refuse_dates_in_array(X)
+        return validate_data(
+            estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
+        )
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if len(X) == 0:
+        raise ValueError("Got 0 rows, but expected at least 1.")
+    columns = {name: _as_series(X[name], name) for name in X.columns}
+    if reset:
+        estimator._numeric_columns = {n for n, column in columns.items() if _is_numeric(column)}
+        objects = [n for n in estimator._numeric_columns if columns[n].dtype == object]
+        if objects:
+            warn(
+                f"The columns {sorted(map(str, objects))} hold numbers as objects, and are read as "
+                "numbers.",
+                ConvertedColumnsWarning,
+            )
+    read = {
+        name: _numbers(column, name) if name in estimator._numeric_columns else _categories(column)
+        for name, column in columns.items()
+    }
+    return pd.DataFrame(read)
+
+
+def _as_series(column: Any, name: Any) -> pd.Series:
+    """Return a column of any library as a series of pandas, refusing dates and complex numbers."""
+    if not isinstance(column, pd.Series):
+        column = pd.Series(column.to_list(), name=name)  # polars and its kin
+    if is_complex_dtype(column.dtype):
+        raise TypeError(f"Got complex numbers in column {name!r}, but expected real ones.")
+    if not (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
+        _refuse_dates(_present(column), f"column {name!r}")
+    return column
+
+
+def _present(column: pd.Series) -> NDArray[Any]:
+    return column[column.notna()].astype(object).to_numpy()
+
+
+def _refuse_dates(values: Iterable[Any], where: str) -> None:
+    for value in values:
+        if isinstance(value, DATES):
+            raise TypeError(
+                f"Got dates or times in {where} (such as {value!r}), but expected numbers or "
+                "categories. Split them into what matters (hour, weekday, days since) or leave "
+                "them out."
+            )
+
+
+def _refuse_dates_in_array(X: Any) -> None:
+    dtype = getattr(X, "dtype", np.dtype(object))
+    if issparse(X) or getattr(dtype, "kind", "f") not in "OMm":
+        return
+    try:
+        values = np.asarray(X)
+    except ValueError:  # ragged rows: refused with the other malformed arrays
+        return
+    if values.dtype.kind in "Mm":
+        values = values.ravel()[:1].astype(object)
+    if values.dtype.kind == "O":
+        _refuse_dates(values.ravel(), "X")
+
+
+def _is_numeric(column: pd.Series) -> bool:
+    """Return whether a column holds numbers, as its type or as objects."""
+    if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
+        return True
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return False
+    return all(isinstance(value, Real | Decimal | np.bool_) for value in _present(column))
+
+
+def _numbers(column: pd.Series, name: Any) -> NDArray[np.float64]:
+    try:
+        if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
+            values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        else:
+            values = column.astype(object).where(column.notna(), np.nan).to_numpy(np.float64)
+    except (TypeError, ValueError):
+        first = next(v for v in _present(column) if not isinstance(v, Real | Decimal | np.bool_))
+        raise ValueError(
+            f"Got {first!r} in column {name!r}, but expected a number: it held numbers in fit."
+        ) from None
+    if np.isinf(values).any():
+        raise ValueError(f"Got infinity in column {name!r}, but expected finite numbers or NaN.")
+    return values
+
+
+def _categories(column: pd.Series) -> NDArray[Any]:
+    """Return strings; whole numbers read alike whatever type holds them."""
+    values, missing = column.astype(object).to_numpy(), column.isna().to_numpy()
+    return np.array(
+        [np.nan if gap else _name(v) for v, gap in zip(values, missing, strict=True)], dtype=object
+    )
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, Real) and not isinstance(value, Integral) and float(value).is_integer():
+        return str(int(float(value)))
+    return str(value)
+
+
+def comparable_rows(X: Any) -> pd.DataFrame | None:
+    """Return X as a data frame whose rows can be compared, or None where that has no meaning."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    if hasattr(X, "columns"):
+        return pd.DataFrame({name: list(X[name]) for name in X.columns})
+    if is_sparse(X):
+        rows = X.tocsr(copy=True)
+        rows.sum_duplicates()
+        ends = zip(rows.indptr[:-1], rows.indptr[1:], strict=True)
+        parts = [(rows.indices[a:b].tobytes(), rows.data[a:b].tobytes()) for a, b in ends]
+        return pd.DataFrame({"row": [hash(part) for part in parts]})
+    try:
+        values = np.asarray(X)
+    except ValueError:
+        return None
+    return pd.DataFrame(values.reshape(len(values), -1)) if values.ndim else None
+
+
+def hash_rows(frame: pd.DataFrame) -> NDArray[np.uint64] | None:
+    """Return a hash of every row, equal for equal rows; None where a cell cannot be compared."""
+    try:
+        return np.asarray(hash_pandas_object(frame, index=False), dtype=np.uint64)
+    except TypeError:
+        return None

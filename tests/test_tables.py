@@ -1,0 +1,125 @@
+"""Tables: what is a number is read as one, in whatever it is held."""
+
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.datasets import load_breast_cancer
+
+from sklearn_learnability import GoldenModelCeiling
+from sklearn_learnability._tables import clean_table, comparable_rows, hash_rows
+from sklearn_learnability.exceptions import ConvertedColumnsWarning
+
+CHEAP = ["prior", "logistic"]
+DAYS = pd.date_range("2013-01-01", periods=30)
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    return X.iloc[:, :10], y
+
+
+def objects(frame):
+    return frame.astype(object)
+
+
+def decimals(frame):
+    return frame.map(lambda value: Decimal(repr(float(value))))
+
+
+def polars_decimals(frame):
+    polars = pytest.importorskip("polars")
+    return polars.from_pandas(frame).select(polars.all().cast(polars.Decimal(20, 8)))
+
+
+@pytest.mark.parametrize("held", [objects, decimals, polars_decimals])
+def test_numbers_held_as_objects_are_numbers(cancer, held):
+    X, y = cancer
+    plain = GoldenModelCeiling(CHEAP, cv=3, random_state=0).fit(X, y)
+    with pytest.warns(ConvertedColumnsWarning, match=r"'mean area'.* hold numbers as objects"):
+        other = GoldenModelCeiling(CHEAP, cv=3, random_state=0).fit(held(X), y)
+    assert plain.learnability_ > 0.7
+    assert other.learnability_ == pytest.approx(plain.learnability_, rel=1e-6)
+
+
+def polars_dates():
+    polars = pytest.importorskip("polars")
+    return polars.DataFrame({"day": DAYS.to_list()})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: pd.DataFrame({"day": DAYS}),
+        lambda: pd.DataFrame({"day": [day.date() for day in DAYS]}),
+        lambda: pd.DataFrame({"day": [None, *(datetime.time(i % 24) for i in range(29))]}),
+        lambda: pd.DataFrame({"day": DAYS.to_period("D")}),
+        lambda: pd.DataFrame({"day": DAYS - DAYS[0]}),
+        lambda: pd.DataFrame({"day": DAYS.tz_localize("UTC")}),
+        lambda: DAYS.to_numpy()[:, None],
+        lambda: np.array([[day.date(), 1] for day in DAYS], dtype=object),
+        polars_dates,
+    ],
+)
+def test_dates_and_times_are_refused_in_every_table(make):
+    with pytest.raises(TypeError, match=r"dates or times in .*Split them"):
+        GoldenModelCeiling(CHEAP, cv=2).fit(make(), np.arange(30) % 2)
+
+
+def read(fitted, **columns):
+    frame = pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
+    return clean_table(fitted, frame, reset=False)
+
+
+def test_whole_numbers_are_one_category_whatever_type_holds_them():
+    fitted = BaseEstimator()
+    clean_table(fitted, pd.DataFrame({"code": pd.Categorical([1, 2, 3])}), reset=True)
+    for same in ([1, 2, 3], [1.0, 2.0, 3.0], ["1", "2", "3"], np.array([1, 2, 3], dtype=np.int8)):
+        assert read(fitted, code=same)["code"].tolist() == ["1", "2", "3"]
+    large = 2**60 + 1
+    assert read(fitted, code=[large])["code"].tolist() == [str(large)]
+    assert read(fitted, code=[1.5, None, True])["code"].isna().tolist() == [False, True, False]
+
+
+def test_text_where_fit_saw_numbers_is_refused():
+    fitted = BaseEstimator()
+    clean_table(fitted, pd.DataFrame({"age": [1.0, 2.0]}), reset=True)
+    assert read(fitted, age=np.array([3, None], dtype=object))["age"].isna().tolist() == [
+        False,
+        True,
+    ]
+    with pytest.raises(ValueError, match=r"Got 'old' in column 'age', but expected a number"):
+        read(fitted, age=["old", 3])
+
+
+def test_columns_no_reading_is_right_for_are_refused():
+    table = pd.DataFrame(np.zeros((3, 2)), columns=["a", "a"])
+    with pytest.raises(ValueError, match="unique column names"):
+        clean_table(BaseEstimator(), table, reset=True)
+    with pytest.raises(TypeError, match="complex numbers in column 'z'"):
+        clean_table(BaseEstimator(), pd.DataFrame({"z": [1j, 2.0]}), reset=True)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        np.array,
+        lambda rows: np.array(rows, dtype=np.float32)[:, :, None],
+        pd.DataFrame,
+        lambda rows: pytest.importorskip("polars").DataFrame(rows, orient="row"),
+        lambda rows: pytest.importorskip("scipy.sparse").csr_matrix(rows),
+        lambda rows: [f"{a} of {b}" for a, b in rows],
+    ],
+)
+def test_equal_rows_are_found_in_whatever_holds_them(make):
+    hashes = hash_rows(comparable_rows(make([[1, 0], [0, 2], [1, 0]])))
+    assert hashes[0] == hashes[2] != hashes[1]
+
+
+def test_rows_that_cannot_be_compared_are_said_to_be():
+    assert hash_rows(comparable_rows(pd.DataFrame({"cell": [[1], [2]]}))) is None
+    assert comparable_rows([[1], [2, 3]]) is None
