@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from sklearn_learnability import __version__
+from sklearn_learnability._results import Result
 
 HERE = Path(__file__).parent
 BENCHMARKS = HERE.parent / "benchmarks"
@@ -111,6 +112,12 @@ def skip_generated_methods(app, what, name, obj, skip, options):
     return skip or "RequestMethod" in getattr(obj, "__qualname__", "")
 
 
+def leave_out_private_bases(app, name, obj, options, bases):
+    """Leave out what results inherit for comparison: it has no page."""
+    bases[:] = [base for base in bases if base is not Result] or [object]
+
+
 def setup(app):
     """Connect the handlers."""
+    app.connect("autodoc-process-bases", leave_out_private_bases)
     app.connect("autodoc-skip-member", skip_generated_methods)
