@@ -73,11 +73,6 @@ def estimate_llc(
     about 1, of 6 parameters
     """
     check_is_fitted(net, "module_")
-
-    def loss(model: nn.Module, batch: Batch) -> Tensor:
-        inputs, targets = batch
-        return net.get_loss(model(inputs), targets)
-
     if isinstance(X, np.ndarray | Tensor):
         dtype = next(net.module_.parameters()).dtype
         inputs = torch.as_tensor(X)
@@ -85,5 +80,22 @@ def estimate_llc(
     else:
         data = net.get_dataset(X, y)
     chance = entropy(torch.as_tensor(np.asarray(y))) if is_classifier(net) else None
-    llc = LocalLearningCoefficient(loss, **settings)
+    llc = LocalLearningCoefficient(NetLoss(net), **settings)
     return llc.estimate(net.module_, data, chance_loss=chance, store=store)
+
+
+class NetLoss:
+    """The loss that a skorch network was trained with."""
+
+    def __init__(self, net: Any) -> None:
+        self.net = net
+
+    @property
+    def store_key(self) -> Any:
+        """What stands for it in stores: not the network, which holds times and histories."""
+        return self.net.criterion_, type(self.net).get_loss
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return the mean loss of a batch."""
+        inputs, targets = batch
+        return self.net.get_loss(model(inputs), targets)

@@ -164,7 +164,10 @@ class Walk:
         self.modules_above -= 1
 
     def _module_state(self, value: nn.Module) -> dict[str, Any]:
-        state = value.__getstate__() if hasattr(value, "__getstate__") else vars(value)
+        try:
+            state = value.__getstate__()
+        except Exception:  # of a module that can be saved by its state_dict alone
+            state = vars(value)
         held = dict(state) if isinstance(state, Mapping) else {"state": state}
         dispatched = "_hf_hook" in held
         private = is_of_library(type(value))  # notes that a library makes as it goes along

@@ -1,12 +1,14 @@
 """The divergence of a model's predictions from those it began with, as a loss."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
 from sklearn_learnability.torch.models._data_rows import Batch
+from sklearn_learnability.torch.models._digest import digest
 
 
 def self_divergence_loss(model: nn.Module) -> Callable[[nn.Module, Batch], Tensor]:
@@ -49,6 +51,8 @@ class _SelfDivergence:
 
     def __init__(self, model: nn.Module) -> None:
         self.reference = deepcopy(model).eval().requires_grad_(False)
+        with suppress(ValueError):  # told now, as the copy is cast later
+            self.store_key = digest(self.reference, "loss")
         self.batch: Batch = None
         self.expected = torch.empty(0)
 
