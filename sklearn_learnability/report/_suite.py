@@ -64,7 +64,7 @@ class SuiteMeasurement(Result):
     estimate, standard_error : float
         What a ceiling itself reports of the learnability; NaN for other models.
     cpu_seconds : float
-        Processor time of the fit.
+        Processor time of the fit, in this process.
     error : str
         Why the fit failed, which leaves every number of the model NaN; empty if it did not.
     """
