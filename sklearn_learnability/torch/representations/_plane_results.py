@@ -110,14 +110,19 @@ def plane_points(information: pd.DataFrame, widths: Sequence[int]) -> tuple[Plan
     points = [
         point for layer in [*layers, MEAN] for point in layer_points(rows, layer, sorted(widths))
     ]
-    undefined = [p for p in points if math.isnan(p.optimality + p.optimality_quadratic)]
-    if undefined:
-        warn(
-            f"The representations hold no information about the past in {len(undefined)} of "
-            f"{len(points)} layers and widths, the first at layer {undefined[0].layer}, width "
-            f"{undefined[0].width}; a ratio to it is undefined and reported as NaN.",
-            UndefinedInformationWarning,
-        )
+    nothing = [p for p in points if math.isnan(p.optimality)]
+    doubtful = [p for p in points if p.complexity_quadratic <= 0 and p not in nothing]
+    for undefined, reason in (
+        (nothing, "The representations hold no information about the past"),
+        (doubtful, "The quadratic information cannot tell that about the past from chance"),
+    ):
+        if undefined:
+            warn(
+                f"{reason} in {len(undefined)} of {len(points)} layers and widths, the first at "
+                f"layer {undefined[0].layer}, width {undefined[0].width}; a ratio to it is "
+                "undefined and reported as NaN.",
+                UndefinedInformationWarning,
+            )
     return tuple(points)
 
 

@@ -14,12 +14,13 @@ from sklearn_learnability.torch.soft_information._ngrams import IGNORED, ONCE
 from sklearn_learnability.torch.soft_information._soft_entropy import Assignment
 
 Ints = NDArray[np.int64]
+NO_FLOAT64 = ("mps",)  # kinds of devices
 
 
 class AssignmentSums:
     """Sums over the positions of a label, over those of a set, and over labels that occur once.
 
-    They live on the device of the last batch.
+    They live on the device of the last batch, or on the CPU where that has no float64.
     """
 
     def __init__(self, n_layers: int, n_sets: int, n_rows: int, n_points: int, dtype: torch.dtype):
@@ -30,6 +31,7 @@ class AssignmentSums:
 
     def make_room(self, n_rows: int, device: torch.device) -> None:
         """Move to a device, and lengthen for new labels."""
+        device = torch.device("cpu") if device.type in NO_FLOAT64 else device
         self.totals, self.once_entropy = self.totals.to(device), self.once_entropy.to(device)
         self.rows = self.rows.to(device)
         n_layers, there, n_columns = self.rows.shape
@@ -38,14 +40,16 @@ class AssignmentSums:
             self.rows = torch.cat([self.rows, empty], dim=1)
 
     def add(self, assigned: list[Assignment], pending: PendingRows) -> None:
-        """Add the assignments of all layers."""
+        """Add the assignments of all layers: the sums of the batch, once they are complete."""
         rows = pending.rows
-        device = self.rows.device
-        dtype = torch.promote_types(self.rows.dtype, assigned[0].proba.dtype)
+        device, dtype = self.rows.device, torch.float64  # a batch in float32 would lose digits
         marks = torch.from_numpy(np.concatenate([rows != IGNORED, rows == ONCE])).to(device, dtype)
         unused = torch.from_numpy(np.flatnonzero((rows == IGNORED).all(axis=0))).to(device)
+        labels, starts = np.unique(pending.row, return_index=True)
+        labels_here = torch.from_numpy(labels).to(device)
+        by_label = SumOnHost if device.type == "cpu" else SumOnDevice
+        sum_of = by_label(starts, pending.position, rows.shape[1], device)
         n_sets = len(rows)
-        scatter = LabelScatter(pending, device, dtype)
         for layer, (proba, entropy) in enumerate(assigned):
             square = (proba * proba).sum(dim=1)
             columns = torch.cat([proba, square[:, None], entropy[:, None]], dim=1)
@@ -55,7 +59,7 @@ class AssignmentSums:
             sums = marks @ columns
             self.totals[layer] += sums[:n_sets]
             self.once_entropy[layer] += sums[n_sets:, -1]
-            scatter.add(self.rows[layer], columns[:, :-1])
+            self.rows[layer, labels_here] += sum_of(columns[:, :-1]).to(self.rows.dtype)
 
     def merge(self, other: "AssignmentSums", row_here: Ints, n_rows: int) -> None:
         """Add the sums of another, whose rows stand here at `row_here`."""
@@ -95,26 +99,31 @@ class AssignmentSums:
             setattr(self, name, state[name].clone())
 
 
-class LabelScatter:
-    """Adds columns of positions to the rows of their labels: built once a batch for all layers."""
+class SumOnHost:
+    """Sums of columns over the positions of each label, on the CPU."""
 
-    def __init__(self, pending: PendingRows, device: torch.device, dtype: torch.dtype):
-        row, position = pending.row, pending.position
-        self.on_cpu = device.type == "cpu"
-        if not self.on_cpu:
-            self.row = torch.from_numpy(row).to(device)
-            self.position = torch.from_numpy(position).to(device)
-            return
-        self.unique, starts = np.unique(row, return_index=True)
-        ones = np.ones(len(row), dtype=np.float64 if dtype == torch.float64 else np.float32)
-        self.matrix = sparse.csr_array(
-            (ones, position, np.append(starts, len(row))),
-            shape=(len(self.unique), pending.rows.shape[1]),
-        )
+    def __init__(self, starts: Ints, position: Ints, n_positions: int, device: torch.device):
+        self.indices = position, np.append(starts, len(position))
+        self.shape = len(starts), n_positions
 
-    def add(self, sums: Tensor, columns: Tensor) -> None:
-        """Add columns (n, c) of positions to sums (rows, c)."""
-        if self.on_cpu:
-            sums.numpy()[self.unique] += self.matrix @ columns.numpy()
-        else:
-            sums.index_add_(0, self.row, columns[self.position].to(sums.dtype))
+    def __call__(self, columns: Tensor) -> Tensor:
+        """Return the sums (k, c) of columns (n, c)."""
+        values = columns.numpy()
+        ones = np.ones(len(self.indices[0]), dtype=values.dtype)
+        matrix = sparse.csr_array((ones, *self.indices), shape=self.shape)
+        return torch.from_numpy(matrix @ values)
+
+
+class SumOnDevice:
+    """Sums of columns over the positions of each label, on a graphics card."""
+
+    def __init__(self, starts: Ints, position: Ints, n_positions: int, device: torch.device):
+        sizes = np.diff(np.append(starts, len(position)))
+        label = np.repeat(np.arange(len(starts)), sizes)
+        self.n_labels = len(starts)
+        self.label, self.position = torch.from_numpy(np.stack([label, position])).to(device)
+
+    def __call__(self, columns: Tensor) -> Tensor:
+        """Return the sums (k, c) of columns (n, c)."""
+        sums = columns.new_zeros((self.n_labels, columns.shape[1]))
+        return sums.index_add_(0, self.label, columns[self.position])

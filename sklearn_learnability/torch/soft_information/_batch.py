@@ -41,25 +41,31 @@ def finite_lengths(
     layers: list[Tensor], used: NDArray[np.bool_], shape: tuple[int, ...]
 ) -> list[Tensor]:
     """Return lengths of the vectors of each layer, refusing NaN and infinity where counted."""
-    norms = []
-    for index, z in enumerate(layers):
-        counted = torch.from_numpy(used).to(z.device)
-        norm = torch.linalg.vector_norm(z, dim=1, dtype=working_dtype(z.dtype))
-        norms.append(norm)
-        wrong = ~torch.isfinite(norm) & counted
-        if wrong.any():
+    counted = on_devices(used, layers)
+    norms = [torch.linalg.vector_norm(z, dim=1, dtype=working_dtype(z.dtype)) for z in layers]
+    wrong = [~torch.isfinite(norm) & counted[norm.device] for norm in norms]
+    zero = [(norm == 0) & counted[norm.device] for norm in norms]
+    found = torch.stack([mask.sum().to(norms[0].device) for mask in (*wrong, *zero)])
+    n_found = found.cpu().numpy()  # the host waits for the device here, once for all layers
+    for index, n_wrong in enumerate(n_found[: len(layers)]):
+        if n_wrong:
             raise NotFiniteError(
                 f"Expected finite hidden states, got NaN or infinity in layer {index} at position "
-                f"{first_position(wrong, shape)} ({int(wrong.sum())} position(s) of the batch)."
+                f"{first_position(wrong[index], shape)} ({n_wrong} position(s) of the batch)."
             )
-        zero = (norm == 0) & counted
-        if zero.any():
+    for index, n_zero in enumerate(n_found[len(layers) :]):
+        if n_zero:
             warn(
-                f"Layer {index} has {int(zero.sum())} zero vector(s), the first at position "
-                f"{first_position(zero, shape)}: assigned equally to all points.",
+                f"Layer {index} has {n_zero} zero vector(s), the first at position "
+                f"{first_position(zero[index], shape)}: assigned equally to all points.",
                 ZeroVectorWarning,
             )
     return norms
+
+
+def on_devices(values: NDArray, layers: list[Tensor]) -> dict[torch.device, Tensor]:
+    """Return an array on each device that has a layer, copied to it once."""
+    return {device: torch.from_numpy(values).to(device) for device in {z.device for z in layers}}
 
 
 def first_position(found: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:

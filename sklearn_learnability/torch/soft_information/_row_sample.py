@@ -48,16 +48,14 @@ class RowSample:
         stays = chosen[chosen < len(self.keys)]
         return stays, entering[chosen[chosen >= len(self.keys)] - len(self.keys)]
 
-    def replace(
-        self, stays: Ints, keys: Ints, blocks: Ints, rows: Ints, proba: list[Tensor]
-    ) -> None:
+    def replace(self, stays: Ints, keys: Ints, blocks: Ints, rows: Ints, proba: Tensor) -> None:
         """Keep the rows that stay and take new ones in: keys and blocks (k,), rows (sets, k).
 
-        `proba` has an entry (k, m) for every layer.
+        `proba` (L, k, m) has their assignments in every layer.
         """
         if len(keys) == 0:
             return
-        new = torch.stack(list(proba)).to(self.proba)
+        new = proba.cpu().to(self.proba.dtype)
         order = np.concatenate([stays, len(self.keys) + np.arange(len(keys))])
         if len(order) > len(self.keys):
             self.proba = torch.cat([self.proba[:, torch.from_numpy(stays)], new], dim=1)
