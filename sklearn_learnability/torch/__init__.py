@@ -46,7 +46,7 @@ from sklearn_learnability.torch.representations._preference_information import (
     preference_information,
 )
 from sklearn_learnability.torch.representations._trajectory import Trajectory, measure_checkpoints
-from sklearn_learnability.torch.soft_information._information_estimates import (
+from sklearn_learnability.torch.soft_information._information_results import (
     InformationEstimate,
     InformationProfile,
 )

@@ -73,21 +73,23 @@ def first_position(found: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(int(found.nonzero()[0]), shape))
 
 
-def positions(shape: tuple[int, ...], sequences: ArrayLike | None, first: int) -> tuple[Ints, Ints]:
-    """Return the id of the sequence of each position, and its number within."""
+def positions(
+    valid: NDArray[np.bool_], sequences: ArrayLike | None, first: int
+) -> tuple[Ints, Ints]:
+    """Return the id of the sequence of each position, and how many valid ones precede it there."""
+    n = len(valid)
     if sequences is None:
-        ids = np.arange(first, first + shape[0])
+        ids = np.arange(first, first + n)
     else:
         ids = as_array(sequences)
-        if ids.shape != shape[:1] or ids.dtype.kind not in "iu":
+        if ids.shape != (n,) or ids.dtype.kind not in "iu":
             raise ValueError(
-                f"Expected sequences to be {shape[0]} integers, got shape {ids.shape} of "
-                f"{ids.dtype}."
+                f"Expected sequences to be {n} integers, got shape {ids.shape} of {ids.dtype}."
             )
         ids = ids.astype(np.int64)
-    length = math.prod(shape[1:])
-    within = np.tile(np.arange(length), shape[0])
-    if len(shape) == 1 and sequences is not None:  # rows of one sequence may stand anywhere
-        order = np.argsort(ids, kind="stable")
-        within[order] = np.arange(len(ids)) - np.searchsorted(ids[order], ids[order])
-    return np.repeat(ids, length), within
+    ids = np.repeat(ids, math.prod(valid.shape[1:]))
+    order = np.argsort(ids, kind="stable")  # rows of one sequence may stand anywhere
+    before: Ints = np.cumsum(valid.ravel()[order]) - valid.ravel()[order]
+    within = np.empty(len(ids), dtype=np.int64)
+    within[order] = before - before[np.searchsorted(ids[order], ids[order])]
+    return ids, within

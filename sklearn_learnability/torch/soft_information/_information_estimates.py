@@ -1,18 +1,18 @@
 """From sums of soft assignments to information, its null, its bracket and its interval."""
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 from torch import Tensor
 
-from sklearn_learnability._results import Result
+from sklearn_learnability.torch.soft_information._information_results import InformationEstimate
 from sklearn_learnability.torch.soft_information._ngrams import ONCE
+from sklearn_learnability.torch.soft_information._size_curve import SizeCurve
 from sklearn_learnability.torch.soft_information._soft_entropy import entropy_of
 
 Floats = NDArray[np.float64]
@@ -20,97 +20,6 @@ Ints = NDArray[np.int64]
 
 CONFIDENCE = 0.95
 LINEAR_FROM = 100  # positions of a label
-
-
-@dataclass(frozen=True, eq=False)
-class InformationEstimate(Result):
-    """What one layer keeps of one set of labels, with what meaningless labels would have given.
-
-    All but `quadratic` are in units of ln(n_points) nats, so between 0 and 1.
-
-    Attributes
-    ----------
-    layer : int
-        Index of the layer.
-    labels : str
-        Name of the set of labels.
-    entropy : float
-        H(Z), of the mean assignment of the labelled positions.
-    ceiling : float
-        H(Z) less the mean entropy of single assignments: the information about any labels that
-        all differ, and the most that any labels can reach.
-    information : float
-        The plug-in mutual information of labels and assignments. Biased upwards.
-    information_mean : float
-        The variant that counts every label alike; not a mutual information.
-    null : float
-        What `information` is on average if labels of the same sizes are dealt out at random.
-    lower, miller_madow, upper : float
-        Information about the labels that occur at least twice, over their positions alone:
-        leave-one-out cross-entropy, Miller-Madow correction, plug-in.
-    coverage : float
-        Share of the positions whose label occurs at least twice.
-    quadratic : float
-        Mean inner product of two assignments with a common label, less that of any two. Unbiased:
-        0 on average for meaningless labels. At most 1, in units of its own.
-    standard_error : float
-        Of `information`, over sequences.
-    interval_lower, interval_upper : float
-        95 % interval of `information` over sequences; it does not hold the bias.
-    quadratic_error : float
-        Standard error of `quadratic`, over sequences.
-    quadratic_lower, quadratic_upper : float
-        95 % interval of `quadratic` over sequences.
-    n_labels : int
-        Number of different labels.
-    n_positions : int
-        Number of labelled positions.
-    """
-
-    layer: int
-    labels: str
-    entropy: float
-    ceiling: float
-    information: float
-    information_mean: float
-    null: float
-    lower: float
-    miller_madow: float
-    upper: float
-    coverage: float
-    quadratic: float
-    standard_error: float
-    interval_lower: float
-    interval_upper: float
-    quadratic_error: float
-    quadratic_lower: float
-    quadratic_upper: float
-    n_labels: int
-    n_positions: int
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the estimate as a table of one row."""
-        return pd.DataFrame([asdict(self)])
-
-
-@dataclass(frozen=True, eq=False)
-class InformationProfile(Result):
-    """Estimates of all layers and sets of labels.
-
-    Attributes
-    ----------
-    estimates : tuple of InformationEstimate
-        Ordered by layer, then by set of labels.
-    n_sequences : int
-        Number of sequences that the intervals are over.
-    """
-
-    estimates: tuple[InformationEstimate, ...]
-    n_sequences: int
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a table of one row a layer and set of labels."""
-        return pd.DataFrame([asdict(estimate) for estimate in self.estimates])
 
 
 class LabelSums(NamedTuple):
@@ -140,7 +49,7 @@ def estimate_information(
     sums: LabelSums,
     sample: SampledRows,
     block_counts: Ints,
-    size_curve: "SizeCurve",
+    size_curve: SizeCurve,
 ) -> InformationEstimate:
     """Return all numbers of one layer and one set of labels."""
     unit = math.log(len(sums.total))
@@ -323,50 +232,3 @@ def clustered_error(values: Floats, block: Ints, block_counts: Ints) -> tuple[fl
     component = max(between - within, 0.0) / typical
     share = counts / counts.sum()
     return math.sqrt(component * float(share @ share) + within / counts.sum()), quantile
-
-
-class SizeCurve:
-    r"""Bias of the entropy of n random assignments: c(n) = n (H(Z) - h(n)) / (1 - (n-1)/(N-1)).
-
-    The curve is nearly flat, from the ceiling at n = 1 to half the sum of relative variances at
-    infinity, and is interpolated in 1/n.
-    """
-
-    def __init__(self, proba: Tensor, rng: np.random.RandomState, n_sizes: int = 24):
-        n_rows = len(proba)
-        self.inverse, self.bias = np.array([0.0, 1.0]), np.zeros(2)
-        if n_rows < 2:
-            return
-        mean = proba.mean(dim=0, dtype=torch.float64)
-        entropy = float(entropy_of(mean))
-        first = entropy - float(entropy_of(proba).double().mean())
-        tiny = torch.finfo(torch.float64).tiny
-        last = float((proba.double().var(dim=0) / mean.clamp_min(tiny)).sum()) / 2
-        largest = max(n_rows // 16, min(n_rows // 2, 64))
-        sizes = np.unique(np.geomspace(2, max(largest, 2), n_sizes).astype(int))
-        sizes = sizes[sizes <= n_rows // 2]
-        n_orders = max(1, round(2048 / n_rows))
-        orders = np.stack([rng.permutation(n_rows) for _ in range(n_orders)])
-        shuffled = proba[torch.from_numpy(orders)]
-        bias = [self._bias(shuffled, int(n), entropy) for n in sizes]
-        self.inverse = np.concatenate([[0.0], 1 / sizes[::-1], [1.0]])
-        self.bias = np.concatenate([[last], bias[::-1], [first]])
-
-    @staticmethod
-    def _bias(shuffled: Tensor, n: int, entropy: float) -> float:
-        """Return c(n) from disjoint groups of n rows, of rows in several orders (o, R, m)."""
-        n_orders, n_rows, n_points = shuffled.shape
-        groups = shuffled[:, : n_rows // n * n].reshape(n_orders, -1, n, n_points).mean(dim=2)
-        expected = float(entropy_of(groups).double().mean())
-        return n * (entropy - expected) / (1 - (n - 1) / (n_rows - 1))
-
-    def null(self, ceiling: float, counts: Tensor, n_once: int) -> float:
-        """Return the mean information, in nats, of random labels of these sizes."""
-        sizes = counts.cpu().numpy().astype(np.float64)
-        n = sizes.sum() + n_once
-        if n < 2:
-            return 0.0
-        bias = np.interp(1 / sizes, self.inverse, self.bias)
-        scale = ceiling / self.bias[-1] if self.bias[-1] > 1e-12 else 1.0
-        total = float(bias @ ((n - sizes) / (n - 1))) * scale + n_once * ceiling
-        return float(total / n)

@@ -230,7 +230,7 @@ class LabelTable(Result):
         ValueError
             If a label is not in the table.
         """
-        labels = np.asarray(labels)
+        labels = as_array(labels)
         rows = find(self.values, labels)
         rest = labels[rows == IGNORED]
         unknown = rest[find(self.once, rest) == IGNORED]

@@ -7,9 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sklearn_learnability.torch.soft_information._batch import on_devices
 from sklearn_learnability.torch.soft_information._ngrams import IGNORED, mixed
+from sklearn_learnability.torch.soft_information._soft_entropy import Assignment
 
 Ints = NDArray[np.int64]
+N_BLOCKS = 64
 
 
 def position_keys(seed: int, sequence: Ints, within: Ints) -> Ints:
@@ -18,6 +21,16 @@ def position_keys(seed: int, sequence: Ints, within: Ints) -> Ints:
         x = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + sequence.astype(np.uint64)
         x = mixed(x) + within.astype(np.uint64) * np.uint64(0xD1B54A32D192ED03)
         return (mixed(x) >> np.uint64(1)).astype(np.int64)
+
+
+def blocks_of(sequence: Ints, *, given: bool) -> Ints:
+    """Return the block of each sequence, by the last bits of its number.
+
+    Ids that were given are folded first, so that multiples of a power of two differ there.
+    """
+    if given:
+        return np.bitwise_xor.reduce([sequence >> shift for shift in range(0, 30, 6)]) % N_BLOCKS
+    return sequence % N_BLOCKS
 
 
 class RowSample:
@@ -96,3 +109,45 @@ class RowSample:
         self.proba = state["proba"].clone()
         for name in ("keys", "blocks", "rows"):
             setattr(self, name, state[name].numpy().copy())
+
+
+class PositionSample:
+    """A sample of the positions seen, and how many were seen in each block of sequences."""
+
+    def __init__(self, seed: int, kept: RowSample):
+        self.seed, self.kept = seed, kept
+        self.block_counts = np.zeros((len(kept.rows), N_BLOCKS), dtype=np.int64)
+
+    def draw(self, assigned: list[Assignment], rows: Ints, block: Ints, keys: Ints) -> None:
+        """Count the positions of a batch, of rows (sets, n), and renew the sample."""
+        for counts, of_set in zip(self.block_counts, rows, strict=True):
+            counts += np.bincount(block[of_set != IGNORED], minlength=N_BLOCKS)
+        at = np.flatnonzero((rows != IGNORED).any(axis=0))
+        stays, enters = self.kept.choose(keys[at])
+        if len(enters):
+            chosen = at[enters]
+            there = on_devices(chosen, [a.proba for a in assigned])
+            home = assigned[0].proba.device
+            proba = torch.stack([a.proba[there[a.proba.device]].to(home) for a in assigned])
+            self.kept.replace(stays, keys[chosen], block[chosen], rows[:, chosen], proba)
+
+    def merge(self, other: "PositionSample", row_here: Ints, shift: int) -> None:
+        """Take in another, whose rows stand here at `row_here`, its sequences `shift` later."""
+        self.block_counts += np.roll(other.block_counts, shift % N_BLOCKS, axis=1)
+        kept = other.kept
+        stays, enters = self.kept.choose(kept.keys)
+        rows = kept.rows[:, enters]
+        rows = np.where(rows >= 0, np.append(row_here, 0)[rows], rows)
+        blocks = (kept.blocks[enters] + shift) % N_BLOCKS
+        proba = kept.proba[:, torch.from_numpy(enters)]
+        self.kept.replace(stays, kept.keys[enters], blocks, rows, proba)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the contents as tensors."""
+        counts = torch.from_numpy(self.block_counts.copy())
+        return {"block_counts": counts, "kept": self.kept.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the contents over."""
+        self.block_counts = state["block_counts"].numpy().copy()
+        self.kept.load_state_dict(state["kept"])

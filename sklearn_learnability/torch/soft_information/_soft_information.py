@@ -19,21 +19,26 @@ from sklearn_learnability.torch.soft_information._assignment_sums import Assignm
 from sklearn_learnability.torch.soft_information._batch import (
     check_hidden,
     finite_lengths,
-    on_devices,
     positions,
 )
 from sklearn_learnability.torch.soft_information._information_estimates import (
+    SampledRows,
+    estimate_information,
+)
+from sklearn_learnability.torch.soft_information._information_results import (
     InformationEstimate,
     InformationProfile,
-    SampledRows,
-    SizeCurve,
-    estimate_information,
 )
 from sklearn_learnability.torch.soft_information._label_rows import LabelRows
 from sklearn_learnability.torch.soft_information._ngrams import IGNORED, ONCE, LabelTable, as_array
-from sklearn_learnability.torch.soft_information._row_sample import RowSample, position_keys
+from sklearn_learnability.torch.soft_information._row_sample import (
+    PositionSample,
+    RowSample,
+    blocks_of,
+    position_keys,
+)
+from sklearn_learnability.torch.soft_information._size_curve import SizeCurve
 from sklearn_learnability.torch.soft_information._soft_entropy import (
-    Assignment,
     assign,
     check_reference_points,
     draw_reference_points,
@@ -42,13 +47,7 @@ from sklearn_learnability.torch.soft_information._soft_entropy import (
 from sklearn_learnability.torch.soft_information._temperature import resolve_temperature
 
 Ints = NDArray[np.int64]
-N_BLOCKS = 64
 Labels = ArrayLike | Tensor | Mapping[str, ArrayLike | Tensor]
-
-
-def folded(ids: Ints) -> Ints:
-    """Return ids whose last bits hold all others too, so that multiples do not share a block."""
-    return ids ^ (ids >> 6) ^ (ids >> 12) ^ (ids >> 18) ^ (ids >> 24)
 
 
 class SoftInformation:
@@ -148,12 +147,11 @@ class SoftInformation:
         n_points = len(self.reference_points_)
         self.dim, self.n_points, self.n_layers, self.dtype = dim, n_points, n_layers, dtype
         self.temperature_ = resolve_temperature(temperature, dim, n_points)
-        self._seed = int(rng.randint(2**31 - 1))
+        seed = int(rng.randint(2**31 - 1))
         self._labels = LabelRows(labels)
         n_sets = len(self._labels.names)
         self._sums = AssignmentSums(n_layers, n_sets, self._labels.n_rows, n_points, dtype)
-        self._block_counts = np.zeros((n_sets, N_BLOCKS), dtype=np.int64)
-        self._sample = RowSample(n_sampled, n_layers, n_points, n_sets, dtype)
+        self._sample = PositionSample(seed, RowSample(n_sampled, n_layers, n_points, n_sets, dtype))
         self._next_sequence = 0
         self._ids_given: bool | None = None
 
@@ -161,7 +159,7 @@ class SoftInformation:
     def n_sequences_(self) -> int:
         """Number of sequences seen."""
         if self._ids_given:
-            return int((self._block_counts.sum(axis=0) > 0).sum())
+            return int((self._sample.block_counts.sum(axis=0) > 0).sum())
         return self._next_sequence
 
     def update(
@@ -203,7 +201,7 @@ class SoftInformation:
         pending = self._labels.look_up(labels, valid)
         if self._ids_given not in (None, sequences is not None):
             raise ValueError("Expected ids of sequences in all updates or in none.")
-        ids, within = positions(shape, sequences, self._next_sequence)
+        ids, within = positions(valid, sequences, self._next_sequence)
         used = (pending.rows != IGNORED).any(axis=0)
         if not used.any():
             warn("A batch had no position to count and was skipped.", NoPositionsWarning)
@@ -220,22 +218,9 @@ class SoftInformation:
         self._sums.add(assigned, pending)
         self._next_sequence += shape[0]
         self._ids_given = sequences is not None
-        self._draw(assigned, pending.rows, ids, within)
-
-    def _draw(self, assigned: list[Assignment], rows: Ints, ids: Ints, within: Ints) -> None:
-        """Count positions by block of sequences, and renew the sample."""
-        blocks = (folded(ids) if self._ids_given else ids) % N_BLOCKS
-        for counts, of_set in zip(self._block_counts, rows, strict=True):
-            counts += np.bincount(blocks[of_set != IGNORED], minlength=N_BLOCKS)
-        at = np.flatnonzero((rows != IGNORED).any(axis=0))
-        keys = position_keys(self._seed, ids[at], within[at])
-        stays, enters = self._sample.choose(keys)
-        if len(enters):
-            chosen = at[enters]
-            there = on_devices(chosen, [a.proba for a in assigned])
-            home = assigned[0].proba.device
-            proba = torch.stack([a.proba[there[a.proba.device]].to(home) for a in assigned])
-            self._sample.replace(stays, keys[enters], blocks[chosen], rows[:, chosen], proba)
+        blocks = blocks_of(ids, given=sequences is not None)
+        keys = position_keys(self._sample.seed, ids, within)
+        self._sample.draw(assigned, pending.rows, blocks, keys)
 
     def merge(self, other: "SoftInformation") -> "SoftInformation":
         """Take in what another accumulator has seen, as if all had been seen here.
@@ -259,14 +244,7 @@ class SoftInformation:
         of_other = self._labels.merge(other._labels)  # row there -> row here
         self._sums.merge(other._sums, of_other, self._labels.n_rows)
         shift = 0 if other._ids_given else self._next_sequence
-        self._block_counts += np.roll(other._block_counts, shift % N_BLOCKS, axis=1)
-        sample = other._sample
-        stays, enters = self._sample.choose(sample.keys)
-        rows = sample.rows[:, enters]
-        rows = np.where(rows >= 0, np.append(of_other, 0)[rows], rows)
-        blocks = (sample.blocks[enters] + shift) % N_BLOCKS
-        proba = sample.proba[:, torch.from_numpy(enters)]
-        self._sample.replace(stays, sample.keys[enters], blocks, rows, proba)
+        self._sample.merge(other._sample, of_other, shift)
         self._next_sequence += other._next_sequence
         self._ids_given = other._ids_given if self._ids_given is None else self._ids_given
         return self
@@ -317,10 +295,10 @@ class SoftInformation:
                 "labels is NaN.",
                 UndefinedInformationWarning,
             )
-        sample = self._sample.in_order()
+        sample = self._sample.kept.in_order()
         estimates = []
         for layer in range(self.n_layers):
-            curve = SizeCurve(sample.proba[layer], np.random.RandomState(self._seed))
+            curve = SizeCurve(sample.proba[layer], np.random.RandomState(self._sample.seed))
             for index in range(len(self._labels.names)):
                 estimates.append(self._estimate(layer, index, sample, curve))
         return InformationProfile(tuple(estimates), self.n_sequences_)
@@ -345,7 +323,7 @@ class SoftInformation:
                 local[of_sample],
                 sample.blocks[kept],
             ),
-            self._block_counts[index],
+            self._sample.block_counts[index],
             curve,
         )
 
@@ -360,7 +338,6 @@ class SoftInformation:
         return {
             "settings": self._settings(),
             "sums": self._sums.state_dict(self._labels.n_rows),
-            "block_counts": torch.from_numpy(self._block_counts.copy()),
             "labels": self._labels.state_dict(),
             "sample": self._sample.state_dict(),
             "next_sequence": self._next_sequence,
@@ -386,7 +363,6 @@ class SoftInformation:
             )
         self._labels.load_state_dict(state["labels"])
         self._sums.load_state_dict(state["sums"])
-        self._block_counts = state["block_counts"].numpy().copy()
         self._sample.load_state_dict(state["sample"])
         self._next_sequence, self._ids_given = state["next_sequence"], state["ids_given"]
 
@@ -399,8 +375,8 @@ class SoftInformation:
             "dtype": str(self.dtype),
             "temperature": self.temperature_,
             "points": float(self.reference_points_.sum()),
-            "n_sampled": self._sample.size,
-            "seed": self._seed,
+            "n_sampled": self._sample.kept.size,
+            "seed": self._sample.seed,
             "labels": self._labels.names,
             "tables": self._labels.fingerprints(),
         }

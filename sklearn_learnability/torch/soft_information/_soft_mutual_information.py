@@ -5,7 +5,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from sklearn_learnability.torch.soft_information._information_estimates import InformationEstimate
+from sklearn_learnability.torch.soft_information._information_results import InformationEstimate
 from sklearn_learnability.torch.soft_information._soft_information import SoftInformation
 
 

@@ -448,3 +448,22 @@ def test_merge_refuses_overlapping_parts():
     two.update(HIDDEN, labels)
     with pytest.raises(ValueError, match="overlap"):
         one.merge(two)
+
+
+@given(data=st.data())
+@settings(max_examples=25)
+def test_masked_positions_might_as_well_not_be_there(data):
+    """On the left, on the right or within, with any states and labels, NaN among them."""
+    padding = data.draw(st.integers(0, 4))
+    length = 9 + padding
+    hidden = np.full((8, length, DIM), np.nan)
+    labels = np.full((8, length), data.draw(st.integers(0, 5)))
+    mask = np.zeros((8, length), dtype=bool)
+    for i in range(8):
+        places = np.sort(data.draw(st.permutations(range(length)))[:9])
+        hidden[i, places], labels[i, places], mask[i, places] = HIDDEN[i], LABELS[i], True
+    plain, padded = (SoftInformation(DIM, 20, n_sampled=40) for _ in range(2))
+    plain.update(HIDDEN, LABELS)
+    padded.update(hidden, labels, mask)
+    frames = [stream.compute().to_frame().drop(columns="labels") for stream in (plain, padded)]
+    np.testing.assert_allclose(frames[1], frames[0], rtol=1e-9, atol=1e-12)

@@ -1,0 +1,98 @@
+"""What layers keep of sets of labels: the numbers of one, and the table of all."""
+
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from sklearn_learnability._results import Result
+
+
+@dataclass(frozen=True, eq=False)
+class InformationEstimate(Result):
+    """What one layer keeps of one set of labels, with what meaningless labels would have given.
+
+    All but `quadratic` are in units of ln(n_points) nats, so between 0 and 1.
+
+    Attributes
+    ----------
+    layer : int
+        Index of the layer.
+    labels : str
+        Name of the set of labels.
+    entropy : float
+        H(Z), of the mean assignment of the labelled positions.
+    ceiling : float
+        H(Z) less the mean entropy of single assignments: the information about any labels that
+        all differ, and the most that any labels can reach.
+    information : float
+        The plug-in mutual information of labels and assignments. Biased upwards.
+    information_mean : float
+        The variant that counts every label alike; not a mutual information.
+    null : float
+        What `information` is on average if labels of the same sizes are dealt out at random.
+    lower, miller_madow, upper : float
+        Information about the labels that occur at least twice, over their positions alone:
+        leave-one-out cross-entropy, Miller-Madow correction, plug-in.
+    coverage : float
+        Share of the positions whose label occurs at least twice.
+    quadratic : float
+        Mean inner product of two assignments with a common label, less that of any two. Unbiased:
+        0 on average for meaningless labels. At most 1, in units of its own.
+    standard_error : float
+        Of `information`, over sequences.
+    interval_lower, interval_upper : float
+        95 % interval of `information` over sequences; it does not hold the bias.
+    quadratic_error : float
+        Standard error of `quadratic`, over sequences.
+    quadratic_lower, quadratic_upper : float
+        95 % interval of `quadratic` over sequences.
+    n_labels : int
+        Number of different labels.
+    n_positions : int
+        Number of labelled positions.
+    """
+
+    layer: int
+    labels: str
+    entropy: float
+    ceiling: float
+    information: float
+    information_mean: float
+    null: float
+    lower: float
+    miller_madow: float
+    upper: float
+    coverage: float
+    quadratic: float
+    standard_error: float
+    interval_lower: float
+    interval_upper: float
+    quadratic_error: float
+    quadratic_lower: float
+    quadratic_upper: float
+    n_labels: int
+    n_positions: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the estimate as a table of one row."""
+        return pd.DataFrame([asdict(self)])
+
+
+@dataclass(frozen=True, eq=False)
+class InformationProfile(Result):
+    """Estimates of all layers and sets of labels.
+
+    Attributes
+    ----------
+    estimates : tuple of InformationEstimate
+        Ordered by layer, then by set of labels.
+    n_sequences : int
+        Number of sequences that the intervals are over.
+    """
+
+    estimates: tuple[InformationEstimate, ...]
+    n_sequences: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table of one row a layer and set of labels."""
+        return pd.DataFrame([asdict(estimate) for estimate in self.estimates])
