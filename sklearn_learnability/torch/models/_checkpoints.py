@@ -189,7 +189,7 @@ def load_language_model(
     try:
         check_decoder(AutoConfig.from_pretrained(name, **found), path)
         loaded = AutoModelForCausalLM.from_pretrained(
-            name, output_loading_info=True, **options, **found
+            name, output_loading_info=True, ignore_mismatched_sizes=True, **options, **found
         )
     except pickle.UnpicklingError as error:
         raise refused(path) from error
@@ -199,7 +199,7 @@ def load_language_model(
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        raise damaged(path, error) from error
+        raise own_code(path, error) or damaged(path, error) from error
     model, told = loaded
     check_whole([*told["missing_keys"], *(key for key, *_ in told["mismatched_keys"])], path)
     check_finite(dict(model.named_parameters()), path)
@@ -258,7 +258,7 @@ def load_tokenizer(name: str, found: dict[str, Any]) -> Any:
     except Exception as error:
         if "gguf_file" in found and isinstance(error, OSError | ValueError):
             return None
-        raise damaged(path / "tokenizer", error) from error
+        raise own_code(path, error) or damaged(path / "tokenizer", error) from error
     files = [f for key, f in tokenizer.vocab_files_names.items() if key in VOCABULARIES]
     if files and "gguf_file" not in found and not any(is_stored(name, f, found) for f in files):
         raise CheckpointError(
@@ -289,6 +289,16 @@ def refused(path: Path) -> CheckpointError:
         f"Expected tensors alone in {path}, got a pickle, which can run any code when it is "
         "loaded. If you trust where it comes from, pass allow_pickle=True; better, save it again "
         "as safetensors."
+    )
+
+
+def own_code(path: Path, error: Exception) -> CheckpointError | None:
+    """Return the error for a model that cannot be loaded without code of its own."""
+    if "trust_remote_code" not in str(error):
+        return None
+    return CheckpointError(
+        f"Expected a model of transformers in {path}, got one that runs code of its own. If you "
+        "trust where it comes from, pass trust_remote_code=True."
     )
 
 

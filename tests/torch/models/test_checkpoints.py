@@ -177,3 +177,140 @@ def test_gguf_file_is_loaded_and_a_cut_one_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(CheckpointError, match="got one that cannot be read"):
         load_language_model(path)
+
+
+SIZES = {
+    "vocab_size": 32,
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 64,
+}
+
+
+def test_missing_parameters_are_named_and_not_made_up(folder):
+    path = folder / "model.safetensors"
+    parameters = load_parameters(path)
+    lost = "model.layers.1.mlp.up_proj.weight"
+    del parameters[lost]
+    save_file(parameters, path, metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match=f"lacks 1 of them .*: {lost}"):
+        load_language_model(folder)
+
+
+def test_parameters_of_another_shape_are_named(folder):
+    path = folder / "model.safetensors"
+    parameters = load_parameters(path)
+    parameters["lm_head.weight"] = torch.zeros(31, 16)
+    save_file(parameters, path, metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"lm_head\.weight"):
+        load_language_model(folder)
+
+
+@pytest.mark.parametrize("kind", ["Bart", "T5"])
+def test_half_of_an_encoder_decoder_is_not_loaded(tmp_path, kind):
+    transformers = pytest.importorskip("transformers")
+    sizes = {"vocab_size": 32, "d_model": 16, "num_heads": 2, "num_layers": 1}
+    if kind == "Bart":
+        sizes = {"vocab_size": 32, "d_model": 16, "encoder_layers": 1, "decoder_layers": 1}
+        sizes |= {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    config = getattr(transformers, f"{kind}Config")(**sizes)
+    model = getattr(transformers, f"{kind}ForConditionalGeneration")(config)
+    model.save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match="got an encoder and a decoder"):
+        load_language_model(tmp_path)
+
+
+def test_a_model_that_sees_tokens_to_come_is_refused(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    transformers.BertForMaskedLM(transformers.BertConfig(**SIZES)).save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match="depend on tokens to come"):
+        load_language_model(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["GPT2", "Bert"])
+def test_no_tokenizer_is_made_up(tmp_path, kind):
+    """Of a folder without one, transformers makes a tokenizer of five tokens or of one."""
+    transformers = pytest.importorskip("transformers")
+    if kind == "GPT2":
+        config = transformers.GPT2Config(vocab_size=32, n_embd=16, n_layer=1, n_head=2)
+        model = transformers.GPT2LMHeadModel(config)
+    else:
+        model = transformers.BertLMHeadModel(transformers.BertConfig(**SIZES, is_decoder=True))
+    model.save_pretrained(tmp_path)
+    assert load_language_model(tmp_path)[1] is None
+    (tmp_path / "tokenizer_config.json").write_text(f'{{"tokenizer_class": "{kind}Tokenizer"}}')
+    with pytest.raises(CheckpointError, match=r"Expected the vocabulary .* got no"):
+        load_language_model(tmp_path)
+
+
+@pytest.fixture
+def with_tokenizer(folder):
+    """The same folder, and a tokenizer of five words in it."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = {word: number for number, word in enumerate(["<unk>", "a", "b", "c", "d"])}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>")
+    fast.save_pretrained(folder)
+    return folder
+
+
+def test_a_tokenizer_comes_back_as_saved(with_tokenizer):
+    assert load_language_model(with_tokenizer)[1]("a d e")["input_ids"] == [1, 4, 0]
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+def test_a_cut_tokenizer_is_refused(with_tokenizer, kept):
+    path = with_tokenizer / "tokenizer.json"
+    whole = path.read_text()
+    path.write_text(whole[: int(kept * len(whole))])
+    with pytest.raises(CheckpointError, match=r"model.tokenizer, got one that cannot be read"):
+        load_language_model(with_tokenizer)
+
+
+def test_code_that_comes_with_a_model_is_not_run_and_nobody_is_asked(folder, monkeypatch):
+    """Whoever answers a prompt with yes has run the code already."""
+    trace = folder.parent / "trace"
+    (folder / "code.py").write_text(f"open({str(trace)!r}, 'w')\n")
+    told = '"auto_map": {"AutoConfig": "code.Config", "AutoModelForCausalLM": "code.Model"},'
+    config = (folder / "config.json").read_text().replace('"llama"', '"unknown"')
+    (folder / "config.json").write_text(config.replace("{", "{" + told, 1))
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    with pytest.raises(CheckpointError, match=r"code of its own.* pass trust_remote_code=True"):
+        load_language_model(folder)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("no room"),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+        OSError(12, "Cannot allocate memory"),
+    ],
+    ids=["python", "card", "host", "mapping"],
+)
+def test_a_lack_of_memory_is_no_damage(folder, parameters, tmp_path, monkeypatch, error):
+    transformers = pytest.importorskip("transformers")
+    path = write(parameters, tmp_path / "model.pt")
+
+    def lacking(*_args, **_options):
+        raise error
+
+    monkeypatch.setattr(torch, "load", lacking)
+    monkeypatch.setattr("safetensors.torch.load_file", lacking)
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", lacking)
+    for load, source in [
+        (load_parameters, path),
+        (load_parameters, folder / "model.safetensors"),
+        (load_language_model, folder),
+    ]:
+        with pytest.raises(type(error)) as raised:
+            load(source)
+        assert raised.value is error
