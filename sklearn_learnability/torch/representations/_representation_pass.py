@@ -1,5 +1,6 @@
 """One pass of a model over tokens: all layers into one accumulator, and the loss."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 from tqdm.auto import tqdm
 
+from sklearn_learnability.exceptions import NotFiniteError
 from sklearn_learnability.torch.models._devices import device_of
 from sklearn_learnability.torch.models._processes import gathered, process_rank, together
 from sklearn_learnability.torch.models._store import Store
@@ -85,7 +87,10 @@ class RepresentationPass:
         together(lambda: self._see_batches(path))
         self._merge_processes()
         assert self.information is not None
-        return PassResult(self.layers, self.information, self.loss[0] / self.loss[1])
+        loss = float(self.loss[0] / self.loss[1])
+        if not math.isfinite(loss):
+            raise NotFiniteError(f"Expected a finite loss of the model, got {loss}.")
+        return PassResult(self.layers, self.information, loss)
 
     def _see_batches(self, path: Path | None) -> None:
         """See the batches of this process, from where the file left off."""

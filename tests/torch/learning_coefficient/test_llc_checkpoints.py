@@ -78,6 +78,21 @@ def test_a_damaged_checkpoint_is_left_out_with_a_warning():
     assert found.skipped == (("b", "OSError: the file ends too early"),)
 
 
+@pytest.mark.parametrize("inverse_temperature", ["auto", 20.0])
+def test_a_checkpoint_whose_loss_is_not_finite_is_skipped(inverse_temperature):
+    def load_large(source):
+        model = load(source)
+        if source == 1:
+            model[0].weight.data.fill_(float("nan"))
+        return model
+
+    llc = quick(inverse_temperature=inverse_temperature)
+    with pytest.warns(DamagedCheckpointWarning, match="Skipped the checkpoint b. .* finite loss"):
+        found = llc.estimate_checkpoints({"a": 0, "b": 1, "c": 2}, (X, Y), load=load_large)
+    assert found.names == ("a", "c")
+    assert [name for name, _ in found.skipped] == ["b"]
+
+
 def test_no_whole_checkpoint_is_an_error():
     with pytest.raises(CheckpointError, match="the file ends too early"):
         quick().estimate_checkpoints({"a": "damaged"}, (X, Y), load=load)

@@ -205,6 +205,15 @@ class TestStore:
 
 
 class TestBadInput:
+    def test_a_checkpoint_whose_loss_is_not_finite_is_skipped(self):
+        def load_large(scale):
+            return load(float("inf") if scale == 0.8 else scale)
+
+        with pytest.warns(DamagedCheckpointWarning, match="Skipped the checkpoint c. .* finite"):
+            found = measure(load=load_large)
+        assert [name for name, _ in found.skipped] == ["c"]
+        assert "c" not in set(found.to_frame()["checkpoint"])
+
     def test_a_damaged_checkpoint_is_skipped(self):
         def load_some(scale):
             if scale == 0.8:

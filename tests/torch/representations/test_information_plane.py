@@ -371,6 +371,20 @@ def test_damaged_checkpoint_is_reported_and_skipped(checkpoints, ids):
     assert "cannot be read" in skipped[1]
 
 
+@pytest.mark.parametrize("part", ["recurrent.weight_hh_l0", "logits.weight"])
+def test_a_checkpoint_that_overflows_is_skipped(checkpoints, ids, part):
+    def load_large(path):
+        model = load(path)
+        if path.stem == "step_1":
+            model.get_parameter(part).data.fill_(float("inf"))
+        return model
+
+    with pytest.warns(DamagedCheckpointWarning, match="Skipped the checkpoint step_1. Expected"):
+        trajectory = follow(checkpoints, ids, load=load_large)
+    assert trajectory.names == ("step_0", "step_2")
+    assert "Expected" in dict(trajectory.skipped)["step_1"]
+
+
 def test_nothing_but_damaged_checkpoints_is_an_error(checkpoints, ids):
     checkpoints[0].write_bytes(b"")
     with pytest.warns(DamagedCheckpointWarning), pytest.raises(CheckpointError, match="none of 1"):
