@@ -7,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 
 from sklearn_learnability import __version__
-from sklearn_learnability._results import Result
 
 HERE = Path(__file__).parent
 BENCHMARKS = HERE.parent / "benchmarks"
@@ -113,8 +112,9 @@ def skip_generated_methods(app, what, name, obj, skip, options):
 
 
 def leave_out_private_bases(app, name, obj, options, bases):
-    """Leave out what results inherit for comparison: it has no page."""
-    bases[:] = [base for base in bases if base is not Result] or [object]
+    """Leave out bases that live in private modules of the package: they have no page."""
+    private = "sklearn_learnability._"
+    bases[:] = [base for base in bases if not base.__module__.startswith(private)] or [object]
 
 
 def setup(app):
