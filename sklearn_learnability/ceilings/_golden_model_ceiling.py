@@ -19,6 +19,7 @@ from sklearn_learnability._folds import (
     warn_of_missing_classes,
 )
 from sklearn_learnability._probabilities import align_probabilities, widen_classes
+from sklearn_learnability._row_order import warn_of_order
 from sklearn_learnability._tables import clean_table, pass_table
 from sklearn_learnability._validation import (
     Floats,
@@ -78,7 +79,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         images, sparse matrices. A candidate that raises an error is left out.
     cv : int, splitter or iterable, default=5
         Folds. An int means that many folds, shuffled and stratified by class (by class and group
-        where `groups` are given). Rows that no fold predicts are left out of the estimate. Where
+        where `groups` are given). Shuffled folds take rows as draws that do not depend on each
+        other; where their order says otherwise, a warning says so. Rows that no fold predicts are
+        left out of the estimate. Where
         every fold is predicted from earlier rows only (TimeSeriesSplit), calibration and weights
         come from earlier folds too and the first fold serves calibration alone.
     calibration : str or None, default="affine"
@@ -146,6 +149,8 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         If a candidate is left out.
     MissingClassWarning
         If a class is absent from the training rows of a fold.
+    OrderedRowsWarning
+        If `cv` is an int and rows that stand close together resemble each other.
     UnusedWeightsWarning
         If there are weights and a candidate takes none.
     ConvertedColumnsWarning
@@ -245,6 +250,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         folds = make_folds(self.cv, table, codes, groups, rng)
         warn_of_missing_classes(codes, folds)
         self.duplicate_share_ = warn_of_duplicates(table, folds)
+        warn_of_order(table, codes, self.cv, groups)
         names, log_probas, seconds = self._fit_family(members, data, folds, rng)
         weight = np.ones(len(codes)) if weight is None else weight
         losses = self._score_out_of_fold(codes, weight, folds, log_probas, groups)

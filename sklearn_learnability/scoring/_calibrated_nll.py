@@ -26,6 +26,7 @@ from sklearn_learnability._probabilities import (
     log_of_probabilities,
     widen_classes,
 )
+from sklearn_learnability._row_order import warn_of_order
 from sklearn_learnability._tables import take_rows
 from sklearn_learnability._validation import (
     Floats,
@@ -351,6 +352,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if self._is_frozen:
             self.oof_proba_ = _predict_proba(self.estimator, X, self.classes_)
         else:
+            warn_of_order(X, codes, self.cv, groups)
             self.oof_proba_ = self._fit_folds(X, y, codes, params, folds)
         predicted = folds.fold_of >= 0
         log_proba = log_of_probabilities(self.oof_proba_)

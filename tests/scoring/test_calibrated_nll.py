@@ -31,6 +31,7 @@ from sklearn_learnability.exceptions import (
     CalibrationWarning,
     DuplicateRowsWarning,
     MissingClassWarning,
+    OrderedRowsWarning,
     UnpredictedRowsWarning,
     ZeroProbabilityWarning,
 )
@@ -236,7 +237,9 @@ def test_groups_stay_in_one_fold(data):
     X = np.c_[groups, groups] + rng.normal(scale=0.01, size=(600, 2))
     y = rng.integers(2, size=60)[groups]
     tree = KNeighborsClassifier(3)
-    seen = CalibratedNLL(tree, method="temperature", random_state=0).fit(X, y)
+    seen = CalibratedNLL(tree, method="temperature", random_state=0)
+    with pytest.warns(OrderedRowsWarning):
+        seen.fit(X, y)
     unseen = CalibratedNLL(tree, method="temperature", random_state=0)
     with pytest.warns(ZeroProbabilityWarning):
         unseen.fit(X, y, groups=groups)
@@ -283,7 +286,7 @@ def test_time_ordered_folds_are_calibrated_on_earlier_ones(data):
 
 def test_duplicates_across_folds_are_told():
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(200, 3)).repeat(2, axis=0), rng.integers(2, size=200).repeat(2)
+    X, y = np.tile(rng.normal(size=(200, 3)), (2, 1)), np.tile(rng.integers(2, size=200), 2)
     with pytest.warns(DuplicateRowsWarning):
         CalibratedNLL(GaussianNB(), random_state=0).fit(X, y)
 
