@@ -24,6 +24,7 @@ from sklearn_learnability.torch.compression._compression_curve import (
     CriticalAmount,
 )
 from sklearn_learnability.torch.models._data_rows import data_rows
+from sklearn_learnability.torch.models._devices import device_of
 from sklearn_learnability.torch.models._empirical_loss import Loss, batch_loss, held_still
 from sklearn_learnability.torch.models._store import Store
 
@@ -124,8 +125,7 @@ def critical_amount(
         raise ValueError(f"Expected a tolerance above 0, got {tolerance}.")
     if getattr(loss, "reduction", "mean") == "sum":
         raise ValueError('Expected a loss that is a mean over rows, got one with reduction="sum".')
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    rows = data_rows(data, device)
+    rows = data_rows(data, device_of(model))
     size = batch_size or rows.batch_size or 64
     batches = [(len(part), rows.take(part)) for part in torch.arange(rows.n).split(size)]
 

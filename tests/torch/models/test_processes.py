@@ -32,7 +32,7 @@ import torch, torch.distributed as dist
 from torch import nn
 from sklearn_learnability.exceptions import CheckpointError, NotFiniteError
 from sklearn_learnability.torch import measure_checkpoints, measure_information_plane
-from sklearn_learnability.torch.models._processes import by_first, gathered, together
+from sklearn_learnability.torch.models._processes import by_first, gathered, host_group, together
 
 torch.set_num_threads(1)
 warnings.simplefilter("ignore")
@@ -63,6 +63,11 @@ class Unsendable(Exception):
 
 
 told["gathered"] = gathered(rank)
+backend, dist.get_backend = dist.get_backend, lambda *_: "nccl"  # which has no cards here
+host_group.cache_clear()
+told["beside cards"] = gathered(rank)
+dist.get_backend = backend
+host_group.cache_clear()
 told["by first"] = by_first(lambda: rank)
 told["together"] = [raised(lambda: together(only(n, KeyError("lost")))) for n in (0, 1)]
 told["first fails"] = raised(lambda: by_first(only(0, CheckpointError("cut"))))
@@ -141,6 +146,7 @@ def test_what_one_process_finds_or_fails_at_holds_for_both(tmp_path):
     assert done.returncode == 0, done.stderr
     first, second = (json.loads((tmp_path / f"told.{rank}").read_text()) for rank in (0, 1))
     assert first["gathered"] == second["gathered"] == [0, 1]
+    assert first["beside cards"] == [0, 1]
     assert first["by first"] == second["by first"] == 0
     for told in (first, second):
         assert [name for name, *_ in told["together"]] == ["KeyError", "KeyError"]
