@@ -258,19 +258,21 @@ def deep_lines(points):
                 line = linear_association(
                     part[name], part[of], given=part["squared_norm"], groups=part["teacher"]
                 )
-                lines[f"{of} on {name}"] = line.to_frame().iloc[0].to_dict()
+                lines[f"{of} on {name}"] = records(line.to_frame(), 12)[0]
     return lines
 
 
 def write(results, deep, points, lines, started):
     """Write what is done."""
+    errors = (deep["llc"] / deep["true_llc"] - 1).abs()
+    unsampled = errors.isna().all()
     summary = {
         "settings": {"local": LOCAL, PAPER_ESTIMATOR: PAPER, "deep linear": DEEP},
         "cpu_seconds_of_this_call": round(time.process_time() - started),
         "deep_linear": {
             "points": records(deep),
             "lines": deep_lines(deep),
-            "largest_relative_error": float((deep["llc"] / deep["true_llc"] - 1).abs().max()),
+            "largest_relative_error": None if unsampled else float(errors.max()),
         },
         "lines": records(lines),
         "predicted_slopes": {
@@ -280,8 +282,7 @@ def write(results, deep, points, lines, started):
         "other_baselines": records(other_baselines(points)),
         "chains": records(chains(points)),
     }
-    text = json.dumps(summary, indent=1).replace("NaN", "null")
-    (results / RESULTS.name).write_text(text + "\n")
+    (results / RESULTS.name).write_text(json.dumps(summary, indent=1) + "\n")
     points.to_csv(results / RESULTS.with_suffix(".csv").name, index=False, float_format="%.6g")
 
 
