@@ -39,27 +39,31 @@ class AssignmentSums:
             empty = self.rows.new_zeros((n_layers, max(n_rows, 2 * there) - there, n_columns))
             self.rows = torch.cat([self.rows, empty], dim=1)
 
-    def add(self, assigned: list[Assignment], pending: PendingRows) -> None:
-        """Add the assignments of all layers: the sums of the batch, once they are complete."""
-        rows = pending.rows
+    def add(self, assigned: list[Assignment], pending: PendingRows, n_rows: int) -> None:
+        """Add the assignments of all layers; on an error none, on whatever devices layers are."""
+        self.make_room(n_rows, assigned[0].proba.device)
         device, dtype = self.rows.device, torch.float64  # a batch in float32 would lose digits
+        rows = pending.rows
         marks = torch.from_numpy(np.concatenate([rows != IGNORED, rows == ONCE])).to(device, dtype)
         unused = torch.from_numpy(np.flatnonzero((rows == IGNORED).all(axis=0))).to(device)
         labels, starts = np.unique(pending.row, return_index=True)
-        labels_here = torch.from_numpy(labels).to(device)
         by_label = SumOnHost if device.type == "cpu" else SumOnDevice
         sum_of = by_label(starts, pending.position, rows.shape[1], device)
-        n_sets = len(rows)
-        for layer, (proba, entropy) in enumerate(assigned):
+        of_sets, of_labels = [], []
+        for proba, entropy in assigned:
             square = (proba * proba).sum(dim=1)
             columns = torch.cat([proba, square[:, None], entropy[:, None]], dim=1)
             columns = columns.to(device, dtype)  # layers may be on several
             if len(unused):
                 columns[unused] = 0  # they may be NaN
-            sums = marks @ columns
-            self.totals[layer] += sums[:n_sets]
-            self.once_entropy[layer] += sums[n_sets:, -1]
-            self.rows[layer, labels_here] += sum_of(columns[:, :-1]).to(self.rows.dtype)
+            of_sets.append(marks @ columns)
+            of_labels.append(sum_of(columns[:, :-1]).to(self.rows.dtype))
+        sums = torch.stack(of_sets)
+        n_sets, labels_here = len(rows), torch.from_numpy(labels).to(device)
+        self.totals += sums[:, :n_sets]
+        self.once_entropy += sums[:, n_sets:, -1]
+        for layer, of_layer in enumerate(of_labels):
+            self.rows[layer, labels_here] += of_layer
 
     def merge(self, other: "AssignmentSums", row_here: Ints, n_rows: int) -> None:
         """Add the sums of another, whose rows stand here at `row_here`."""

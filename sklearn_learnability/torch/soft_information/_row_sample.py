@@ -120,8 +120,6 @@ class PositionSample:
 
     def draw(self, assigned: list[Assignment], rows: Ints, block: Ints, keys: Ints) -> None:
         """Count the positions of a batch, of rows (sets, n), and renew the sample."""
-        for counts, of_set in zip(self.block_counts, rows, strict=True):
-            counts += np.bincount(block[of_set != IGNORED], minlength=N_BLOCKS)
         at = np.flatnonzero((rows != IGNORED).any(axis=0))
         stays, enters = self.kept.choose(keys[at])
         if len(enters):
@@ -130,6 +128,8 @@ class PositionSample:
             home = assigned[0].proba.device
             proba = torch.stack([a.proba[there[a.proba.device]].to(home) for a in assigned])
             self.kept.replace(stays, keys[chosen], block[chosen], rows[:, chosen], proba)
+        for counts, of_set in zip(self.block_counts, rows, strict=True):
+            counts += np.bincount(block[of_set != IGNORED], minlength=N_BLOCKS)
 
     def merge(self, other: "PositionSample", row_here: Ints, shift: int) -> None:
         """Take in another, whose rows stand here at `row_here`, its sequences `shift` later."""

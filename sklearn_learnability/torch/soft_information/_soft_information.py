@@ -213,14 +213,13 @@ class SoftInformation:
                 assign(z.to(points.dtype), norm, points.to(z.device), self.temperature_)
                 for z, norm in zip(layers, norms, strict=True)
             ]
-        self._labels.commit(pending)
-        self._sums.make_room(self._labels.n_rows, layers[0].device)
-        self._sums.add(assigned, pending)
-        self._next_sequence += shape[0]
-        self._ids_given = sequences is not None
         blocks = blocks_of(ids, given=sequences is not None)
         keys = position_keys(self._sample.seed, ids, within)
+        self._sums.add(assigned, pending, self._labels.n_rows + len(pending.new))
         self._sample.draw(assigned, pending.rows, blocks, keys)
+        self._labels.commit(pending)
+        self._next_sequence += shape[0]
+        self._ids_given = sequences is not None
 
     def merge(self, other: "SoftInformation") -> "SoftInformation":
         """Take in what another accumulator has seen, as if all had been seen here.

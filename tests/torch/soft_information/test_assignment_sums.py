@@ -95,3 +95,36 @@ def test_mixed_precision_around_it_changes_nothing():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed.update(hidden, label)
     assert plain.compute().to_frame().equals(mixed.compute().to_frame())
+
+
+def test_a_batch_that_fails_in_a_later_layer_leaves_nothing(monkeypatch):
+    """As where a card runs out of memory: what was seen stays, and the batch can be given again."""
+    rng = np.random.default_rng(2)
+    hidden = torch.from_numpy(rng.normal(size=(2, 3, 6, 5, DIM)))
+    labels = rng.integers(4, size=(3, 6, 5))
+
+    def stream():
+        return SoftInformation(DIM, N_POINTS, n_layers=2)
+
+    plain, broken = stream(), stream()
+    for batch in range(3):
+        plain.update(hidden[:, batch], labels[batch])
+    broken.update(hidden[:, 0], labels[0])
+
+    class OutOfMemory(SumOnHost):
+        calls = 0
+
+        def __call__(self, columns):
+            OutOfMemory.calls += 1
+            if OutOfMemory.calls == 2:
+                raise MemoryError("out of memory")
+            return super().__call__(columns)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_assignment_sums, "SumOnHost", OutOfMemory)
+        with pytest.raises(MemoryError):
+            broken.update(hidden[:, 1], labels[1])
+    assert broken.n_sequences_ == 6
+    for batch in (1, 2):
+        broken.update(hidden[:, batch], labels[batch])
+    assert plain.compute().to_frame().equals(broken.compute().to_frame())
