@@ -78,7 +78,8 @@ class LabelInformation(Result):
     information : pandas.DataFrame
         Everything estimated of the labels as given, for each layer.
     loss : float
-        Loss of the model at predicting the next token on the same sequences, in nats a token.
+        Loss of the model at predicting the next token on the same sequences, in nats a token; NaN
+        where no text has two.
     n_sequences, n_positions : int
         Number of sequences, and of their positions with a label.
     n_permutations : int
@@ -177,6 +178,8 @@ def label_information(
     0     0        0.065  0.005        0.01     0.01
     1  mean        0.065  0.005        0.01     0.01
     """
+    if context < 1:
+        raise ValueError(f"Expected a context of at least 1 token, got {context}.")
     rows, given = with_tokens(token_rows(tokenizer_or_ids, texts), labels)
     settings = PassSettings(layers, batch_size, n_points, device, random_state, progress)
     rng = check_random_state(random_state)

@@ -97,6 +97,8 @@ def preference_information(
     """
     if positions not in ("continuation", "all"):
         raise ValueError(f"Expected positions 'continuation' or 'all', got {positions!r}.")
+    if context < 1:
+        raise ValueError(f"Expected a context of at least 1 token, got {context}.")
     rows, starts = pair_rows(tokenizer, pairs, context)
     sequences = TokenSequences.from_rows(rows)
     counted = sequences.mask

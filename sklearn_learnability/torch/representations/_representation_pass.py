@@ -40,6 +40,11 @@ class PassSettings:
     random_state: int
     progress: bool
 
+    def __post_init__(self) -> None:
+        """Refuse batches of no sequence."""
+        if self.batch_size < 1:
+            raise ValueError(f"Expected batch_size of at least 1, got {self.batch_size}.")
+
 
 @dataclass(frozen=True, eq=False)
 class PassResult:
@@ -87,8 +92,9 @@ class RepresentationPass:
         together(lambda: self._see_batches(path))
         self._merge_processes()
         assert self.information is not None
-        loss = float(self.loss[0] / self.loss[1])
-        if not math.isfinite(loss):
+        nats, n_tokens = self.loss
+        loss = float(nats / n_tokens) if n_tokens else math.nan  # texts of one token each
+        if n_tokens and not math.isfinite(loss):
             raise NotFiniteError(f"Expected a finite loss of the model, got {loss}.")
         return PassResult(self.layers, self.information, loss)
 

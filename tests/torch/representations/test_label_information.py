@@ -188,3 +188,20 @@ def test_what_losses_of_torch_ignore_has_no_label(model, ids):
     expected = measure(model, ids, kept).to_frame()
     for labels in (ignored, nothing):
         assert measure(model, ids, labels).to_frame().equals(expected)
+
+
+def test_texts_of_one_token_have_labels_but_no_loss(model):
+    ids = [[i % VOCABULARY] for i in range(60)]
+    result = measure(model, ids, [row[0] % 2 for row in ids])
+    assert np.isnan(result.loss)
+    states = model[0](torch.tensor(ids)[:, 0]).detach().double().numpy()
+    expected = soft_mutual_information(states, np.array(ids)[:, 0] % 2).information
+    assert layer_row(result)["information"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_sizes_below_one_are_named(model, ids):
+    for size in ("context", "batch_size"):
+        with pytest.raises(ValueError, match=f"{size} of at least 1.*got 0"):
+            measure(model, ids, [0, 1] * 20, **{size: 0})
+        with pytest.raises(ValueError, match=f"{size} of at least 1.*got 0"):
+            prefer(model, make_pairs(0.5), **{size: 0})
