@@ -33,19 +33,20 @@ from _complexity_report import (
     draw_sizes_and_settings,
     other_baselines,
 )
-from _deep_linear import DIM, deep_linear_network, half_squared_error, whitened_data
 from _results import records
 from _small_lm import load_small_lm, pack
 from tqdm import tqdm
 
 from sklearn_learnability.exceptions import LearnabilityWarning
-from sklearn_learnability.metrics import linear_association, predicted_bits, theoretical_llc
+from sklearn_learnability.metrics import linear_association, predicted_bits
 from sklearn_learnability.torch import (
     GaussianNoise,
     LocalLearningCoefficient,
     Quantization,
     complexity_against_compressibility,
     critical_amount,
+    half_squared_error,
+    make_rotated_linear_network_model,
     next_token_loss,
     self_divergence_loss,
 )
@@ -57,6 +58,7 @@ FIGURES = ROOT / "docs" / "_static"
 RESULTS = ROOT / "benchmarks" / "results" / "complexity_and_compressibility.json"
 
 # Deep linear networks
+DIM = 10
 RANKS, TEACHERS, SAMPLED_TEACHERS = range(1, 11), 8, 2
 DEEP_TOLERANCE = 0.1
 
@@ -209,41 +211,42 @@ def deep_linear(small):
     """Measure deep linear networks of known coefficient; return their points."""
     rows = []
     for rank in tqdm(RANKS, unit="rank"):
-        truth = theoretical_llc.deep_linear_network([DIM] * 3, rank)
         for teacher in range(2 if small else TEACHERS):
-            network = deep_linear_network(rank, np.random.RandomState([rank, teacher]))
-            data = whitened_data(network)
+            known = make_rotated_linear_network_model(
+                DIM, rank, random_state=np.random.RandomState([rank, teacher])
+            )
             found = critical_amount(
-                network,
+                known.model,
                 half_squared_error,
-                data,
+                known.data,
                 Quantization(),
                 tolerance=DEEP_TOLERANCE,
                 progress=False,
             )
             llc = float("nan")
             if teacher < (0 if small else SAMPLED_TEACHERS):
-                llc = deep_estimate(network, data, rank, teacher)
+                llc = deep_estimate(known, rank, teacher)
             rows.append(
                 {
                     "rank": rank,
                     "teacher": teacher,
-                    "true_llc": truth.value,
+                    "true_llc": known.truth.value,
                     "llc": llc,
                     "critical": found.value,
                     "bits": found.size,
-                    "predicted_bits": predicted_bits(truth.value, 2 * DIM**2, DEEP_TOLERANCE),
-                    "squared_norm": sum(float(p.square().sum()) for p in network.parameters()),
+                    "predicted_bits": predicted_bits(known.truth.value, 2 * DIM**2, DEEP_TOLERANCE),
+                    "squared_norm": sum(float(p.square().sum()) for p in known.model.parameters()),
                 }
             )
     return pd.DataFrame(rows)
 
 
-def deep_estimate(network, data, rank, teacher):
+def deep_estimate(known, rank, teacher):
     """Return the estimated coefficient of a deep linear network, kept once it is done."""
     path = STORE / f"deep_linear_{rank}_{teacher}.json"
     if not path.exists():
-        estimate = LocalLearningCoefficient(half_squared_error, **DEEP).estimate(network, data)
+        llc = LocalLearningCoefficient(half_squared_error, **DEEP)
+        estimate = llc.estimate(known.model, known.data)
         path.write_text(json.dumps(estimate.value))
     return json.loads(path.read_text())
 

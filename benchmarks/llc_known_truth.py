@@ -54,14 +54,13 @@ AIMS = {  # what is aimed at over the groups, and how a number is written
 EXPENSIVE = ("d=1000", "n=10000", "n=4000", "[20, 30, 20]")
 
 
-def ours(case, seed):
+def ours(known, seed):
     """Return one run of the public estimator."""
-    model, data = case.make(seed)
     estimator = LocalLearningCoefficient(nn.MSELoss(), random_state=seed, progress=False)
     start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the flags hold the same texts
-        found = estimator.estimate(model, data)
+        found = estimator.estimate(known.model, known.data)
     return {
         "value": found.value,
         "standard_error": found.standard_error,
@@ -74,12 +73,12 @@ def ours(case, seed):
     }
 
 
-def peer(case, seed):
+def peer(known, seed):
     """Return one run of devinterp, as its page shows, with row numbers for tokens."""
     from datasets import Dataset
     from devinterp.slt.llc import llc
 
-    model, (inputs, targets) = case.make(seed)
+    inputs, targets = known.data
     rows = torch.arange(len(inputs)).repeat(2, 1).T.tolist()
 
     def row_loss(model, input_ids):
@@ -90,7 +89,7 @@ def peer(case, seed):
     start = time.process_time()
     with TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
         result = llc(
-            model=model,
+            model=known.model,
             dataset=dataset,
             observables={},
             lr=0.001,
@@ -124,8 +123,10 @@ def run(cases, small):
     left.sort(key=lambda w: w[2])  # every case once before any case twice
     try:
         for case, package, seed in tqdm(left, desc="runs"):
-            found = {"ours": ours, "devinterp": peer}[package](case, seed)
-            row = {"case": case.name, "package": package, "seed": seed, "truth": case.truth}
+            known = case.make(seed)
+            found = {"ours": ours, "devinterp": peer}[package](known, seed)
+            row = {"case": case.name, "package": package, "seed": seed}
+            row["truth"] = known.truth.value
             row |= {name: found.get(name, "") for name in COLUMNS}
             RUNS.parent.mkdir(exist_ok=True)
             pd.DataFrame([row]).to_csv(RUNS, mode="a", header=not RUNS.exists(), index=False)
@@ -144,27 +145,28 @@ def summarise(cases, runs):
         theirs = runs[(runs["case"] == case.name) & (runs["package"] == "devinterp")]
         if mine.empty:
             continue
-        error = mine["value"] / case.truth - 1
-        scale = np.hypot(mine["standard_error"], 0.005 * case.truth)
+        truth = mine["truth"].iloc[0]
+        error = mine["value"] / truth - 1
+        scale = np.hypot(mine["standard_error"], 0.005 * truth)
         flagged = mine["flags"] != ""
         rows.append(
             {
                 "group": case.group,
                 "case": case.name,
-                "truth": case.truth,
+                "truth": truth,
                 "seeds": len(mine),
                 "bias": error.mean(),
                 "largest error": error.abs().max(),
                 "within 3 %": (error.abs() <= 0.03).mean(),
-                "standard error": (mine["standard_error"] / case.truth).mean(),
-                "rms z": float(np.sqrt((((mine["value"] - case.truth) / scale) ** 2).mean())),
+                "standard error": (mine["standard_error"] / truth).mean(),
+                "rms z": float(np.sqrt((((mine["value"] - truth) / scale) ** 2).mean())),
                 "bracket holds truth": mine.eval("low <= truth <= high").mean(),
                 "flagged": flagged.mean(),
                 "wrong without flag": ((error.abs() > 0.05) & ~flagged).mean(),
                 "seconds": mine["seconds"].mean(),
                 "devinterp seeds": len(theirs),
-                "devinterp": (theirs["value"] / case.truth - 1).mean(),
-                "devinterp spread": (theirs["value"] / case.truth).std(),
+                "devinterp": (theirs["value"] / truth - 1).mean(),
+                "devinterp spread": (theirs["value"] / truth).std(),
                 "devinterp seconds": theirs["seconds"].mean(),
             }
         )

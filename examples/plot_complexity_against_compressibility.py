@@ -11,38 +11,22 @@ correlation we would not know.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
-from scipy.stats import ortho_group
-from torch import nn
 
-from sklearn_learnability.metrics import linear_association, theoretical_llc
-from sklearn_learnability.torch import LocalLearningCoefficient, Quantization, critical_amount
+from sklearn_learnability.metrics import linear_association
+from sklearn_learnability.torch import (
+    LocalLearningCoefficient,
+    Quantization,
+    critical_amount,
+    half_squared_error,
+    make_rotated_linear_network_model,
+)
 
 DIM, TOLERANCE = 10, 0.1
-
-
-def network_of(rank, rng):
-    """Return a network of two layers whose product is a random matrix of a rank."""
-    left, middle, right = (torch.tensor(ortho_group.rvs(DIM, random_state=rng)) for _ in range(3))
-    values = torch.zeros(DIM, dtype=torch.float64)
-    values[:rank] = torch.tensor(rng.uniform(0.5, 1.5, rank))
-    first, second = (nn.Linear(DIM, DIM, bias=False, dtype=torch.float64) for _ in range(2))
-    first.weight.data = middle.T @ torch.diag(values.sqrt()) @ right.T
-    second.weight.data = left @ torch.diag(values.sqrt()) @ middle
-    return nn.Sequential(first, second)
-
-
-def half_squared_error(model, batch):
-    """Return half the squared error of every row."""
-    inputs, targets = batch
-    return 0.5 * (model(inputs) - targets).square().sum(1)
-
 
 # %%
 # Eight networks of each rank, their weights rounded more and more coarsely until the loss has risen
 # by a tenth. Of one network of some ranks we estimate the coefficient as well.
 
-inputs = DIM**0.5 * torch.eye(DIM, dtype=torch.float64)  # of unit second moment
 coefficient = LocalLearningCoefficient(
     half_squared_error,
     sampler="leimkuhler-matthews",
@@ -56,21 +40,22 @@ coefficient = LocalLearningCoefficient(
 rows = []
 for rank in range(1, DIM + 1):
     for teacher in range(8):
-        network = network_of(rank, np.random.RandomState([rank, teacher]))
-        data = inputs, network(inputs).detach()
+        rng = np.random.RandomState([rank, teacher])
+        known = make_rotated_linear_network_model(DIM, rank, random_state=rng)
+        model, data = known.model, known.data
         found = critical_amount(
-            network, half_squared_error, data, Quantization(), tolerance=TOLERANCE, progress=False
+            model, half_squared_error, data, Quantization(), tolerance=TOLERANCE, progress=False
         )
         estimated = teacher == 0 and rank in (1, 4, 7, 10)
         rows.append(
             {
                 "rank": rank,
                 "teacher": teacher,
-                "true llc": theoretical_llc.deep_linear_network([DIM] * 3, rank).value,
-                "llc": coefficient.estimate(network, data).value if estimated else np.nan,
+                "true llc": known.truth.value,
+                "llc": coefficient.estimate(model, data).value if estimated else np.nan,
                 "critical n_q": found.value,  # NaN where the coarsest grid is fine enough
                 "bits": found.size,
-                "squared norm": sum(float(p.detach().square().sum()) for p in network.parameters()),
+                "squared norm": sum(float(p.detach().square().sum()) for p in model.parameters()),
             }
         )
 table = pd.DataFrame(rows)

@@ -15,15 +15,10 @@ import torch
 
 from sklearn_learnability.displays import LLCTraceDisplay
 from sklearn_learnability.exceptions import LearnabilityWarning
-from sklearn_learnability.torch import LocalLearningCoefficient
+from sklearn_learnability.torch import LocalLearningCoefficient, half_squared_error
 
 N, D = 2000, 20
 torch.manual_seed(0)
-
-
-def half_squared_error(model, batch):
-    """Return the negative log-likelihood of rows at unit noise, but for a constant."""
-    return (model(batch[0]) - batch[1]).square().mean(1) / 2
 
 
 def at_the_minimum(n_alive):

@@ -15,6 +15,15 @@ from sklearn_learnability.torch.compression._quantization import Quantization
 from sklearn_learnability.torch.compression._retraining import Retraining
 from sklearn_learnability.torch.learning_coefficient._estimate_llc import estimate_llc
 from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode
+from sklearn_learnability.torch.learning_coefficient._known_models import (
+    KnownModel,
+    half_squared_error,
+    make_linear_network_model,
+    make_linear_regression_model,
+    make_normal_crossing_model,
+    make_rotated_linear_network_model,
+    make_tanh_network_model,
+)
 from sklearn_learnability.torch.learning_coefficient._llc_checkpoints import LLCTrajectory
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate, LLCSettings
 from sklearn_learnability.torch.learning_coefficient._llc_sensitivity import (
@@ -75,6 +84,7 @@ __all__ = [
     "InformationEstimate",
     "InformationPlane",
     "InformationProfile",
+    "KnownModel",
     "LLCEstimate",
     "LLCSensitivity",
     "LLCSettings",
@@ -93,10 +103,16 @@ __all__ = [
     "critical_amount",
     "estimate_llc",
     "fold_norms",
+    "half_squared_error",
     "label_information",
     "llc_sensitivity",
     "load_language_model",
     "load_parameters",
+    "make_linear_network_model",
+    "make_linear_regression_model",
+    "make_normal_crossing_model",
+    "make_rotated_linear_network_model",
+    "make_tanh_network_model",
     "measure_checkpoints",
     "measure_information_plane",
     "next_token_loss",

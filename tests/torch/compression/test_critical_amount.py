@@ -10,18 +10,20 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from sklearn_learnability.exceptions import UndefinedLossWarning
-from sklearn_learnability.torch import CompressionCurve, Quantization, critical_amount
+from sklearn_learnability.torch import (
+    CompressionCurve,
+    Quantization,
+    critical_amount,
+    make_linear_network_model,
+)
 
 MSE = nn.MSELoss()
-X = torch.randn(150, 12, generator=torch.Generator().manual_seed(0))
 
 
 def regression():
-    generator = torch.Generator().manual_seed(1)
-    model = nn.Linear(12, 3)
-    for p in model.parameters():
-        nn.init.normal_(p, generator=generator)
-    return model, (X, model(X).detach())
+    """A linear model of two layers at a minimum without loss, in float32."""
+    known = make_linear_network_model([12, 4, 3], 3, n_samples=150, random_state=1)
+    return known.model.float(), tuple(part.float() for part in known.data)
 
 
 class Dial(nn.Module):
@@ -166,12 +168,12 @@ def test_critical_n_q_is_that_of_every_n_q_and_every_clamp(scope):
 
 
 def test_an_already_quantized_model_loses_nothing_at_its_own_grid():
-    model, _ = regression()
+    model, (inputs, _) = regression()
     with Quantization(clamp="max")(model, 8):
         kept = [p.data.clone() for p in model.parameters()]
     for p, value in zip(model.parameters(), kept, strict=True):
         p.data.copy_(value)
-    data = (X, model(X).detach())
+    data = (inputs, model(inputs).detach())
     found = critical_amount(
         model,
         MSE,
@@ -273,6 +275,6 @@ def test_bad_schemes_and_losses():
         critical_amount(model, nn.MSELoss(reduction="sum"), data, Quantization(), progress=False)
     with pytest.raises(ValueError, match="at least two different amounts"):
         critical_amount(model, MSE, data, lambda model, amount: None, progress=False)
-    model.weight.data.fill_(float("inf"))
+    model[0].weight.data.fill_(float("inf"))
     with pytest.raises(ValueError, match="finite loss of the model itself"):
         critical_amount(model, MSE, data, Quantization(), progress=False)

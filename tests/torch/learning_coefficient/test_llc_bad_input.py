@@ -8,11 +8,11 @@ from sklearn.base import clone
 from torch import nn
 from torch.utils.data import IterableDataset
 
-from sklearn_learnability.torch import LocalLearningCoefficient
-
-
-def half_squared_error(model, batch):
-    return (model(batch[0]) - batch[1]).square().mean(1) / 2
+from sklearn_learnability.torch import (
+    LocalLearningCoefficient,
+    half_squared_error,
+    make_linear_regression_model,
+)
 
 
 def squares(model, batch):
@@ -20,9 +20,8 @@ def squares(model, batch):
 
 
 def regression():
-    torch.manual_seed(0)
-    X = torch.randn(50, 5)
-    return nn.Linear(5, 1, bias=False), (X, X.sum(1, keepdim=True))
+    known = make_linear_regression_model(5, n_samples=50, noise=1.0, random_state=0)
+    return known.model, known.data
 
 
 def quick(loss=half_squared_error, **settings):

@@ -2,27 +2,21 @@
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
-from sklearn_learnability.torch import LocalLearningCoefficient
-
-
-def half_squared_error(model, batch):
-    return (model(batch[0]) - batch[1]).square().mean(1) / 2
+from sklearn_learnability.torch import (
+    LocalLearningCoefficient,
+    half_squared_error,
+    make_linear_regression_model,
+)
 
 
-def estimate_regression(seed, d=50, n=5000):
-    """Estimate the coefficient of a linear regression at its minimum, d / 2."""
-    generator = torch.Generator().manual_seed(seed)
-    X = torch.randn(n, d, generator=generator)
-    y = X.sum(1, keepdim=True) + torch.randn(n, 1, generator=generator)
-    model = nn.Linear(d, 1, bias=False)
-    model.weight.data = torch.linalg.lstsq(X, y).solution.T.contiguous()
+def estimate_regression(seed):
+    """Estimate the coefficient of a linear regression at its minimum, 25."""
+    known = make_linear_regression_model(50, n_samples=5000, noise=1.0, random_state=seed)
     llc = LocalLearningCoefficient(
         half_squared_error, sampler="leimkuhler-matthews", random_state=seed, progress=False
     )
-    return llc.estimate(model, (X, y))
+    return llc.estimate(known.model.float(), [part.float() for part in known.data])
 
 
 @pytest.mark.slow

@@ -18,6 +18,8 @@ from sklearn_learnability.torch import (
     FlagCode,
     LLCEstimate,
     LocalLearningCoefficient,
+    half_squared_error,
+    make_linear_regression_model,
     self_divergence_loss,
 )
 from sklearn_learnability.torch.learning_coefficient._flag import WARNINGS
@@ -25,18 +27,10 @@ from sklearn_learnability.torch.learning_coefficient._flag import WARNINGS
 NORMAL = pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.LearnabilityWarning")
 
 
-def half_squared_error(model, batch):
-    return (model(batch[0]) - batch[1]).square().mean(1) / 2
-
-
-def regression(d=5, n=2000, seed=0):
-    """A linear regression at its minimum: the coefficient is d / 2."""
-    generator = torch.Generator().manual_seed(seed)
-    X = torch.randn(n, d, generator=generator)
-    y = X @ torch.ones(d, 1) + torch.randn(n, 1, generator=generator)
-    model = nn.Linear(d, 1, bias=False)
-    model.weight.data = torch.linalg.lstsq(X, y).solution.T.contiguous()
-    return model, (X, y)
+def regression(d=5, n=2000):
+    """A linear regression at its minimum, in float32: the coefficient is d / 2."""
+    known = make_linear_regression_model(d, n_samples=n, noise=1.0, random_state=0)
+    return known.model.float(), tuple(part.float() for part in known.data)
 
 
 def classifier(seed=0, n=300):
@@ -308,14 +302,17 @@ def test_tables_hold_the_codes_of_flags():
 
 def test_a_slope_at_the_start_is_told_with_the_bias_it_implies():
     model, data = regression(n=4000)
-    model.weight.data += 0.1  # the loss is 0.025 above its minimum
+    lowest = half_squared_error(model, data).mean()
+    model.weight.data += 0.1
+    above = float((half_squared_error(model, data).mean() - lowest).detach())
     llc = langevin(n_draws=600, inverse_temperature=200.0, localization=1.0)
     with pytest.warns(NotAMinimumWarning, match=r"gradient's norm is 0\.2\d+, which adds"):
         found = llc.estimate(model, data)
-    expected = -200 * 5 * 0.1**2 / 2
+    expected = -200 * above
     told = float(found.flags[-1].message.split("about ")[1].split(" ")[0])
     assert told == pytest.approx(expected, rel=0.1)
-    assert found.value == pytest.approx(2.5 + expected, abs=0.3)
+    assert found.standard_error < 0.2
+    assert found.value == pytest.approx(2.5 + expected, abs=3 * found.standard_error)
     assert not found.trusted
 
 

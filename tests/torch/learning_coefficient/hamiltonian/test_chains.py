@@ -1,6 +1,5 @@
 import math
 import warnings
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,8 +11,13 @@ from sklearn_learnability.exceptions import (
     NotLocalWarning,
     SamplingError,
 )
-from sklearn_learnability.metrics.theoretical_llc import deep_linear_network, tanh
-from sklearn_learnability.torch import FlagCode
+from sklearn_learnability.torch import (
+    FlagCode,
+    make_linear_network_model,
+    make_linear_regression_model,
+    make_normal_crossing_model,
+    make_tanh_network_model,
+)
 from sklearn_learnability.torch.learning_coefficient._request import ChainRequest
 from sklearn_learnability.torch.learning_coefficient.hamiltonian import (
     _chains as hamiltonian_chains,
@@ -28,29 +32,10 @@ DOUBLE = torch.float64
 QUIET = "ignore::sklearn_learnability.exceptions.LearnabilityWarning"
 
 
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
-
-
 def regression(dim=5, n=60, noise=0.0):
     """Return a linear model at its least-squares solution, and its data."""
-    inputs = normal(n, dim)
-    targets = inputs @ normal(dim, 1, seed=1) + noise * normal(n, 1, seed=2)
-    model = nn.Linear(dim, 1, bias=False, dtype=DOUBLE)
-    model.weight.data = torch.linalg.lstsq(inputs, targets).solution.T.contiguous()
-    return model, (inputs, targets)
-
-
-class Powers(nn.Module):
-    """Outputs x times powers of the parameters, at 0: the loss has twice the powers."""
-
-    def __init__(self, powers):
-        super().__init__()
-        self.powers = powers
-        self.w = nn.Parameter(torch.zeros(len(powers), dtype=DOUBLE))
-
-    def forward(self, x):
-        return x @ torch.stack([w**p for w, p in zip(self.w, self.powers, strict=True)])[:, None]
+    known = make_linear_regression_model(dim, n_samples=n, noise=noise, random_state=0)
+    return known.model, known.data
 
 
 def estimate(model, data, *, parameters=None, loss=None, path=None, **settings):
@@ -81,39 +66,32 @@ def test_regular_models_have_half_their_dimension(dim):
     assert found.by_inverse_temperature["inverse_temperature"].tolist() == [3e4, 3e4 / 4, 3e4 / 16]
 
 
-def test_fourth_powers_count_a_quarter():
-    x = normal(60, 6)
-    found = estimate(Powers([2, 2, 2, 1, 2, 2]), (x, torch.zeros(60, 1, dtype=DOUBLE)))
-    truth = 5 / 4 + 1 / 2
-    assert found.value == pytest.approx(truth, abs=0.01 * truth + 3 * found.standard_error)
+def check_against(known, **settings):
+    found = estimate(known.model, known.data, **settings)
+    truth = known.truth.value
+    assert found.value == pytest.approx(truth, abs=0.03 * truth + 3 * found.standard_error)
     assert found.bracket[0] <= truth <= found.bracket[1]
+
+
+def test_fourth_powers_count_a_quarter():
+    terms = [[2], [2], [2], [1], [2], [2]]
+    check_against(make_normal_crossing_model(terms, n_samples=60, random_state=0))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("widths", "rank"), [([5, 3, 5], 3), ([10, 10, 10], 10)])
 def test_linear_networks(widths, rank):
-    layers = [nn.Linear(a, b, bias=False, dtype=DOUBLE) for a, b in pairwise(widths)]
-    for layer in layers:
-        layer.weight.data = torch.eye(*layer.weight.shape, dtype=DOUBLE)
-        layer.weight.data[rank:] = 0
-    model = nn.Sequential(*layers)
-    x = normal(100, widths[0])
-    found = estimate(model, (x, model(x).detach()), n_chains="auto")
-    truth = deep_linear_network(widths, rank).value
-    assert found.value == pytest.approx(truth, rel=0.03)
-    assert found.bracket[0] <= truth <= found.bracket[1]
+    known = make_linear_network_model(widths, rank, n_samples=100, random_state=0)
+    check_against(known, n_chains="auto")
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings(QUIET)
 def test_tanh_networks_agree_with_weighted_draws_from_the_prior():
     """At t = 3e4 the value is that of the posterior, 13 % above the limit of large t."""
-    model = nn.Sequential(nn.Linear(1, 2, bias=False), nn.Tanh(), nn.Linear(2, 1, bias=False))
-    model = model.double()
-    for layer in model[::2]:
-        nn.init.zeros_(layer.weight)
-    x = 2 * normal(50, 1)
-    found = estimate(model, (x, torch.zeros_like(x)), n_chains="auto", inverse_temperature=3e4)
+    known = make_tanh_network_model(2, n_samples=50, random_state=0)
+    x = known.data[0]
+    found = estimate(known.model, known.data, n_chains="auto", inverse_temperature=3e4)
     generator = torch.Generator().manual_seed(0)
     total, mass = 0.0, 0.0
     for _ in range(60):
@@ -122,7 +100,7 @@ def test_tanh_networks_agree_with_weighted_draws_from_the_prior():
         total += float((energy * torch.exp(-energy)).sum())
         mass += float(torch.exp(-energy).sum())
     assert found.value == pytest.approx(total / mass, rel=0.05)
-    assert found.value > 1.08 * tanh(2).value
+    assert found.value > 1.08 * known.truth.value
 
 
 @pytest.mark.filterwarnings(QUIET)
@@ -240,17 +218,9 @@ def test_a_pull_that_decides_is_flagged():
 def test_products_are_flagged_and_bracketed():
     """w1^2 w2^2: 0.42 at this inverse temperature, 1/2 in the limit."""
 
-    class Product(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.w = nn.Parameter(torch.zeros(2, dtype=DOUBLE))
-
-        def forward(self, x):
-            return x * self.w[0] * self.w[1]
-
-    x = normal(40, 1)
+    known = make_normal_crossing_model([[1, 1]], n_samples=40, random_state=0)
     with pytest.warns(LearnabilityWarning) as warned:
-        found = estimate(Product(), (x, torch.zeros_like(x)), n_chains=128, n_draws=60)
+        found = estimate(known.model, known.data, n_chains=128, n_draws=60)
     assert [str(w.message) for w in warned] == [str(flag) for flag in found.flags]
     assert found.value == pytest.approx(0.42, abs=0.05)
     assert found.bracket[0] < 0.45 < found.bracket[1]
@@ -259,7 +229,7 @@ def test_products_are_flagged_and_bracketed():
 
 @pytest.mark.filterwarnings(QUIET)
 def test_few_draws_are_flagged():
-    x = normal(40, 2)
+    x = torch.randn(40, 2, generator=torch.Generator().manual_seed(0), dtype=DOUBLE)
     model = nn.Sequential(nn.Linear(2, 2, dtype=DOUBLE), nn.Tanh(), nn.Linear(2, 1, dtype=DOUBLE))
     found = estimate(model, (x, model(x).detach()), n_chains=4, n_draws=6, inverse_temperature=1e3)
     assert FlagCode.LARGE_ERROR in {flag.code for flag in found.flags}
