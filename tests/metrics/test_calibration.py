@@ -174,6 +174,7 @@ def test_order_of_the_classes_does_not_matter(method):
     method=st.sampled_from(METHODS),
     certain=st.booleans(),
 )
+@pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.HardLabelsWarning")
 def test_result_is_a_distribution_and_finite(seed, n_classes, method, certain):
     y, proba = draw(60, n_classes, seed=seed)
     if certain:
