@@ -6,7 +6,7 @@ The gap is E_x KL(p* || q) / H(Y) with the exact posterior p*, of out-of-fold pr
 far a ceiling falls short of the true learnability, free of the noise of the labels. Lower is
 better. Beside the ceiling stand its members, calibrated, and models as they come. A member's gap is
 the ceiling's plus the difference of their out-of-fold losses. CPU seconds are of one process in
-which every fit has one thread; a member's are wall seconds of its fits.
+which every fit has one thread.
 """
 
 import argparse

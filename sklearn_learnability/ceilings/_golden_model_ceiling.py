@@ -348,7 +348,8 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
 
     @property
     def _has_named_candidates(self) -> bool:
-        return any(isinstance(member, str) for member in self.candidates)
+        given = self.candidates
+        return isinstance(given, str) or any(isinstance(member, str) for member in given)
 
     def _check_options(self) -> None:
         nats_per_unit(self.units)

@@ -41,8 +41,8 @@ from sklearn_learnability._validation import (
 )
 from sklearn_learnability.ceilings._out_of_fold import weight_parameter
 from sklearn_learnability.exceptions import (
-    CalibrationWarning,
     UnpredictedRowsWarning,
+    UnusedWeightsWarning,
 )
 from sklearn_learnability.metrics._calibration import (
     Calibrator,
@@ -320,7 +320,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 warn(
                     f"{type(self.estimator).__name__} takes no sample_weight: the weights are used "
                     "for the calibration and the scores only.",
-                    CalibrationWarning,
+                    UnusedWeightsWarning,
                 )
             params |= weights
         return params, groups

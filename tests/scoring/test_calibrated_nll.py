@@ -28,11 +28,11 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_learnability import CalibratedNLL
 from sklearn_learnability.exceptions import (
-    CalibrationWarning,
     DuplicateRowsWarning,
     MissingClassWarning,
     OrderedRowsWarning,
     UnpredictedRowsWarning,
+    UnusedWeightsWarning,
     ZeroProbabilityWarning,
 )
 from sklearn_learnability.metrics import (
@@ -226,7 +226,7 @@ def test_weights_reach_the_estimator_and_the_means(data):
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
     piped = CalibratedNLL(pipeline, random_state=0).fit(X, y, sample_weight=weight)
     assert piped.label_entropy_ == model.label_entropy_
-    with pytest.warns(CalibrationWarning, match="takes no sample_weight"):
+    with pytest.warns(UnusedWeightsWarning, match="takes no sample_weight"):
         CalibratedNLL(LinearDiscriminantAnalysis(), random_state=0).fit(X, y, sample_weight=weight)
 
 
