@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_learnability._results import Result
+from sklearn_learnability.torch.models._devices import check_in_memory
 
 LossNow = Callable[[], float]  # the loss of the model as it is at the time of the call
 
@@ -196,6 +197,7 @@ class FunctionScheme(CompressionScheme):
 
 def float_parameters(model: nn.Module) -> list[Tensor]:
     """Return the floating parameters of a model, each once however often it is used."""
+    check_in_memory(model)
     found = [p.data for p in model.parameters() if p.is_floating_point()]
     if not found:
         raise ValueError("Expected a model with floating parameters, got none.")
@@ -209,6 +211,14 @@ def restored(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
     try:
         yield kept
     finally:
-        with torch.no_grad():
-            for tensor, copy in zip(tensors, kept, strict=True):
-                tensor.copy_(copy)
+        try:
+            _write_back(tensors, kept)
+        except BaseException:  # an interrupt meanwhile: nothing may be left half done
+            _write_back(tensors, kept)
+            raise
+
+
+@torch.no_grad()
+def _write_back(tensors: Sequence[Tensor], kept: Sequence[Tensor]) -> None:
+    for tensor, copy in zip(tensors, kept, strict=True):
+        tensor.copy_(copy)

@@ -23,9 +23,16 @@ from sklearn_learnability.torch.compression._compression_curve import (
     CompressionCurve,
     CriticalAmount,
 )
-from sklearn_learnability.torch.models._data_rows import data_rows
-from sklearn_learnability.torch.models._devices import device_of
-from sklearn_learnability.torch.models._empirical_loss import Loss, batch_loss, held_still
+from sklearn_learnability.torch.models._batch_loss import (
+    Loss,
+    check_is_mean,
+    logits_in_full,
+    mean_loss,
+    placed_loss,
+)
+from sklearn_learnability.torch.models._data_rows import Batch, data_rows
+from sklearn_learnability.torch.models._devices import check_in_memory, device_of, dtype_of
+from sklearn_learnability.torch.models._held_still import held_still
 from sklearn_learnability.torch.models._store import Store
 
 Scheme = CompressionScheme | Callable[[nn.Module, float], AbstractContextManager[None]]
@@ -60,7 +67,9 @@ def critical_amount(
         The model; its parameters, gradients and modes are afterwards as before.
     loss : Module or callable
         A criterion of outputs and targets such as `torch.nn.CrossEntropyLoss()`, or a function of
-        the model and a batch that returns the mean loss or the loss of every row.
+        the model and a batch that returns the mean loss, the loss of every row, or a pair: the sum
+        of the losses and the number of targets they are of. Batches weigh as many targets as they
+        have that count.
     data : Tensor, tuple or dict of Tensor, Dataset, or DataLoader
         The rows whose mean loss is taken.
     scheme : CompressionScheme or callable
@@ -125,13 +134,16 @@ def critical_amount(
         raise ValueError(f"Expected a tolerance above 0, got {tolerance}.")
     if getattr(loss, "reduction", "mean") == "sum":
         raise ValueError('Expected a loss that is a mean over rows, got one with reduction="sum".')
-    rows = data_rows(data, device_of(model))
+    check_in_memory(model)
+    rows = data_rows(data, device_of(model), dtype_of(model))
     size = batch_size or rows.batch_size or 64
-    batches = [(len(part), rows.take(part)) for part in torch.arange(rows.n).split(size)]
+    batches = [rows.take(part) for part in torch.arange(rows.n).split(size)]
+    placed = placed_loss(loss, device_of(model), dtype_of(model))
 
-    def loss_now() -> float:
-        with torch.no_grad():
-            return sum(n * float(batch_loss(model, loss, b)) for n, b in batches) / rows.n
+    def loss_of(batches: Sequence[Batch]) -> float:
+        found = mean_loss(model, placed, batches)
+        state.restore_buffers()  # a model that counts its calls begins anew
+        return found
 
     kept = Store(
         store,
@@ -145,17 +157,24 @@ def critical_amount(
     )
     measured = _read(kept)
     with (
-        held_still(model),
+        held_still(model, weights=True) as state,
+        logits_in_full(model),
         tqdm(desc=f"critical {wrapped.quantity}", unit="amount", disable=not progress) as bar,
     ):
-        baseline = loss_now()
+        baseline = loss_of(batches)
         if not math.isfinite(baseline):
             raise NotFiniteError(f"Expected a finite loss of the model itself, got {baseline}.")
+        check_is_mean(lambda of: loss_of([rows.take(of)]), rows.n, dtype_of(model))
 
         def measure(amount: float) -> None:
             if amount not in measured:
                 near = _nearest(measured, amount)
-                measured[amount] = wrapped.measure(model, amount, loss_now, near)
+                measured[amount] = wrapped.measure(model, amount, lambda: loss_of(batches), near)
+                if state.changed_weight():
+                    raise ValueError(
+                        "Expected a scheme that gives parameters back at the end of its context, "
+                        f"got others after {wrapped.quantity} {amount:g}."
+                    )
                 _write(kept, measured)
             bar.update()
             bar.set_postfix({wrapped.quantity: f"{amount:g}", "loss": measured[amount].value})

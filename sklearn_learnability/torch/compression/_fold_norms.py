@@ -1,15 +1,17 @@
 """Weights of normalisation layers folded into the linear layers that follow."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from sklearn_learnability.torch.models._data_rows import Batch
-from sklearn_learnability.torch.models._empirical_loss import held_still
+from sklearn_learnability.torch.models._data_rows import Batch, map_floats
+from sklearn_learnability.torch.models._devices import check_in_memory, dtype_of
+from sklearn_learnability.torch.models._held_still import ModelState, held_still
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,11 @@ def fold_norms(model: nn.Module, inputs: Batch) -> FoldedNorms:
     the weight and bias of a folded layer are buffers, ones and zeros. Where a linear layer has no
     bias to take :math:`A \beta`, the normalisation keeps :math:`\beta / \gamma` as its bias.
 
-    Which linear layers follow is seen in one pass; then each normalisation is folded in turn, and
-    unfolded again if that changed the outputs. Left as it is, is a normalisation that something
-    else reads too, whose linear layer reads something else too, or whose matrix is used elsewhere
-    (a tied embedding).
+    Which linear layers follow is seen in one pass; then each normalisation is folded on trial, and
+    those are folded that leave the outputs as they are. A model in halves is tried in a copy in
+    float32, as rounding would hide what changes. After an error nothing is folded. Left as it is,
+    is a normalisation that something else reads too, whose linear layer reads something else too,
+    or whose matrix is used elsewhere (a tied embedding).
 
     Parameters
     ----------
@@ -72,20 +75,31 @@ def fold_norms(model: nn.Module, inputs: Batch) -> FoldedNorms:
     >>> [name for name, _ in model.named_parameters()]
     ['1.weight', '1.bias']
     """
-    norms = {name: m for name, m in model.named_modules() if _is_norm(m)}
+    judged, given = _in_full(model, inputs)
+    norms = {name: m for name, m in judged.named_modules() if _is_norm(m)}
     folded: dict[str, tuple[str, ...]] = {}
     left: dict[str, str] = {}
-    with held_still(model), torch.no_grad():
-        readers, outputs = _readers(model, norms, inputs)
+    with held_still(judged), torch.no_grad():
+        readers, outputs = _readers(judged, norms, given)
         for name, norm in norms.items():
-            reason = _obstacle(model, norm, readers[name])
-            if not reason and not _fold_if_same(model, norm, readers[name], inputs, outputs):
+            reason = _obstacle(judged, norm, readers[name])
+            if not reason and not _is_same_folded(judged, norm, readers[name], given, outputs):
                 reason = "more than linear layers read it"
             if reason:
                 left[name] = reason
             else:
                 folded[name] = tuple(readers[name])
+    modules = dict(model.named_modules())
+    _fold_all([(modules[n], {r: modules[r] for r in of}) for n, of in folded.items()])
     return FoldedNorms(folded, left)
+
+
+def _in_full(model: nn.Module, inputs: Batch) -> tuple[nn.Module, Batch]:
+    """Return a model and inputs in which outputs can be compared: copies in float32 of halves."""
+    check_in_memory(model)
+    if dtype_of(model) not in (torch.float16, torch.bfloat16):
+        return model, inputs
+    return deepcopy(model).float(), map_floats(inputs, lambda value: value.float())
 
 
 def _is_norm(module: nn.Module) -> bool:
@@ -172,26 +186,31 @@ def _keeps_bias(norm: nn.Module, readers: Mapping[str, nn.Module]) -> bool:
     return has_bias and any(m._parameters.get("bias") is None for m in readers.values())
 
 
-def _fold_if_same(
+def _is_same_folded(
     model: nn.Module,
     norm: nn.Module,
     readers: Mapping[str, nn.Module],
     inputs: Batch,
     outputs: list[Tensor],
 ) -> bool:
-    """Fold a normalisation; undo it and return False if that changed the model's outputs."""
-    own = {name: p for name, p in norm._parameters.items() if p is not None}
-    taken = [p.data for m in readers.values() for p in m.parameters(recurse=False)]
-    kept = [p.clone() for p in taken]
-    _fold(norm, readers)
-    if all(map(_same, _call(model, inputs), outputs)):
-        return True
-    for p, copy in zip(taken, kept, strict=True):
-        p.copy_(copy)
-    for name, p in own.items():
-        norm._buffers.pop(name, None)
-        norm.register_parameter(name, p)
-    return False
+    """Return whether the model's outputs stay the same when a normalisation is folded."""
+    with held_still(norm, *readers.values(), weights=True):
+        _fold(norm, readers)
+        return all(map(_same, _call(model, inputs), outputs))
+
+
+@torch.no_grad()
+def _fold_all(pairs: Sequence[tuple[nn.Module, Mapping[str, nn.Module]]]) -> None:
+    """Fold normalisations, all of them or, if something comes between, none."""
+    touched = [module for norm, readers in pairs for module in (norm, *readers.values())]
+    state = ModelState(*touched, weights=True)
+    try:
+        for norm, readers in pairs:
+            _fold(norm, readers)
+    except BaseException:
+        state.restore()
+        raise
+    state.restore_gradients()
 
 
 def _fold(norm: nn.Module, readers: Mapping[str, nn.Module]) -> None:

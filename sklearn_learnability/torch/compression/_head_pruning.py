@@ -24,6 +24,7 @@ from sklearn_learnability.torch.compression._compression import (
     restored,
 )
 from sklearn_learnability.torch.compression._retraining import Retraining, retrain
+from sklearn_learnability.torch.models._held_still import held_still
 
 Heads = Sequence[Sequence[tuple[str, int, int, int]]]
 
@@ -190,7 +191,7 @@ class HeadPruning(CompressionScheme):
         if self.retraining is None:
             return super().measure(model, amount, loss)
         heads, parameters = self._chosen(model, amount)
-        with restored(float_parameters(model)):
+        with held_still(model), restored(float_parameters(model)):
             zero_heads(heads, parameters)
             losses = {0: loss()} | dict(retrain(model, heads, self.retraining, loss))
         best = min(losses, key=lambda step: math.inf if math.isnan(losses[step]) else losses[step])

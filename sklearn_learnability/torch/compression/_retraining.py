@@ -10,8 +10,9 @@ from torch import nn
 
 from sklearn_learnability.torch.compression._attention_heads import HeadWeights, zero_heads
 from sklearn_learnability.torch.compression._compression import LossNow
-from sklearn_learnability.torch.models._data_rows import DataRows, data_rows
-from sklearn_learnability.torch.models._empirical_loss import Loss, batch_loss
+from sklearn_learnability.torch.models._batch_loss import Loss, batch_loss, placed_loss
+from sklearn_learnability.torch.models._data_rows import data_rows
+from sklearn_learnability.torch.models._devices import device_of, dtype_of, gradients_of
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,16 @@ def retrain(
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     before = {name: p.grad for name, p in parameters.items()}
     optimizer = torch.optim.Adam(parameters.values(), lr=how.learning_rate / 10)
-    rows = data_rows(how.data, next(iter(parameters.values())).device)
+    rows = data_rows(how.data, device_of(model), dtype_of(model))
+    criterion = placed_loss(how.loss, device_of(model), dtype_of(model))
     generator = torch.Generator().manual_seed(how.seed)
     every = how.n_steps // how.n_checks
     try:
         for step in range(1, how.n_steps + 1):
             optimizer.zero_grad()
-            _backward(model, how, rows, generator)
+            batch = rows.take(torch.randint(rows.n, (how.batch_size,), generator=generator))
+            with gradients_of(model):
+                batch_loss(model, criterion, batch).mean.backward()
             grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
             zero_heads([[w for w in head if w.parameter in grads] for head in heads], grads)
             optimizer.step()
@@ -93,11 +97,3 @@ def retrain(
     finally:
         for name, p in parameters.items():
             p.grad = before[name]
-
-
-def _backward(
-    model: nn.Module, how: Retraining, rows: DataRows, generator: torch.Generator
-) -> None:
-    batch = rows.take(torch.randint(rows.n, (how.batch_size,), generator=generator))
-    with torch.enable_grad():
-        batch_loss(model, how.loss, batch).backward()

@@ -1,12 +1,16 @@
 """The loss of a prediction that ignores its input."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
+from sklearn_learnability.torch.models._batch_loss import (
+    IGNORED,
+    Loss,
+    next_token_loss,
+    next_token_targets,
+    split,
+)
 from sklearn_learnability.torch.models._data_rows import DataRows
-from sklearn_learnability.torch.models._empirical_loss import Loss, next_token_loss
 
 MOST_ROWS = 10_000
 
@@ -16,20 +20,23 @@ def loss_by_chance(loss: Loss, rows: DataRows) -> float:
 
     The entropy of the targets' frequencies for a cross-entropy, that of the tokens' for
     :func:`next_token_loss`, and the targets' variance for the squared error. Of the first 10,000
-    rows at most.
+    rows at most; targets that are ignored do not count, and classes count as they are weighted.
     """
     batch = rows.take(torch.arange(min(rows.n, MOST_ROWS)))
     if loss is next_token_loss:
-        tokens = batch["input_ids"] if isinstance(batch, Mapping) else batch
-        return entropy(tokens[:, 1:])
+        targets = next_token_targets(batch)
+        return entropy(targets[targets != IGNORED])
     if isinstance(loss, nn.MSELoss):
-        return float(batch[-1].double().var(dim=0, correction=0).mean())
-    if isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) and not batch[-1].is_floating_point():
-        return entropy(batch[-1])
+        return float(split(batch)[1].cpu().double().var(dim=0, correction=0).mean())
+    if isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss):
+        targets = split(batch)[1]
+        if not targets.is_floating_point():
+            return entropy(targets[targets != loss.ignore_index], loss.weight)
     return float("nan")
 
 
-def entropy(labels: Tensor) -> float:
-    """Return the entropy of the labels' frequencies, in nats."""
-    counts = labels.flatten().unique(return_counts=True)[1].double()
-    return float(torch.special.entr(counts / counts.sum()).sum())
+def entropy(labels: Tensor, weights: Tensor | None = None) -> float:
+    """Return the entropy of the labels' frequencies, in nats; classes may have weights."""
+    values, counts = labels.cpu().flatten().unique(return_counts=True)
+    shares = counts.double() if weights is None else counts * weights.cpu().double()[values]
+    return float(torch.special.entr(shares / shares.sum()).sum())

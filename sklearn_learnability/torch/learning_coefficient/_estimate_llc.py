@@ -14,7 +14,7 @@ from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEst
 from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
     LocalLearningCoefficient,
 )
-from sklearn_learnability.torch.models._data_rows import Batch
+from sklearn_learnability.torch.models._batch_loss import check_shapes
 
 
 def estimate_llc(
@@ -36,7 +36,7 @@ def estimate_llc(
     X : array-like
         Inputs, as the network takes them.
     y : array-like
-        Targets.
+        Targets, of the shape of the network's outputs where they are numbers.
     store : path-like, default=None
         A file to keep the chains in. A killed run goes on from it.
     **settings : object
@@ -73,29 +73,30 @@ def estimate_llc(
     about 1, of 6 parameters
     """
     check_is_fitted(net, "module_")
+    targets = y if isinstance(y, Tensor) else np.asarray(y)
     if isinstance(X, np.ndarray | Tensor):
-        dtype = next(net.module_.parameters()).dtype
-        inputs = torch.as_tensor(X)
-        data = (inputs.to(dtype) if inputs.is_floating_point() else inputs, torch.as_tensor(y))
+        data: Any = (X, targets)
     else:
-        data = net.get_dataset(X, y)
-    chance = entropy(torch.as_tensor(np.asarray(y))) if is_classifier(net) else None
+        data = net.get_dataset(X, targets)
+    chance = entropy(torch.as_tensor(targets)) if is_classifier(net) else None
     llc = LocalLearningCoefficient(NetLoss(net), **settings)
     return llc.estimate(net.module_, data, chance_loss=chance, store=store)
 
 
-class NetLoss:
-    """The loss that a skorch network was trained with."""
+class NetLoss(nn.Module):
+    """The loss that a skorch network was trained with, as a criterion of outputs and targets."""
 
     def __init__(self, net: Any) -> None:
+        super().__init__()
         self.net = net
+        self.criterion = net.criterion_
 
     @property
     def store_key(self) -> Any:
         """What stands for it in stores: not the network, which holds times and histories."""
-        return self.net.criterion_, type(self.net).get_loss
+        return self.criterion, type(self.net).get_loss
 
-    def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Return the mean loss of a batch."""
-        inputs, targets = batch
-        return self.net.get_loss(model(inputs), targets)
+    def forward(self, outputs: Any, targets: Tensor) -> Tensor:
+        """Return the loss."""
+        check_shapes(self.criterion, outputs, targets)
+        return self.net.get_loss(outputs, targets)

@@ -35,12 +35,10 @@ from sklearn_learnability.torch.learning_coefficient.langevin._chains import (
 )
 from sklearn_learnability.torch.learning_coefficient.langevin._request import LangevinRequest
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import ChainSettings
-from sklearn_learnability.torch.models._empirical_loss import (
-    EmpiricalLoss,
-    Loss,
-    Selection,
-    held_still,
-)
+from sklearn_learnability.torch.models._batch_loss import Loss, logits_in_full
+from sklearn_learnability.torch.models._devices import gradients_of
+from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss, Selection
+from sklearn_learnability.torch.models._held_still import held_still
 from sklearn_learnability.torch.models._named_checkpoints import (
     file_name,
     first_middle_last,
@@ -79,12 +77,15 @@ class LocalLearningCoefficient(BaseEstimator):
     ----------
     loss : Module or callable
         A criterion of outputs and targets such as `torch.nn.CrossEntropyLoss()`, for batches of
-        inputs and targets, or a function of the model and the batch that returns the mean loss or
-        the loss of every row, such as :func:`next_token_loss`.
+        inputs and targets or dicts with "labels"; or a function of the model and the batch that
+        returns the mean loss, the loss of every row, or a pair: the sum of the losses and the
+        number of targets they are of. Targets that a criterion ignores, and the padding of
+        :func:`next_token_loss`, count for nothing.
     sampler : {"auto", "hamiltonian", "leimkuhler-matthews", "sgld", "rmsprop-sgld"}, default="auto"
         "hamiltonian" takes all rows at every step, and a Metropolis test leaves no error of the
-        step size; "auto" takes it for small models on small data in memory, and otherwise
-        "leimkuhler-matthews", on batches. The other two are for comparison with published values.
+        step size; "auto" takes it for small models on small data in memory that compute in
+        float64, and otherwise "leimkuhler-matthews", on batches. The other two are for comparison
+        with published values.
     n_chains : int or "auto", default="auto"
         Number of chains: 4 on batches, otherwise more the fewer parameters there are.
     n_draws : int or "auto", default="auto"
@@ -340,11 +341,12 @@ class LocalLearningCoefficient(BaseEstimator):
     def _posed(self, model: nn.Module, data: Any) -> Iterator[tuple[EmpiricalLoss, str]]:
         """Hold the model still; yield its loss as a function of parameters, and the sampler."""
         check_settings(self.get_params(deep=False))
-        with held_still(model):
+        criterion = [self.loss] if isinstance(self.loss, nn.Module) else []
+        with held_still(model, *criterion), logits_in_full(model), gradients_of(model):
             surface = self._surface(model, data)
             sampler = sampler_for(surface) if self.sampler == "auto" else self.sampler
             if sampler == "hamiltonian":
-                surface = self._surface(model, data, torch.float64)
+                surface, sampler = self._in_float64(model, data, surface)
             yield surface, sampler
 
     def _surface(
@@ -354,6 +356,21 @@ class LocalLearningCoefficient(BaseEstimator):
         return EmpiricalLoss(
             model, self.loss, data, parameters=self.parameters, device=self.device, dtype=dtype
         )
+
+    def _in_float64(
+        self, model: nn.Module, data: Any, surface: EmpiricalLoss
+    ) -> tuple[EmpiricalLoss, str]:
+        """Return the loss in float64 for the exact sampler; or as it is, for one on batches."""
+        try:
+            return self._surface(model, data, torch.float64), "hamiltonian"
+        except (RuntimeError, TypeError) as error:
+            if self.sampler == "auto":
+                return surface, "leimkuhler-matthews"
+            raise ValueError(
+                "Expected a model and a loss that compute in float64 for the exact sampler, got "
+                f"{type(error).__name__}: {error} Use another sampler, or compute in the type of "
+                "the inputs."
+            ) from error
 
     def _langevin_request(self, run: Run, surface: EmpiricalLoss, sampler: str) -> LangevinRequest:
         """Return what chains on batches are asked for."""

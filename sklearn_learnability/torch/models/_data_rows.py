@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset, default_collate
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    TensorDataset,
+    default_collate,
+)
 
 Batch = Any  # a tensor, a tuple of tensors, or a dict of tensors
 
@@ -34,44 +43,48 @@ class DataRows:
     batch_size: int | None = None
 
 
-def data_rows(data: Any, device: Any = None) -> DataRows:
+def data_rows(data: Any, device: Any = None, dtype: torch.dtype | None = None) -> DataRows:
     """Return the rows of data, on a device.
 
     Parameters
     ----------
     data : Tensor, sequence or dict of tensors or arrays, Dataset, or DataLoader
-        Tensors of equal length, or a data set with a length. Of a data loader its data set and
-        its way to collate are used, not the order of its batches.
+        Tensors of equal length, or a data set with a length. Of a data loader its data set, the
+        rows that its sampler draws from and its way to collate are used, not the order of its
+        batches.
     device : torch.device or str, default=None
         Where the batches go.
+    dtype : torch.dtype, default=None
+        The type of floats that come from NumPy, whose default is another than that of torch. The
+        last of a tuple, the targets, are at least float32.
 
     Raises
     ------
     TypeError
         If the data is of unknown length or kind.
     ValueError
-        If it is empty, or its tensors are of different lengths.
+        If it is empty, its tensors are of different lengths, or a data loader draws its rows
+        unevenly.
     """
     if isinstance(data, DataLoader):
-        rows = data_rows(data.dataset, device)
-        take = rows.take
-        if data.collate_fn is not default_collate:
-            take = _taker(data.dataset, data.collate_fn, device)
-        return DataRows(rows.n, take, take is rows.take and rows.in_memory, data.batch_size)
+        return _loader_rows(data, device, dtype)
     if isinstance(data, TensorDataset):
         data = data.tensors
     if isinstance(data, Tensor | np.ndarray):
-        tensor = torch.as_tensor(data).to(device)
+        tensor = _tensor(data, device, dtype)
         return DataRows(_length([tensor]), lambda rows: tensor[rows], True)
     if isinstance(data, Mapping):
-        table = {name: torch.as_tensor(value).to(device) for name, value in data.items()}
+        table = {name: _tensor(value, device, dtype) for name, value in data.items()}
         return DataRows(
             _length(list(table.values())),
             lambda rows: {name: value[rows] for name, value in table.items()},
             True,
         )
     if isinstance(data, tuple | list) and all(isinstance(x, Tensor | np.ndarray) for x in data):
-        tensors = tuple(torch.as_tensor(x).to(device) for x in data)
+        types = [dtype] * len(data)
+        if dtype is not None and len(data) > 1:
+            types[-1] = torch.promote_types(dtype, torch.float32)
+        tensors = tuple(_tensor(x, device, t) for x, t in zip(data, types, strict=True))
         return DataRows(_length(list(tensors)), lambda rows: tuple(x[rows] for x in tensors), True)
     sized = hasattr(data, "__len__") and hasattr(data, "__getitem__")
     if isinstance(data, IterableDataset) or not sized:
@@ -80,6 +93,11 @@ def data_rows(data: Any, device: Any = None) -> DataRows:
             f"one), got {type(data).__name__}. Pass the rows to use as tensors."
         )
     return DataRows(_positive(len(data)), _taker(data, default_collate, device), False)
+
+
+def n_rows(batch: Batch) -> int:
+    """Return the number of rows of a batch."""
+    return len(next(iter(tensors_of(batch))))
 
 
 def move(batch: Batch, device: Any) -> Batch:
@@ -93,12 +111,53 @@ def move(batch: Batch, device: Any) -> Batch:
     return batch
 
 
+def map_floats(batch: Batch, cast: Callable[[Tensor], Tensor]) -> Batch:
+    """Return a batch with its floating tensors cast."""
+    if isinstance(batch, Tensor):
+        return cast(batch) if batch.is_floating_point() else batch
+    if isinstance(batch, Mapping):
+        return {name: map_floats(value, cast) for name, value in batch.items()}
+    if isinstance(batch, tuple | list):
+        return tuple(map_floats(value, cast) for value in batch)
+    return batch
+
+
 def tensors_of(batch: Batch) -> list[Tensor]:
     """Return the tensors of a batch."""
     if isinstance(batch, Tensor):
         return [batch]
     parts = batch.values() if isinstance(batch, Mapping) else batch
     return [t for part in parts for t in tensors_of(part)] if isinstance(parts, Iterable) else []
+
+
+def _loader_rows(loader: DataLoader, device: Any, dtype: torch.dtype | None) -> DataRows:
+    """Return the rows that a data loader draws from, each as likely as the others."""
+    rows = data_rows(loader.dataset, device, dtype)
+    take = rows.take
+    if loader.collate_fn is not default_collate:
+        take = _taker(loader.dataset, loader.collate_fn, device)
+    in_memory = take is rows.take and rows.in_memory
+    sampler = loader.sampler
+    uneven = isinstance(sampler, RandomSampler) and sampler.replacement
+    known = isinstance(sampler, SequentialSampler | RandomSampler | SubsetRandomSampler)
+    if not known or uneven or type(loader.batch_sampler) is not BatchSampler:
+        name = type(sampler if loader.batch_sampler is None or not known else loader.batch_sampler)
+        raise ValueError(
+            "Expected a DataLoader that draws every row as often as the others, in batches of its "
+            f"own, got one with {name.__name__}. Pass the data set, or a Subset of it."
+        )
+    if isinstance(sampler, SubsetRandomSampler):
+        chosen = torch.as_tensor(sampler.indices)
+        n, whole = _positive(len(chosen)), take
+        return DataRows(n, lambda of: whole(chosen[of]), in_memory, loader.batch_size)
+    return DataRows(rows.n, take, in_memory, loader.batch_size)
+
+
+def _tensor(values: Any, device: Any, dtype: torch.dtype | None) -> Tensor:
+    """Return values as a tensor on a device, floats of NumPy in a type."""
+    tensor = torch.as_tensor(values)
+    foreign = not isinstance(values, Tensor) and tensor.is_floating_point()
+    return tensor.to(device, dtype if foreign and dtype is not None else tensor.dtype)
 
 
 def _taker(dataset: Any, collate: Callable[[list[Any]], Batch], device: Any) -> Callable:

@@ -39,25 +39,27 @@ class FlatLoss:
         self.shapes = {name: value.shape for name, value in surface.start.items()}
         self.dtypes = {name: value.dtype for name, value in surface.start.items()}
         self.sizes = [value.numel() for value in surface.start.values()]
+        self.devices = {name: value.device for name, value in surface.start.items()}
         dtype = torch.promote_types(next(iter(self.dtypes.values())), torch.float32)
-        self.everything = flatten(surface.start).to(dtype)
+        self.everything = flatten(surface.start, surface.device).to(dtype)
         self.free: Tensor | None = None
         if surface.masks:
             masks = {
                 name: surface.masks.get(name, torch.ones_like(value, dtype=torch.bool))
                 for name, value in surface.start.items()
             }
-            self.free = flatten(masks).nonzero().squeeze(1)
+            self.free = flatten(masks, surface.device).nonzero().squeeze(1)
         self.start = self.everything if self.free is None else self.everything[self.free]
+        surface.start = self.unflatten(self.start)  # views where types agree: one copy is enough
         self.vectorised = self.start.numel() <= MOST_PARAMETERS_VECTORISED
         self._whole: Batch = None
-        self._at_once = Recorded(self._values_and_gradients)
+        self._at_once = Recorded()
 
     def values_and_gradients(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the losses (n_chains,) in float64 and their gradients (n_chains, d)."""
         if self.vectorised and len(positions) > 1:
             try:
-                return self._at_once(positions, batch)
+                return self._at_once(self._values_and_gradients, positions, batch)
             except RuntimeError:  # some models have no vectorised form; others fail again below
                 self.vectorised = False
         pairs = [self._value_and_gradient(position, batch) for position in positions]
@@ -67,6 +69,16 @@ class FlatLoss:
     def value(self, position: Tensor, batch: Batch) -> Tensor:
         """Return the loss at one position."""
         return self._loss(position, batch).double()
+
+    @torch.no_grad()
+    def values(self, positions: Tensor, batch: Batch) -> Tensor:
+        """Return the losses (n_chains,) in float64."""
+        if self.vectorised:
+            try:
+                return self._vectorised_values(positions, batch).double()
+            except RuntimeError:
+                self.vectorised = False
+        return torch.stack([self.value(position, batch) for position in positions])
 
     def curvature(self, position: Tensor, batch: Batch, n_steps: int = 6) -> tuple[float, Tensor]:
         """Return the top curvature of the loss and its direction, by power iteration.
@@ -98,7 +110,9 @@ class FlatLoss:
             positions = everything.index_copy(-1, self.free, positions)
         parts = positions.split(self.sizes, dim=-1)
         return {
-            name: part.reshape(*positions.shape[:-1], *shape).to(self.dtypes[name])
+            name: part.reshape(*positions.shape[:-1], *shape).to(
+                self.devices[name], self.dtypes[name]
+            )
             for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
 
@@ -117,12 +131,15 @@ class FlatLoss:
 
     def _values_and_gradients(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         leaf = positions.detach().requires_grad_()
+        values = self._vectorised_values(leaf, batch)
+        (gradients,) = torch.autograd.grad(values.sum(), leaf)
+        return values.detach().double(), gradients
+
+    def _vectorised_values(self, positions: Tensor, batch: Batch) -> Tensor:
         # the fused kernels of attention know no vectorised form
         with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
-            values = vmap(self.surface, in_dims=(0, None))(self.unflatten(leaf), batch)
-        (gradients,) = torch.autograd.grad(values.sum(), leaf)
-        return values.detach().double(), gradients
+            return vmap(self.surface, in_dims=(0, None))(self.unflatten(positions), batch)
 
     def _value_and_gradient(self, position: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         leaf = position.detach().requires_grad_()
@@ -131,9 +148,19 @@ class FlatLoss:
         return value.detach(), gradient
 
 
-def flatten(parameters: Parameters) -> Tensor:
-    """Return all values in one row."""
-    return torch.cat([value.flatten() for value in parameters.values()])
+def check_gradient(flat: FlatLoss, gradient: Tensor) -> None:
+    """Refuse a model whose loss has no finite gradient at w*, naming the parameters."""
+    wrong = [name for name, g in flat.unflatten(gradient).items() if not g.isfinite().all()]
+    if wrong:
+        raise ValueError(
+            "Expected a finite gradient of the loss at the given parameters, got others in "
+            f"{wrong[0]!r}: is something there the root or the logarithm of 0?"
+        )
+
+
+def flatten(parameters: Parameters, device: torch.device) -> Tensor:
+    """Return all values in one row, on a device."""
+    return torch.cat([value.flatten().to(device) for value in parameters.values()])
 
 
 def full_batch_loss(flat: FlatLoss) -> LossAndGradient:

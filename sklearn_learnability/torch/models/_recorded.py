@@ -22,50 +22,51 @@ class Recorded:
     recorded, or whose graph gives other numbers, is called as it is.
     """
 
-    def __init__(self, function: Function) -> None:
-        self.function = function
-        self.graphs: dict[Any, Function] = {}
+    def __init__(self) -> None:
+        self.graphs: dict[Any, Function | None] = {}
         self.calls: Counter[Any] = Counter()
 
-    def __call__(self, positions: Tensor, batch: Any) -> tuple[Tensor, Tensor]:
-        """Return what the function returns."""
+    def __call__(self, function: Function, positions: Tensor, batch: Any) -> tuple[Tensor, Tensor]:
+        """Return what the function returns, always the same one; no reference to it is kept."""
         leaves = tree_flatten(batch)[0]
         if not all(isinstance(leaf, Tensor) for leaf in leaves):
-            return self.function(positions, batch)
+            return function(positions, batch)
         key = (positions.shape, *((leaf.shape, leaf.dtype) for leaf in leaves))
         self.calls[key] += 1
         n_calls = self.calls[key] - CALLS_BEFORE
         if n_calls == 1:
-            self.graphs[key] = self._record(positions, batch)
-        graph = self.graphs.get(key, self.function)
-        if graph is self.function:
-            return self.function(positions, batch)
+            self.graphs[key] = record(function, positions, batch)
+        graph = self.graphs.get(key)
+        if graph is None:
+            return function(positions, batch)
         with torch.no_grad():
             found = graph(positions, batch)
         if n_calls <= CALLS_COMPARED:
-            expected = self.function(positions, batch)
+            expected = function(positions, batch)
             pairs = zip(found, expected, strict=True)
             if not all(torch.allclose(a, b, 1e-4, 1e-7, equal_nan=True) for a, b in pairs):
-                self.graphs[key] = self.function
+                self.graphs[key] = None
                 return expected
         return found
 
-    def _record(self, positions: Tensor, batch: Any) -> Function:
-        leaves, structure = tree_flatten(batch)
 
-        def function(positions: Tensor, *leaves: Tensor) -> tuple[Tensor, Tensor]:
-            return self.function(positions, tree_unflatten(leaves, structure))
+def record(function: Function, positions: Tensor, batch: Any) -> Function | None:
+    """Return the graph of a function, None if it cannot be recorded."""
+    leaves, structure = tree_flatten(batch)
 
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                recorded = make_fx(function)(positions, *leaves)
-                drop_detached(recorded)
-                with torch.no_grad():  # the graph in Python costs twice what it does in C++
-                    graph = torch.jit.trace(recorded, (positions, *leaves), check_trace=False)
-        except Exception:  # whatever a model does that cannot be recorded
-            return self.function
-        return lambda positions, batch: graph(positions, *tree_flatten(batch)[0])
+    def of_leaves(positions: Tensor, *leaves: Tensor) -> tuple[Tensor, Tensor]:
+        return function(positions, tree_unflatten(leaves, structure))
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            recorded = make_fx(of_leaves)(positions, *leaves)
+            drop_detached(recorded)
+            with torch.no_grad():  # the graph in Python costs twice what it does in C++
+                graph = torch.jit.trace(recorded, (positions, *leaves), check_trace=False)
+    except Exception:  # whatever a model does that cannot be recorded
+        return None
+    return lambda positions, batch: graph(positions, *tree_flatten(batch)[0])
 
 
 def drop_detached(recorded: GraphModule) -> None:

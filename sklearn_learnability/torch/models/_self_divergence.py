@@ -7,6 +7,12 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from sklearn_learnability.torch.models._batch_loss import (
+    IGNORED,
+    logits_of,
+    next_token_logits,
+    next_token_targets,
+)
 from sklearn_learnability.torch.models._data_rows import Batch
 from sklearn_learnability.torch.models._digest import digest
 
@@ -17,9 +23,10 @@ def self_divergence_loss(model: nn.Module) -> Callable[[nn.Module, Batch], Tenso
     .. math:: \mathrm{KL}(p_{w^*} \Vert p_w) = \sum_y p_{w^*}(y) \log (p_{w^*}(y) / p_w(y))
 
     with :math:`p_{w^*}` the predictions of the model as it is now, in nats, the mean over a row's
-    positions. It is 0 there and positive elsewhere, so :math:`w^*` is always its minimum, wherever
-    training has stopped. Its local learning coefficient is another quantity than that of the loss
-    on the labels: it counts the directions in which predictions stay as they are.
+    positions; padding (an "attention_mask" of 0, labels of -100) does not count. It is 0 there and
+    positive elsewhere, so :math:`w^*` is always its minimum, wherever training has stopped. Its
+    local learning coefficient is another quantity than that of the loss on the labels: it counts
+    the directions in which predictions stay as they are.
 
     Parameters
     ----------
@@ -58,6 +65,11 @@ class _SelfDivergence:
 
     def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
         """Return the divergence of every row."""
+        total, count = self.sums(model, batch)
+        return total / count
+
+    def sums(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the summed divergence of every row, and of how many positions."""
         parameter = next(model.parameters())
         if batch is not self.batch:
             self.reference.to(parameter.device, parameter.dtype)
@@ -66,14 +78,34 @@ class _SelfDivergence:
             self.batch = batch
         found = log_predictions(model, batch)
         divergence = (self.expected.exp() * (self.expected - found)).sum(-1)
-        return divergence.flatten(1).mean(1) if divergence.ndim > 1 else divergence
+        counted = positions_counted(batch, divergence.shape)
+        divergence = torch.where(counted, divergence, 0.0).reshape(len(divergence), -1)
+        return divergence.sum(1), counted.reshape(len(divergence), -1).sum(1)
+
+    def counted(self, batch: Batch) -> Tensor | None:
+        """Return how many positions of a batch count; None where all do."""
+        if isinstance(batch, Mapping):
+            return (next_token_targets(batch) != IGNORED).sum()
+        targets = batch[-1] if isinstance(batch, tuple | list) else None
+        if not isinstance(targets, Tensor) or targets.is_floating_point():
+            return None
+        return (targets != IGNORED).sum()
+
+
+def positions_counted(batch: Batch, shape: torch.Size) -> Tensor:
+    """Return which positions of the predictions count: none that is padding or has no label."""
+    if isinstance(batch, Mapping):
+        return next_token_targets(batch) != IGNORED
+    tensor = batch[-1] if isinstance(batch, tuple | list) else batch
+    if isinstance(batch, tuple | list) and tensor.shape == shape:
+        return tensor != IGNORED
+    return torch.ones(shape, dtype=torch.bool, device=tensor.device)
 
 
 def log_predictions(model: nn.Module, batch: Batch) -> Tensor:
     """Return log-probabilities (B, ..., n_classes)."""
     if isinstance(batch, tuple | list):
-        outputs = model(*batch[:-1])
+        logits = logits_of(model(*batch[:-1]))
     else:
-        tokens = batch["input_ids"] if isinstance(batch, Mapping) else batch
-        outputs = model(tokens[:, :-1])
-    return getattr(outputs, "logits", outputs).log_softmax(-1)
+        logits = next_token_logits(model, batch)
+    return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)

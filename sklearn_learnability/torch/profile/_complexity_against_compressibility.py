@@ -17,8 +17,8 @@ from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode
 from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
     LocalLearningCoefficient,
 )
+from sklearn_learnability.torch.models._batch_loss import Loss
 from sklearn_learnability.torch.models._data_rows import data_rows
-from sklearn_learnability.torch.models._empirical_loss import Loss
 from sklearn_learnability.torch.models._named_checkpoints import (
     file_name,
     name_checkpoints,

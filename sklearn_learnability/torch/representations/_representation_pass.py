@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 from tqdm.auto import tqdm
 
 from sklearn_learnability.exceptions import NotFiniteError
-from sklearn_learnability.torch.models._devices import device_of
+from sklearn_learnability.torch.models._devices import device_of, move_model
+from sklearn_learnability.torch.models._held_still import held_still
 from sklearn_learnability.torch.models._processes import gathered, process_rank, together
 from sklearn_learnability.torch.models._store import Store
 from sklearn_learnability.torch.representations._hidden_states import (
@@ -80,7 +80,7 @@ class RepresentationPass:
         self.model, self.sequences, self.labels = model, sequences, labels
         self.settings = settings
         self.states = HiddenStates(model, settings.layers)
-        self.device = torch.device(settings.device) if settings.device else device_of(model)
+        self.device = device_of(model)
         self.tables = {name: LabelTable.from_labels(values) for name, values in labels.items()}
         self.information: SoftInformation | None = None
         self.layers: list[Any] = []
@@ -107,8 +107,6 @@ class RepresentationPass:
         content = store.read()
         if content is not None:
             self._take(content)
-        was_training = self.model.training
-        self.model.eval().to(self.device)
         saved = time.monotonic()
         bar = tqdm(
             total=len(batches),
@@ -116,16 +114,14 @@ class RepresentationPass:
             unit="batch",
             disable=not self.settings.progress or rank > 0,
         )
-        try:
+        with held_still(self.model), bar:
+            self.device = move_model(self.model, self.settings.device)
             for rows in batches[self.n_done :]:
                 self._add(rows)
                 bar.update()
                 if time.monotonic() - saved >= SECONDS_BETWEEN_SAVES:
                     store.write(self._state())
                     saved = time.monotonic()
-        finally:
-            bar.close()
-            self.model.train(was_training)
         store.write(self._state())
 
     def _store(self, path: Path | None) -> Store:

@@ -9,7 +9,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from sklearn_learnability.torch import next_token_loss
 from sklearn_learnability.torch.models._data_rows import data_rows
-from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss, held_still
+from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
+from sklearn_learnability.torch.models._held_still import held_still
 
 X = torch.randn(20, 5, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(20) % 3

@@ -157,7 +157,7 @@ class HamiltonianChains:
                     f"{self.step_size:.3g}."
                 )
             mean = mean_of(drawn)
-            if self.settings.n_draws is None and mean.error < WANTED_ERROR * abs(mean.value):
+            if self.settings.n_draws is None and mean.error <= WANTED_ERROR * abs(mean.value):
                 break
         self.drawn[stage.inverse_temperature] = drawn
 

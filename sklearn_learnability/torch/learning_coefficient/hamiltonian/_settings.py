@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.func import vmap
 
 from sklearn_learnability.torch.learning_coefficient._request import ChainRequest
-from sklearn_learnability.torch.models._flat_loss import FlatLoss, LossAndGradient
+from sklearn_learnability.torch.models._flat_loss import FlatLoss, LossAndGradient, check_gradient
 
 NOISE_FREE_INVERSE_TEMPERATURE = 3e4
 SHARE_OF_ROWS = 0.3  # of n, the highest inverse temperature of a negative log-likelihood
@@ -52,6 +51,7 @@ def choose_settings(
     count = automatic_chains(flat.surface.n_parameters) if automatic else int(request.n_chains)
     if count < 2:
         raise ValueError(f"Expected at least 2 chains, one for each start, got {count}.")
+    check_gradient(flat, gradient[0])
     curvature = max(flat.curvature(flat.start, flat.everything_at_once())[0], 0.0)
     given = request.localization
     gamma = LOCALIZATION if isinstance(given, str) else float(given)
@@ -96,7 +96,8 @@ def noise_of_labels(
     """Return the variance of the rows' losses over their mean, both above w*, close to w*.
 
     2 for a negative log-likelihood, 0 without noise. The positions are random, at a distance
-    where t K is about 1. 2 is returned where w* is not a minimum and the mean is negative.
+    where t K is about 1. 2 is returned where w* is not a minimum and the mean is negative, and
+    where fewer than two rows have a loss of their own.
     """
     generator = torch.Generator().manual_seed(seed)
     like = flat.start
@@ -111,7 +112,8 @@ def noise_of_labels(
     rows = torch.randperm(flat.surface.rows.n, generator=generator)[:MOST_ROWS]
     excess = row_losses(flat, flat.start + size * directions, rows)
     excess = excess - row_losses(flat, flat.start[None], rows)
-    if not total > 0:
+    excess = excess[:, excess.isfinite().all(dim=0)]  # a row without labels has no loss of its own
+    if not total > 0 or excess.shape[1] < 2:
         return 2.0
     ratio = float(excess.var(dim=1).mean()) / total
     return ratio if ratio > 100 / NOISE_FREE_INVERSE_TEMPERATURE else 0.0
@@ -120,12 +122,9 @@ def noise_of_labels(
 @torch.no_grad()
 def row_losses(flat: FlatLoss, positions: Tensor, rows: Tensor) -> Tensor:
     """Return the loss of every row at every position, (n_positions, n_rows)."""
-    out = []
-    for row in rows.split(1):
-        batch = flat.surface.batch(row)
-        of_all = vmap(flat.surface, in_dims=(0, None))
-        out.append(of_all(flat.unflatten(positions), batch))
-    return torch.stack(out, dim=1).double()
+    return torch.stack(
+        [flat.values(positions, flat.surface.batch(row)) for row in rows.split(1)], 1
+    )
 
 
 def lowest_loss(start: Tensor, loss_and_gradient: LossAndGradient) -> float:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sklearn_learnability.torch.models._data_rows import Batch
-from sklearn_learnability.torch.models._flat_loss import FlatLoss
+from sklearn_learnability.torch.models._flat_loss import FlatLoss, check_gradient
 
 FIRST_BATCHES = 16
 
@@ -59,6 +59,7 @@ def look_around(
     unseen = torch.zeros_like(flat.start)
     around = Neighbourhood(0.0, unseen, 0.0, 0.0, curvature, along_noise, 0.0, 0)
     around = look_closer(flat, around, order[: FIRST_BATCHES * batch_size], batch_size)
+    check_gradient(flat, around.gradient)
     along_gradient = curvature_along(flat, around.gradient, probe)
     return replace(around, curvature_along_gradient=along_gradient)
 

@@ -25,7 +25,8 @@ from sklearn_learnability.torch.learning_coefficient.hamiltonian import (
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import hamiltonian_estimate
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation import extrapolate
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._flags import difference_of_starts
-from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss, held_still
+from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
+from sklearn_learnability.torch.models._held_still import held_still
 from sklearn_learnability.torch.models._store import Store
 
 DOUBLE = torch.float64
