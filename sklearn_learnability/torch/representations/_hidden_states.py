@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from sklearn_learnability.torch.models._batch_loss import next_token_sums
 from sklearn_learnability.torch.representations._token_sequences import TokenSequences
 
 NOT_LOGITS = "Expected the model to return logits (batch, positions, vocabulary), got {}."
@@ -173,7 +173,7 @@ def find_logits(output: Any) -> Tensor:
     return logits
 
 
-def next_token_loss(logits: Tensor, batch: TokenSequences) -> tuple[float, int]:
+def next_token_nats(logits: Tensor, batch: TokenSequences) -> tuple[float, int]:
     """Return the summed nats and the number of the next tokens of a batch."""
     highest = int(batch.input_ids.max(initial=0))
     if highest >= logits.shape[2]:
@@ -183,7 +183,7 @@ def next_token_loss(logits: Tensor, batch: TokenSequences) -> tuple[float, int]:
     targets = torch.from_numpy(batch.input_ids).to(logits.device)
     lengths = batch.lengths
     sums = [  # a row at a time: all logits in float32 may not fit beside the model
-        F.cross_entropy(row[: n - 1].float(), ids[1:n], reduction="sum")
+        next_token_sums(row[None, : n - 1], ids[None, 1:n])[0].sum()
         for row, ids, n in zip(logits, targets, lengths.tolist(), strict=True)
     ]
     return float(torch.stack(sums).cpu().double().sum()), int((lengths - 1).sum())

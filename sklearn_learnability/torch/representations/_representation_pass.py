@@ -20,7 +20,7 @@ from sklearn_learnability.torch.models._processes import gathered, process_rank,
 from sklearn_learnability.torch.models._store import Store
 from sklearn_learnability.torch.representations._hidden_states import (
     HiddenStates,
-    next_token_loss,
+    next_token_nats,
 )
 from sklearn_learnability.torch.representations._token_sequences import TokenSequences
 from sklearn_learnability.torch.soft_information._ngrams import IGNORED, LabelTable
@@ -159,7 +159,7 @@ class RepresentationPass:
         except ValueError as error:
             error.add_note(f"The layers, from 0: {self.layers}. The batch: sequences {rows}.")
             raise
-        self.loss += next_token_loss(logits, batch)
+        self.loss += next_token_nats(logits, batch)
         self.n_done += 1
 
     def _start(self, layers: list[Any], dim: int) -> None:

@@ -191,7 +191,7 @@ def coefficient(sampler, loss):
         sampler=sampler,
         n_chains=2,
         n_draws=6,
-        temperature=5.0,
+        inverse_temperature=5.0,
         localization=1.0,
         step_size=1e-3,
         random_state=0,
