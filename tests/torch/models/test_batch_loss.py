@@ -130,7 +130,7 @@ def masked_pair(model, batch):
 
 
 def regression(n=100, d=8):
-    """Return a regular model of 8 parameters at its minimum, and rows some of which do not count."""
+    """Return a regular model of 8 parameters at its minimum, and rows of which some count."""
     X, noise = drawn(n, d), drawn(n, 1, seed=1)
     y, counted = X.sum(1, keepdim=True) + noise, torch.ones(n, 1)
     counted[::9] = 0
