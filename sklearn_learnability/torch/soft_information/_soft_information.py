@@ -15,6 +15,7 @@ from sklearn_learnability.exceptions import (
     SingleSequenceWarning,
     UndefinedInformationWarning,
 )
+from sklearn_learnability.torch.models._digest import digest
 from sklearn_learnability.torch.soft_information._assignment_sums import AssignmentSums
 from sklearn_learnability.torch.soft_information._batch import (
     check_hidden,
@@ -373,7 +374,7 @@ class SoftInformation:
             "n_layers": self.n_layers,
             "dtype": str(self.dtype),
             "temperature": self.temperature_,
-            "points": float(self.reference_points_.sum()),
+            "points": digest(self.reference_points_.float(), "set of points"),
             "n_sampled": self._sample.kept.size,
             "seed": self._sample.seed,
             "labels": self._labels.names,

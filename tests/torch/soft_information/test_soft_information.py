@@ -440,6 +440,15 @@ def test_merge_refuses_other_settings(change, message):
         SoftInformation(DIM).merge(SoftInformation(DIM, **change))
 
 
+def test_points_are_told_by_each_and_its_place_not_by_the_last_digit():
+    points = torch.eye(DIM, dtype=torch.float64)[:4]
+    one = SoftInformation(DIM, reference_points=points)
+    near = SoftInformation(DIM, reference_points=points * (1 + 1e-15))
+    near.load_state_dict(one.state_dict())
+    with pytest.raises(ValueError, match="points"):
+        one.merge(SoftInformation(DIM, reference_points=points.flip(0)))
+
+
 def test_merge_refuses_overlapping_parts():
     labels = np.arange(72).reshape(8, 9)
     table = LabelTable.from_labels(labels)
