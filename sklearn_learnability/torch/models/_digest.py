@@ -65,7 +65,11 @@ def digest(value: Any, what: str) -> str:
     ValueError
         If something in the value cannot be told from others of its kind.
     """
-    return Walk(what).of(value).hex()
+    walk = Walk(what)
+    try:
+        return walk.of(value).hex()
+    except RecursionError:
+        walk.refuse(value, "what it holds is nested too deeply")
 
 
 class Walk:
@@ -119,7 +123,7 @@ class Walk:
 
     def _tensor(self, value: Tensor) -> Iterator[Any]:
         if value.is_meta:
-            self._refuse(value, "its values are not in memory")
+            self.refuse(value, "its values are not in memory")
         strided = value.detach() if value.layout is torch.strided else value.detach().to_dense()
         host = strided.cpu().resolve_conj().resolve_neg().contiguous()
         yield from ("tensor", str(value.dtype), str(tuple(value.shape)))
@@ -257,7 +261,7 @@ class Walk:
         try:
             reduced = reduce(value) if reduce else value.__reduce_ex__(4)
         except Exception as error:  # whatever an object raises that cannot be copied
-            self._refuse(value, str(error))
+            self.refuse(value, str(error))
         if isinstance(reduced, str):
             yield from ("name", full_name(type(value)), reduced)
             return
@@ -271,7 +275,7 @@ class Walk:
         yield from map(self.of, items or ())
         yield from map(self.of, pairs or ())
 
-    def _refuse(self, value: Any, reason: str) -> NoReturn:
+    def refuse(self, value: Any, reason: str) -> NoReturn:
         raise ValueError(
             f"Expected a {self.what} that a store can tell from others, got one with a "
             f"{type(value).__qualname__}: {reason}. Give the {self.what} an attribute store_key, a "

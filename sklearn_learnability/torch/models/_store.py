@@ -34,7 +34,7 @@ class Store:
     Raises
     ------
     ValueError
-        If something the content depends on cannot be told from others of its kind.
+        If something that the content depends on cannot be told from others of its kind.
     """
 
     def __init__(
@@ -58,14 +58,18 @@ class Store:
         CheckpointError
             If the file is damaged, or of another version of the package.
         ValueError
-            If it holds what was computed from other things.
+            If it holds what was computed from other things, or is a folder.
         """
         if self.path is None or not self.path.exists():
             return None
+        if self.path.is_dir():
+            raise ValueError(
+                f"Expected a file to keep {self.holds} in, got the folder {self.path}."
+            )
         try:
             stored = read_whole(self.path)
-            version, key, content = stored["version"], stored["key"], stored["content"]
-        except MemoryError:
+            version = stored.get("version", 0)
+        except (MemoryError, PermissionError):
             raise
         except Exception as error:  # a damaged file shows itself in many ways
             raise CheckpointError(
@@ -78,19 +82,29 @@ class Store:
                 f"{version}, which another version of the package wrote. Name another file, or "
                 "remove it."
             )
+        key = stored["key"]
         names = [name for name in {**self.key, **key} if self.key.get(name) != key.get(name)]
         if names:
             raise ValueError(
                 f"Expected {self.path} to hold {self.holds} of this run, got another's: it differs "
                 f"in {', '.join(names)}. Name another file, or remove it."
             )
-        return content
+        return stored["content"]
 
     def write(self, content: Mapping[str, Any]) -> None:
-        """Put the content in place, whole or not at all, whatever other processes do."""
+        """Put the content in place, whole or not at all, whatever other processes do.
+
+        Raises
+        ------
+        ValueError
+            If the folder is a file.
+        """
         if self.path is None:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        folder = self.path.parent
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"Expected a folder to keep {self.holds} in, got the file {folder}.")
+        folder.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_name(f".{self.path.name}.{uuid4().hex}.part")
         try:
             torch.save({"version": VERSION, "key": self.key, "content": plain(content)}, beside)

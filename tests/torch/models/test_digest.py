@@ -129,6 +129,14 @@ def test_what_cannot_be_copied_is_refused():
                 told(opaque)
 
 
+def test_what_is_nested_too_deeply_is_refused():
+    values = []
+    for _ in range(3000):
+        values = [values]
+    with pytest.raises(ValueError, match="nested too deeply"):
+        told(values)
+
+
 def test_values_that_are_not_in_memory_are_refused():
     with pytest.raises(ValueError, match="its values are not in memory"):
         told(nn.Linear(2, 2, device="meta"))

@@ -388,6 +388,21 @@ def test_a_store_of_another_version_is_refused(tmp_path, monkeypatch):
         Store(tmp_path / "store.pt", "numbers", {}).read()
 
 
+def test_a_store_from_before_there_were_versions_is_refused(tmp_path):
+    torch.save({"key": "a sum", "done": 3}, tmp_path / "store.pt")
+    with pytest.raises(CheckpointError, match="got one of version 0, which another version"):
+        Store(tmp_path / "store.pt", "numbers", {}).read()
+
+
+def test_a_folder_for_a_file_and_a_file_for_a_folder_are_refused_without_damage(tmp_path):
+    with pytest.raises(ValueError, match="Expected a file to keep numbers in, got the folder"):
+        Store(tmp_path, "numbers", {}).read()
+    (tmp_path / "file").write_text("notes")
+    with pytest.raises(ValueError, match="Expected a folder to keep numbers in, got the file"):
+        Store(tmp_path / "file" / "store.pt", "numbers", {}).write({})
+    assert (tmp_path / "file").read_text() == "notes"
+
+
 def test_content_comes_back_and_a_difference_is_named(tmp_path):
     path = tmp_path / "deep" / "store.pt"
     content = filled(path, seed=np.int64(3), scale=np.array([1.0, 2.0])).read()
