@@ -69,7 +69,12 @@ def clean_table(estimator: Any, X: Any, *, reset: bool) -> Any:
     columns = {name: _as_series(X[name], name) for name in X.columns}
     if reset:
         estimator._numeric_columns = {n for n, column in columns.items() if _is_numeric(column)}
-        objects = [n for n in estimator._numeric_columns if columns[n].dtype == object]
+        objects = [
+            n
+            for n in estimator._numeric_columns
+            if columns[n].dtype == object
+            and not all(isinstance(value, bool | np.bool_) for value in _present(columns[n]))
+        ]
         if objects:
             warn(
                 f"The columns {sorted(map(str, objects))} hold numbers as objects, and are read as "

@@ -46,6 +46,13 @@ def test_numbers_held_as_objects_are_numbers(cancer, held):
     assert other.learnability_ == pytest.approx(plain.learnability_, rel=1e-6)
 
 
+def test_flags_with_gaps_are_numbers_without_a_word():
+    fitted = BaseEstimator()
+    frame = pd.DataFrame({"flag": pd.Series([True, None, False], dtype=object)})
+    read = clean_table(fitted, frame, reset=True)["flag"]
+    np.testing.assert_array_equal(read, [1.0, np.nan, 0.0])
+
+
 def polars_dates():
     polars = pytest.importorskip("polars")
     return polars.DataFrame({"day": DAYS.to_list()})

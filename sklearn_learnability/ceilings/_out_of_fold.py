@@ -79,9 +79,11 @@ class CandidateModel:
     def log_proba(self, X: Any) -> Floats:
         """Return the log-probabilities (n_samples, n_classes)."""
         proba = np.asarray(self.estimator.predict_proba(X))
+        if proba.dtype.kind != "f":
+            proba = proba.astype(np.float64)
         if proba.ndim == 2:
             silent = proba.sum(axis=1, keepdims=True) == 0
-            proba = np.where(silent, np.asarray(1 / proba.shape[1], np.float32), proba)
+            proba = np.where(silent, proba.dtype.type(1 / proba.shape[1]), proba)
         full = align_probabilities(proba, self.codes, np.arange(self.n_classes))
         spread = 1 / (self.n_train + 1)
         return np.log((1 - spread) * full + spread / self.n_classes)

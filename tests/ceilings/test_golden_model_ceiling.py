@@ -428,15 +428,19 @@ def test_gap_to_the_truth_on_the_linear_generator(strength):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_dask_gives_bitwise_the_serial_ceiling(data):
+@pytest.mark.parametrize(("n_workers", "n_threads"), [(2, 1), (1, 3)])
+def test_dask_gives_bitwise_the_serial_ceiling(data, n_workers, n_threads):
     distributed = pytest.importorskip("distributed")
     X, y, _ = data
+    X, y = X[:600], y[:600]
     serial = GoldenModelCeiling(cv=3, random_state=0).fit(X, y)
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as here,
+        distributed.LocalCluster(
+            n_workers=n_workers, threads_per_worker=n_threads, dashboard_address=None
+        ) as here,
         distributed.Client(here),
         joblib.parallel_config(backend="dask"),
     ):
-        remote = GoldenModelCeiling(cv=3, random_state=0, n_jobs=2).fit(X, y)
+        remote = GoldenModelCeiling(cv=3, random_state=0, n_jobs=3).fit(X, y)
     np.testing.assert_array_equal(serial.oof_nll_, remote.oof_nll_)
     assert serial.learnability_interval_ == remote.learnability_interval_

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_learnability import GoldenModelCeiling
 from sklearn_learnability._folds import make_folds
+from sklearn_learnability.ceilings._out_of_fold import CandidateModel
 from sklearn_learnability.exceptions import CandidateFailedWarning, UnusedWeightsWarning
 
 SCALED = make_pipeline(StandardScaler(), LogisticRegression())
@@ -97,6 +98,21 @@ def test_a_row_without_mass_says_nothing(cancer):
     assert ceiling.learnability_ > 0.5
     silent = ceiling.models_[0][0].log_proba(X[folds[0][1]])[:2]
     np.testing.assert_allclose(np.exp(silent), 0.5)
+
+
+class Given:
+    """Answers with what it is given."""
+
+    def predict_proba(self, X):
+        return X
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, int])
+def test_rows_without_mass_are_even_whatever_holds_them(dtype):
+    given = np.array([[0, 0, 0], [0, 1, 0]], dtype=dtype)
+    model = CandidateModel(Given(), np.arange(3), 3, n_train=99)
+    proba = np.exp(model.log_proba(given))
+    np.testing.assert_allclose(proba, [[1 / 3, 1 / 3, 1 / 3], [1 / 300, 298 / 300, 1 / 300]])
 
 
 @pytest.mark.parametrize(
