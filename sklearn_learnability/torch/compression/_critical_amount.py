@@ -128,10 +128,37 @@ def critical_amount(
     >>> found.bracket[0] - found.bracket[1]
     2.0
     """
-    wrapped = _as_scheme(scheme, amounts)
-    scan = _check_amounts(wrapped, amounts)
     if not tolerance > 0:
         raise ValueError(f"Expected a tolerance above 0, got {tolerance}.")
+    (found,) = critical_amounts(
+        model,
+        loss,
+        data,
+        scheme,
+        (tolerance,),
+        amounts=amounts,
+        batch_size=batch_size,
+        store=store,
+        progress=progress,
+    )
+    return found
+
+
+def critical_amounts(
+    model: nn.Module,
+    loss: Loss,
+    data: Any,
+    scheme: Scheme,
+    tolerances: Sequence[float],
+    *,
+    amounts: Sequence[float] | None = None,
+    batch_size: int | None = None,
+    store: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> tuple[CriticalAmount, ...]:
+    """Return the critical amount at every tolerance; each refines the curve of those before."""
+    wrapped = _as_scheme(scheme, amounts)
+    scan = _check_amounts(wrapped, amounts)
     if getattr(loss, "reduction", "mean") == "sum":
         raise ValueError('Expected a loss that is a mean over rows, got one with reduction="sum".')
     check_in_memory(model)
@@ -183,15 +210,17 @@ def critical_amount(
             measure(amount)
         downwards = scan[0] > scan[-1]
         sizes: dict[float, float] = {}
-        while True:
+        found: list[CriticalAmount] = []
+        while len(found) < len(tolerances):
             curve = _curve(wrapped, model, baseline, measured, sizes, downwards)
-            critical = curve.critical(tolerance)
+            critical = curve.critical(tolerances[len(found)])
             wanted = _next_amount(wrapped, critical)
             if wanted is None or wanted in measured:
-                break
-            measure(wanted)
+                found.append(critical)
+            else:
+                measure(wanted)
     _warn_undefined(curve)
-    return critical
+    return tuple(found)
 
 
 def _as_scheme(scheme: Scheme, amounts: Sequence[float] | None) -> CompressionScheme:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from torch import nn
@@ -12,7 +11,7 @@ from tqdm import tqdm
 
 from sklearn_learnability.exceptions import CheckpointError, NotFiniteError, SamplingError
 from sklearn_learnability.torch.compression._compression_curve import CriticalAmount
-from sklearn_learnability.torch.compression._critical_amount import Scheme, critical_amount
+from sklearn_learnability.torch.compression._critical_amount import Scheme, critical_amounts
 from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode
 from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
     LocalLearningCoefficient,
@@ -154,27 +153,25 @@ def complexity_against_compressibility(
     measured: list[CheckpointComplexity] = []
     skipped: dict[str, str] = {}
     rows = data if compression_data is None else compression_data
-    with (
-        TemporaryDirectory() as beside,
-        tqdm(total=len(named), unit="checkpoint", disable=not progress) as bar,
-    ):
-        folder = Path(beside if store is None else store)
-        folder.mkdir(parents=True, exist_ok=True)
+    folder = None if store is None else Path(store)
+    with tqdm(total=len(named), unit="checkpoint", disable=not progress) as bar:
         for name, model in whole_checkpoints(named, load, skipped):
             with skipping(name, skipped, NotFiniteError, SamplingError):
                 of_model = llc if isinstance(llc, LocalLearningCoefficient) else llc(model)
                 critical = {
-                    label: _critical_amounts(
+                    label: critical_amounts(
                         model,
-                        rows,
                         loss,
+                        rows,
                         scheme,
                         tolerances,
-                        folder / f"{file_name(name)}@{file_name(label)}.pt",
+                        store=folder and folder / f"{file_name(name)}@{file_name(label)}.pt",
+                        progress=False,
                     )
                     for label, scheme in schemes.items()
                 }
-                estimate = _coefficient(model, data, of_model, folder / f"{file_name(name)}.pt")
+                path = folder and folder / f"{file_name(name)}.pt"
+                estimate = _coefficient(model, data, of_model, path)
                 group = "" if groups is None else str(groups[name])
                 measured.append(_point(name, group, estimate, critical))
             bar.update()
@@ -227,7 +224,7 @@ def _check(
 
 
 def _coefficient(
-    model: nn.Module, data: Any, llc: LocalLearningCoefficient, path: Path
+    model: nn.Module, data: Any, llc: LocalLearningCoefficient, path: Path | None
 ) -> dict[str, Any]:
     """Return what is kept of the estimate, from the store if it is there."""
     settings = {
@@ -251,18 +248,3 @@ def _coefficient(
         kept["flags"] = [asdict(flag) for flag in estimate.flags]
         store.write(kept)
     return kept
-
-
-def _critical_amounts(
-    model: nn.Module,
-    data: Any,
-    loss: Any,
-    scheme: Scheme,
-    tolerances: Sequence[float],
-    path: Path,
-) -> tuple[CriticalAmount, ...]:
-    """Return the critical amount at every tolerance; each refines the curve of those before."""
-    return tuple(
-        critical_amount(model, loss, data, scheme, tolerance=tolerance, store=path, progress=False)
-        for tolerance in tolerances
-    )

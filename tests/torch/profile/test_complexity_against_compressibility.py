@@ -1,5 +1,6 @@
 """Complexity against compressibility: every point accounted for, and nothing measured twice."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -186,6 +187,17 @@ class TestLines:
 
 
 class TestStore:
+    def test_without_one_a_loss_need_not_be_told_from_others(self, tmp_path):
+        lock = threading.Lock()
+
+        def opaque(model, batch):
+            with lock:
+                return squared_error(model, batch)
+
+        assert measure(loss=opaque).to_frame().equals(measure().to_frame())
+        with pytest.raises(ValueError, match="that a store can tell from others"):
+            measure(loss=opaque, store=tmp_path)
+
     def test_nothing_is_measured_twice(self, tmp_path, counting):
         first = measure(llc=counting, store=tmp_path)
         assert CountingCoefficient.calls == len(SCALES)
