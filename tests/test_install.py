@@ -16,7 +16,7 @@ from sklearn_learnability.displays import CompressionCurveDisplay
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-FOR_DEVELOPERS = {"docs", "test", "benchmark"}
+FOR_DEVELOPERS = {"docs", "test", "dev", "benchmark"}
 
 
 def is_told(message, package, extra):
