@@ -60,9 +60,13 @@ def test_candidates_name_the_extra_of_their_package(monkeypatch, candidate, extr
 
 @pytest.mark.parametrize("package", ["torch", "tqdm"])
 def test_the_torch_wing_names_its_extra(package):
+    there = {name: name != package for name in ("torch", "tqdm")}  # whatever is there in truth
     code = (
         "import importlib.util as util; find = util.find_spec\n"
-        f"util.find_spec = lambda name, *rest: None if name == '{package}' else find(name, *rest)\n"
+        f"there = {there}\n"
+        "util.find_spec = lambda name, *rest: (\n"
+        "    there[name] or None if name in there else find(name, *rest)\n"
+        ")\n"
         "import sklearn_learnability.torch"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
