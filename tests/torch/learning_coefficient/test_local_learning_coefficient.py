@@ -378,6 +378,61 @@ def test_all_chains_broken_is_an_error():
         llc.estimate(BreaksFarAway(0.05), data)
 
 
+class Root(nn.Module):
+    """At the edge of where its output is defined: its slope is infinite, and NaN beyond."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((1,), 1e-12))
+
+    def forward(self, x):
+        return x * self.weight.sqrt()
+
+
+def test_no_step_size_is_made_of_a_curvature_that_is_not_finite():
+    data = (torch.ones(50, 1), torch.ones(50, 1))
+    with pytest.raises(SamplingError, match="got a curvature of nan"):
+        langevin().estimate(Root(), data)
+
+
+class Alone(nn.Module):
+    """Finite at one point only."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        return torch.where(self.weight == 0, x * self.weight, torch.nan)
+
+
+def test_hamiltonian_chains_that_find_no_finite_loss_say_so():
+    data = (torch.ones(50, 1), torch.ones(50, 1))
+    with pytest.raises(SamplingError, match="got none that accepted a step"):
+        langevin(sampler="hamiltonian", n_draws=5).estimate(Alone(), data)
+
+
+@NORMAL
+@pytest.mark.parametrize(
+    ("kind", "sampler"),
+    [(nn.LSTM, "auto"), (nn.GRU, "leimkuhler-matthews"), (nn.RNN, "leimkuhler-matthews")],
+)
+def test_recurrent_networks_are_sampled_chain_by_chain(kind, sampler):
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell, self.out = kind(2, 2, batch_first=True), nn.Linear(2, 2)
+
+        def forward(self, x):
+            return self.out(self.cell(x)[0][:, -1])
+
+    torch.manual_seed(0)
+    data = torch.randn(20, 3, 2), torch.arange(20) % 2
+    settings = {"n_chains": 2, "n_draws": 2, "inverse_temperature": 10.0, "localization": 1.0}
+    llc = langevin(nn.CrossEntropyLoss(), sampler=sampler, **settings, step_size=0.01)
+    assert math.isfinite(llc.estimate(Recurrent(), data).value)
+
+
 @NORMAL
 def test_automatic_settings_hold_a_wide_chain_close():
     torch.manual_seed(0)

@@ -13,6 +13,7 @@ from sklearn_learnability.torch.models._flat_loss import FlatLoss, LossAndGradie
 NOISE_FREE_INVERSE_TEMPERATURE = 3e4
 SHARE_OF_ROWS = 0.3  # of n, the highest inverse temperature of a negative log-likelihood
 LOCALIZATION = 1.0
+BEYOND_ANY_LOSS = 1e30
 MOST_ROWS = 128  # that the noise of the labels is judged from
 
 
@@ -52,7 +53,8 @@ def choose_settings(
     if count < 2:
         raise ValueError(f"Expected at least 2 chains, one for each start, got {count}.")
     check_gradient(flat, gradient[0])
-    curvature = max(flat.curvature(flat.start, flat.everything_at_once())[0], 0.0)
+    curvature = flat.curvature(flat.start, flat.everything_at_once())[0]
+    curvature = curvature if 0 < curvature < math.inf else 1.0  # the step size adapts anyway
     given = request.localization
     gamma = LOCALIZATION if isinstance(given, str) else float(given)
     return HamiltonianSettings(
@@ -63,7 +65,7 @@ def choose_settings(
         localization=gamma,
         step_size=None if isinstance(request.step_size, str) else float(request.step_size),
         highest_inverse_temperature=highest,
-        first_step_size=1.0 / math.sqrt(inverse_temperatures[0] * (curvature or 1.0) + gamma),
+        first_step_size=1.0 / math.sqrt(inverse_temperatures[0] * curvature + gamma),
         loss_below=max(float(loss) - lowest_loss(flat.start, loss_and_gradient), 0.0),
         gradient_norm=float(gradient.norm()),
         reasons=reasons,
@@ -136,9 +138,10 @@ def lowest_loss(start: Tensor, loss_and_gradient: LossAndGradient) -> float:
     def closure() -> float:
         nonlocal found
         loss, gradient = loss_and_gradient(position.detach()[None])
-        position.grad = gradient[0].to(position.dtype)
-        if math.isfinite(float(loss)):
-            found = min(found, float(loss))
+        position.grad = gradient[0].to(position.dtype).nan_to_num(0.0, 0.0, 0.0)
+        if not math.isfinite(float(loss)):
+            return BEYOND_ANY_LOSS  # the line search of LBFGS knows no loss that is not finite
+        found = min(found, float(loss))
         return float(loss)
 
     optimiser.step(closure)

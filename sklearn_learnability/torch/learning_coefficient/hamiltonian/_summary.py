@@ -91,6 +91,32 @@ def moved(drawn: DrawsOfChains) -> NDArray[np.bool_]:
     return np.isfinite(drawn.excess).all(axis=1) & (np.ptp(drawn.pull, axis=1) > 0)
 
 
+class StartsCompared(NamedTuple):
+    """The value from the chains that count at the highest inverse temperature.
+
+    `apart` is how far chains from a hot start lie from those from w*, 0 if they agree; where it is
+    not, those from w* do not count. `used` says which chains do, `cold` which started at w*.
+    """
+
+    mean: MeanOfDraws
+    everyone: MeanOfDraws
+    used: NDArray[np.bool_]
+    cold: NDArray[np.bool_]
+    apart: float
+
+
+def compare_starts(top: DrawsOfChains, n_cold: int) -> StartsCompared:
+    """Return the value, of the chains from a hot start alone where the others lie apart."""
+    whole = moved(top)
+    cold = np.arange(len(whole)) < n_cold
+    everyone = mean_of(top)
+    apart = difference_of_starts(everyone.per_chain[whole], cold[whole])
+    if not apart:
+        return StartsCompared(everyone, everyone, whole, cold, apart)
+    used = whole & ~cold
+    return StartsCompared(mean_of(only(top, used)), everyone, used, cold, apart)
+
+
 def summarise(
     drawn: list[DrawsOfChains],
     settings: HamiltonianSettings,
@@ -104,47 +130,26 @@ def summarise(
     among those at the highest, and are not there at the others.
     """
     top = drawn[0]
-    t = top.inverse_temperature
-    whole = moved(top)
-    cold = np.arange(len(whole)) < settings.n_cold
-    everyone = mean_of(top)
-    apart = difference_of_starts(everyone.per_chain[whole], cold[whole])
-    used = whole & ~cold if apart else whole
-    mean = mean_of(only(top, used)) if apart else everyone
+    starts = compare_starts(top, settings.n_cold)
+    mean = starts.mean
     means = [mean, *(mean_of(part) for part in drawn[1:])]
     limit = extrapolate(
         np.array([part.inverse_temperature for part in drawn]),
         np.array([m.value for m in means]),
         np.array([m.error for m in means]),
     )
-    kept = top.excess[used]
-    bracket = with_line(limit) if t > settings.highest_inverse_temperature / 2 else limit.bracket
-    bracket = widened(bracket, everyone, cold) if apart else bracket
-    flags = flags_of(
-        Evidence(
-            draws=np.where(whole[:, None], t * top.excess, np.nan),
-            used=used,
-            apart=apart,
-            value=mean.value,
-            error=mean.error,
-            r_hat=split_r_hat(kept),
-            divergences=float(top.divergences.mean()),
-            inverse_temperature=t,
-            highest_inverse_temperature=settings.highest_inverse_temperature,
-            loss_below=settings.loss_below,
-            gradient_norm=settings.gradient_norm,
-            limit=limit._replace(bracket=bracket),
-        )
-    )
+    limit = limit._replace(bracket=bracket_of(limit, top, settings, starts))
+    kept = top.excess[starts.used]
+    flags = flags_of(evidence_of(top, settings, starts, limit))
     warn_of(flags)
     return LLCEstimate(
         value=mean.value,
         standard_error=mean.error,
         standard_error_between=mean.between,
         standard_error_within=mean.within,
-        bracket=bracket,
+        bracket=limit.bracket,
         multiplicity_corrected=limit.multiplicity_corrected,
-        per_chain=everyone.per_chain,
+        per_chain=starts.everyone.per_chain,
         r_hat=split_r_hat(kept),
         effective_sample_size=effective_sample_size(kept),
         half_chain_drift=half_chain_drift(kept),
@@ -160,6 +165,36 @@ def summarise(
         loss_trace=top.excess,
         by_inverse_temperature=table_of(drawn, means),
     )
+
+
+def evidence_of(
+    top: DrawsOfChains, settings: HamiltonianSettings, starts: StartsCompared, limit: Extrapolation
+) -> Evidence:
+    """Return what flags are decided from."""
+    t = top.inverse_temperature
+    return Evidence(
+        draws=np.where(moved(top)[:, None], t * top.excess, np.nan),
+        used=starts.used,
+        apart=starts.apart,
+        value=starts.mean.value,
+        error=starts.mean.error,
+        r_hat=split_r_hat(top.excess[starts.used]),
+        divergences=float(top.divergences.mean()),
+        inverse_temperature=t,
+        highest_inverse_temperature=settings.highest_inverse_temperature,
+        loss_below=settings.loss_below,
+        gradient_norm=settings.gradient_norm,
+        limit=limit,
+    )
+
+
+def bracket_of(
+    limit: Extrapolation, top: DrawsOfChains, settings: HamiltonianSettings, starts: StartsCompared
+) -> tuple[float, float]:
+    """Return the bracket, with a line of noisy labels and the values of both starts in it."""
+    near = top.inverse_temperature > settings.highest_inverse_temperature / 2
+    bracket = with_line(limit) if near else limit.bracket
+    return widened(bracket, starts.everyone, starts.cold) if starts.apart else bracket
 
 
 def table_of(drawn: list[DrawsOfChains], means: list[MeanOfDraws]) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """Langevin chains on batches, and the estimate of the local learning coefficient from them."""
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -59,6 +61,12 @@ def prepare(
     generator = torch.Generator().manual_seed(request.seed)
     settings = first_settings(flat, request)
     around = look_around(flat, settings.batch_size, rows_probed(settings), generator)
+    if request.automatic and not math.isfinite(around.curvature):
+        raise SamplingError(
+            "Expected finite gradients of the loss close to w*, got a curvature of "
+            f"{around.curvature}. Give step_size, localization and inverse_temperature, or move w* "
+            "away from where the loss is not defined."
+        )
     limit = local_limit(request.chance_loss)
     settings, around = choose(flat, settings, around, limit, request.automatic, generator)
     saved.write_prepared(settings, around)
