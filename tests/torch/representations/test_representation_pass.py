@@ -19,7 +19,7 @@ from sklearn_learnability.torch.representations._representation_pass import (  #
 from sklearn_learnability.torch.soft_information import _assignment_sums  # noqa: E402
 from sklearn_learnability.torch.soft_information._assignment_sums import SumOnDevice  # noqa: E402
 
-N_LAYERS = 12
+N_LAYERS = 8
 WAITS = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "cpu", "tolist", "item"}
 
 
@@ -55,13 +55,19 @@ def deep():
     return nn.Sequential(nn.Embedding(10, 16), *blocks, nn.Linear(16, 10)).eval()
 
 
-def test_the_host_waits_a_few_times_a_batch_however_many_the_layers(deep, monkeypatch):
+def test_host_and_device_meet_a_few_times_a_batch_however_many_the_layers(deep, monkeypatch):
     counted = []
-    add = RepresentationPass._add
+    add, from_numpy = RepresentationPass._add, torch.from_numpy
 
     def counting(self, rows):
         counts = Counter()
-        with Operations(counts), Methods(counts):
+
+        def counting_copies(values):
+            counts["to device"] += 1
+            return from_numpy(values)
+
+        with Operations(counts), Methods(counts), monkeypatch.context() as patch:
+            patch.setattr(torch, "from_numpy", counting_copies)
             add(self, rows)
         counted.append(counts)
 
@@ -74,6 +80,7 @@ def test_the_host_waits_a_few_times_a_batch_however_many_the_layers(deep, monkey
     for counts in counted:
         waits = {name: n for name, n in counts.items() if name in WAITS}
         assert sum(waits.values()) <= 4, waits
+        assert counts["to device"] <= 10
         assert counts["softmax"] + counts["_softmax"] >= N_LAYERS  # the layers were measured
 
 
