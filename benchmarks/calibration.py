@@ -61,7 +61,7 @@ def draw(n_classes, rng):
 
 def ours(method):
     def fit(logits, log_proba, proba, y):
-        calibrator = fit_calibrator(y, proba, method=method)
+        calibrator = fit_calibrator(y, proba, calibration=method)
         return lambda logits, log_proba, proba: calibrator.predict_proba(proba)
 
     return fit

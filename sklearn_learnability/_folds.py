@@ -44,13 +44,13 @@ class Folds:
         ]
         pairs = [(train, test) for train, test in pairs if len(test)]
         if not pairs:
-            raise ValueError("Got a cv without a row to test, but expected at least one.")
+            raise ValueError("Expected a cv with a row to test, got none.")
         for fold, (train, test) in enumerate(pairs):
             n_both = np.isin(test, train).sum()
             if n_both:
                 raise ValueError(
-                    f"Got a cv that trains on {n_both} of the {len(test)} rows that fold {fold} "
-                    "tests, but expected none: a loss on rows a model has seen says nothing."
+                    f"Expected a cv whose folds train on none of the rows they test, got {n_both} "
+                    f"of {len(test)} in fold {fold}: a loss on rows a model has seen says nothing."
                 )
         fold_of = np.full(n_samples, -1)
         for fold, (_, test) in reversed(list(enumerate(pairs))):
@@ -94,8 +94,8 @@ def _positions(rows: ArrayLike, n_samples: int) -> Integers:
         return rows
     if rows.shape != (n_samples,):
         raise ValueError(
-            f"Got a cv with a mask of shape {rows.shape}, but expected ({n_samples},): one entry "
-            "per row."
+            f"Expected masks of shape ({n_samples},) from cv, one entry per row, got shape "
+            f"{rows.shape}."
         )
     return np.flatnonzero(rows)
 
@@ -118,8 +118,8 @@ def make_folds(
         n_units = len(codes) if group_codes is None else len(np.unique(group_codes))
         if not 2 <= n_folds <= n_units:
             raise ValueError(
-                f"Got cv={n_folds}, but expected between 2 and {n_units} folds, the number of "
-                f"{'rows' if groups is None else 'groups'}."
+                f"Expected cv between 2 and {n_units}, the number of "
+                f"{'rows' if groups is None else 'groups'}, got {n_folds}."
             )
         if groups is None:
             return Folds.from_splits(_shuffled(codes, n_folds, random_state), len(codes))

@@ -205,7 +205,7 @@ def widen_classes(classes: NDArray[Any], y: ArrayLike) -> NDArray[Any]:
     are_numbers = [labels.dtype.kind in "biuf" for labels in (classes, present)]
     if are_numbers[0] != are_numbers[1]:
         raise ValueError(
-            f"Got labels such as {present[0]!r}, but expected labels of the same type as the "
-            f"classes {classes.tolist()}."
+            f"Expected labels of the same type as the classes {classes.tolist()}, got such as "
+            f"{present[0]!r}."
         )
     return np.concatenate([classes, present[~np.isin(present, classes)]])

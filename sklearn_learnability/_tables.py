@@ -65,7 +65,7 @@ def clean_table(estimator: Any, X: Any, *, reset: bool) -> Any:
         )
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     if len(X) == 0:
-        raise ValueError("Got 0 rows, but expected at least 1.")
+        raise ValueError("Expected at least one row, got 0 rows.")
     columns = {name: _as_series(X[name], name) for name in X.columns}
     if reset:
         estimator._numeric_columns = {n for n, column in columns.items() if _is_numeric(column)}
@@ -93,7 +93,7 @@ def _as_series(column: Any, name: Any) -> pd.Series:
     if not isinstance(column, pd.Series):
         column = pd.Series(column.to_list(), name=name)  # polars and its kin
     if is_complex_dtype(column.dtype):
-        raise TypeError(f"Got complex numbers in column {name!r}, but expected real ones.")
+        raise TypeError(f"Expected real numbers, got complex ones in column {name!r}.")
     if not (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
         _refuse_dates(_present(column), f"column {name!r}")
     return column
@@ -107,8 +107,8 @@ def _refuse_dates(values: Iterable[Any], where: str) -> None:
     for value in values:
         if isinstance(value, DATES):
             raise TypeError(
-                f"Got dates or times in {where} (such as {value!r}), but expected numbers or "
-                "categories. Split them into what matters (hour, weekday, days since) or leave "
+                f"Expected numbers or categories, got dates or times in {where} (such as "
+                f"{value!r}). Split them into what matters (hour, weekday, days since) or leave "
                 "them out."
             )
 
@@ -145,10 +145,10 @@ def _numbers(column: pd.Series, name: Any) -> NDArray[np.float64]:
     except (TypeError, ValueError):
         first = next(v for v in _present(column) if not isinstance(v, Real | Decimal | np.bool_))
         raise ValueError(
-            f"Got {first!r} in column {name!r}, but expected a number: it held numbers in fit."
+            f"Expected numbers in column {name!r}, as in fit, got {first!r}."
         ) from None
     if np.isinf(values).any():
-        raise ValueError(f"Got infinity in column {name!r}, but expected finite numbers or NaN.")
+        raise ValueError(f"Expected finite numbers or NaN, got infinity in column {name!r}.")
     return values
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import is_classifier
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
@@ -51,7 +52,7 @@ def nats_per_unit(units: str) -> float:
         return float(np.log(2.0))
     if units == "nats":
         return 1.0
-    raise ValueError(f"Got units={units!r}, but expected 'bits' or 'nats'.")
+    raise ValueError(f"Expected units as 'bits' or 'nats', got {units!r}.")
 
 
 def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> Floats:
@@ -65,17 +66,15 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> Floats:
     weight = np.asarray(sample_weight, dtype=np.float64)
     if weight.shape != (n_samples,):
         raise ValueError(
-            f"Got sample_weight of shape {weight.shape}, but expected ({n_samples},): one weight "
-            "per row."
+            f"Expected sample_weight of shape ({n_samples},), one weight per row, got shape "
+            f"{weight.shape}."
         )
     if not np.isfinite(weight).all():
-        raise ValueError("Got NaN or infinity in sample_weight, but expected finite weights.")
+        raise ValueError("Expected finite weights, got NaN or infinity in sample_weight.")
     if (weight < 0).any():
-        raise ValueError(
-            f"Got a negative sample_weight ({weight.min():g}), but expected weights >= 0."
-        )
+        raise ValueError(f"Expected weights >= 0, got a negative sample_weight ({weight.min():g}).")
     if not (weight > 0).any():
-        raise ValueError("Got sample_weight of zero in every row, but expected a positive total.")
+        raise ValueError("Expected a weight above 0, got sample_weight of zero in every row.")
     if weight.max() <= LARGEST_COUNT and (weight == np.floor(weight)).all():
         return weight
     return relative_weights(weight)
@@ -91,12 +90,12 @@ def check_groups(groups: ArrayLike, n_samples: int) -> Integers:
     """Return the number of every row's group, refusing rows without a group."""
     groups = np.asarray(groups)
     if groups.shape != (n_samples,):
-        raise ValueError(f"Got groups of shape {groups.shape}, but expected ({n_samples},).")
+        raise ValueError(f"Expected groups of shape ({n_samples},), got {groups.shape}.")
     codes, _ = pd.factorize(groups)
     if (codes < 0).any():
         raise ValueError(
-            f"Got {(codes < 0).sum()} of {n_samples} rows without a group (NaN or None), but "
-            "expected one for each. Give a row that stands alone a group of its own."
+            f"Expected a group of every row, got {(codes < 0).sum()} of {n_samples} rows without "
+            "one (NaN or None). Give a row that stands alone a group of its own."
         )
     return codes
 
@@ -108,8 +107,8 @@ def check_several_classes(
     weighty = classes[np.unique(codes if weight is None else codes[weight > 0])]
     if len(weighty) < 2:
         raise ValueError(
-            f"Got y with one class that has weight ({weighty[0]!r}), but expected at least 2 "
-            "classes: with one there is nothing to learn."
+            "Expected at least 2 classes, got y with one class that has weight "
+            f"({weighty[0]!r}): with one there is nothing to learn."
         )
 
 
@@ -121,19 +120,23 @@ def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArra
     """
     y = np.asarray(column_or_1d(y))
     if len(y) == 0:
-        raise ValueError("Got no labels, but expected at least one row.")
+        raise ValueError("Expected at least one row, got no labels.")
     if y.dtype.kind == "f" and np.isinf(y).any():
-        raise ValueError(f"Input y contains infinity or a value too large for {y.dtype!r}.")
+        raise ValueError(
+            "Expected finite labels, got infinity. Input y contains infinity or a value too large "
+            f"for {y.dtype!r}."
+        )
     missing = np.asarray(pd.isna(y))
     if missing.any():
         raise ValueError(
-            f"Input y contains NaN or None: got {missing.sum()} missing labels of {len(y)}."
+            f"Expected a label of every row, got {missing.sum()} missing labels of {len(y)}. "
+            "Input y contains NaN or None."
         )
     target_type = type_of_target(y, input_name="y")
     if target_type not in ("binary", "multiclass"):
         raise ValueError(
-            f"Unknown label type: got a {target_type} target, but expected class labels. "
-            "Information about a continuous target is not measured by label entropy."
+            f"Expected class labels, got a {target_type} target. Unknown label type: information "
+            "about a continuous target is not measured by label entropy."
         )
     if y.dtype.kind in "biu":
         codes, present = pd.factorize(y, sort=True)  # hashes where np.unique sorts
@@ -144,16 +147,38 @@ def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArra
     classes = np.asarray(column_or_1d(labels))
     distinct, order = np.unique(classes, return_index=True)
     if len(distinct) != len(classes):
-        raise ValueError(
-            f"Got labels with repetitions ({classes.tolist()}), but expected each once."
-        )
+        raise ValueError(f"Expected each of the labels once, got {classes.tolist()}.")
     position = np.searchsorted(distinct, present)
     known = distinct[np.minimum(position, len(distinct) - 1)] == present
     if not known.all():
         raise ValueError(
-            f"Got labels {classes.tolist()}, but y_true also holds {present[~known].tolist()}."
+            f"Expected labels with every class of y_true, got {classes.tolist()} without "
+            f"{present[~known].tolist()}."
         )
     return classes, order[position][codes]
+
+
+def check_classifier(name: str, estimator: Any) -> None:
+    """Refuse what is no classifier with probabilities."""
+    try:
+        is_one = not isinstance(estimator, type) and is_classifier(estimator)
+    except AttributeError:  # nothing of scikit-learn's kind
+        is_one = False
+    if is_one and hasattr(estimator, "predict_proba"):
+        return
+    what, remedy = type(estimator).__name__, ""
+    if isinstance(estimator, type):
+        what, remedy = f"the class {estimator.__name__}", " Pass an instance of it."
+    elif hasattr(estimator, "__array__") or isinstance(estimator, list):
+        remedy = (
+            " Probabilities that are at hand go to sklearn_learnability.metrics.nll_decomposition."
+        )
+    elif hasattr(estimator, "decision_function"):
+        remedy = (
+            " Information is carried by probabilities; calibrate a classifier that has only scores "
+            "(sklearn.calibration.CalibratedClassifierCV)."
+        )
+    raise TypeError(f"Expected {name} as a classifier with predict_proba, got {what}.{remedy}")
 
 
 def check_count(name: str, value: int, smallest: int = 1, largest: int | None = None) -> int:
@@ -161,7 +186,7 @@ def check_count(name: str, value: int, smallest: int = 1, largest: int | None = 
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or value < smallest or (largest is not None and value > largest):
         upper = "" if largest is None else f" and <= {largest}"
-        raise ValueError(f"Got {name}={value!r}, but expected an integer >= {smallest}{upper}.")
+        raise ValueError(f"Expected {name} as an integer >= {smallest}{upper}, got {value!r}.")
     return int(value)
 
 
@@ -169,12 +194,12 @@ def check_number(name: str, value: float, low: float, high: float) -> float:
     """Return a finite number between `low` and `high`, both included."""
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not low <= value <= high or not np.isfinite(value):
-        raise ValueError(f"Got {name}={value!r}, but expected a number in [{low:g}, {high:g}].")
+        raise ValueError(f"Expected {name} in [{low:g}, {high:g}], got {value!r}.")
     return float(value)
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     """Return a name that is among the choices."""
     if value not in choices:
-        raise ValueError(f"Got {name}={value!r}, but expected one of {', '.join(choices)}.")
+        raise ValueError(f"Expected {name} as one of {', '.join(choices)}, got {value!r}.")
     return value

@@ -9,7 +9,7 @@ from sklearn_learnability import CalibratedNLL, GoldenModelCeiling
 
 ESTIMATORS = [
     CalibratedNLL(LogisticRegression(), cv=3),
-    CalibratedNLL(GaussianNB(), cv=3, method="isotonic"),
+    CalibratedNLL(GaussianNB(), cv=3, calibration="isotonic"),
     GoldenModelCeiling([("logistic", LogisticRegression()), ("bayes", GaussianNB())], cv=3),
     GoldenModelCeiling(["prior", "logistic"], cv=2),
 ]

@@ -114,3 +114,56 @@ def literal(text):
         return ast.literal_eval(text)
     except ValueError:
         return text
+
+
+#: An argument of one name is documented in one way in these modules.
+TABULAR = [module for module in PUBLIC_MODULES if not module.endswith((".torch", ".displays"))]
+#: Where one name has to mean another thing, and why.
+EXPLAINED = {
+    ("linear_association", "groups"): "of points, not of rows",
+    ("linear_association", "y"): "a quantity, not labels",
+    ("set_score_request", "sample_weight"): "whether it is asked for",
+    ("set_score_request", "reference_nll"): "whether it is asked for",
+    ("compare_models", "learnability"): "known, where generators are told what is wanted",
+    ("efficiency", "learnability"): "known, where generators are told what is wanted",
+    ("efficiency_score", "learnability"): "known, where generators are told what is wanted",
+    ("make_drifting_classification", "label_noise"): "one rate only",
+    ("make_segmented_classification", "n_active"): "a number only",
+    ("make_parity_classification", "order"): "of an interaction, not of a chain",
+    ("run_suite", "models"): "to be fitted, not minima of a loss",
+    ("suite_models", "random_state"): "a number only",
+    ("run_suite", "random_state"): "a number, from which one for each data set follows",
+}
+
+
+def documented_arguments():
+    """Return for each argument the ways it is documented in: type and first clause."""
+    ways = {}
+    for path, value in {**OBJECTS, **METHODS}.items():
+        if dataclasses.is_dataclass(value) or not any(path.startswith(f"{m}.") for m in TABULAR):
+            continue
+        if path.startswith(("sklearn_learnability.torch.", "sklearn_learnability.displays.")):
+            continue
+        doc = ClassDoc(value) if inspect.isclass(value) else FunctionDoc(value)
+        for parameter in doc["Parameters"]:
+            clause = re.split(r"[.;:](?=\s|$)", " ".join(parameter.desc))[0]
+            kind = re.sub(r"( or None)?(, optional|, default=.*)?$", "", parameter.type)
+            for name in parameter.name.split(","):
+                name = name.strip().lstrip("*")
+                if (path.rpartition(".")[2], name) not in EXPLAINED:
+                    ways.setdefault(name, {}).setdefault((kind, clause), []).append(path)
+    return ways
+
+
+def test_an_argument_is_documented_in_one_way():
+    several = {name: ways for name, ways in documented_arguments().items() if len(ways) > 1}
+    assert several == {}
+
+
+def test_every_explained_exception_exists():
+    used = {
+        (path.rpartition(".")[2], name)
+        for path, value in {**OBJECTS, **METHODS}.items()
+        for name in inspect.signature(value).parameters
+    }
+    assert EXPLAINED.keys() <= used

@@ -48,8 +48,8 @@ def test_groups_stay_whole():
 @pytest.mark.parametrize(
     ("n_folds", "groups", "message"),
     [
-        (1, None, "between 2 and 10 folds, the number of rows"),
-        (4, [0, 1, 2, 0, 1, 2, 0, 1, 2, 0], "between 2 and 3 folds, the number of groups"),
+        (1, None, "between 2 and 10, the number of rows"),
+        (4, [0, 1, 2, 0, 1, 2, 0, 1, 2, 0], "between 2 and 3, the number of groups"),
     ],
 )
 def test_impossible_numbers_of_folds_are_refused(n_folds, groups, message):
@@ -104,7 +104,7 @@ class TestWhatBothEstimatorsTake:
         random_labels = np.random.default_rng(2).integers(0, 2, 200)
         cv = [(np.arange(200), np.arange(0, 100)), (np.arange(100), np.arange(100, 200))]
         model = make(RandomForestClassifier(5), cv=cv)
-        with pytest.raises(ValueError, match="trains on 100 of the 100 rows that fold 0 tests"):
+        with pytest.raises(ValueError, match="got 100 of 100 in fold 0"):
             model.fit(self.X, random_labels)
 
     def test_masks_are_positions(self, make):
@@ -113,14 +113,14 @@ class TestWhatBothEstimatorsTake:
         positions = [(rows[train], rows[test]) for train, test in masks]
         found = [make(LogisticRegression(), cv=cv).fit(self.X, self.y) for cv in (masks, positions)]
         np.testing.assert_array_equal(found[0].oof_proba_, found[1].oof_proba_)
-        with pytest.raises(ValueError, match=r"mask of shape \(3,\)"):
+        with pytest.raises(ValueError, match=r"masks of shape .*got shape \(3,\)"):
             make(LogisticRegression(), cv=[([True, False, True], [1])]).fit(self.X, self.y)
 
     @pytest.mark.parametrize("gap", [np.nan, None])
     def test_rows_without_a_group_are_refused(self, make, gap):
         groups = np.repeat(np.arange(20), 10).astype(object)
         groups[:3] = gap
-        with pytest.raises(ValueError, match="3 of 200 rows without a group"):
+        with pytest.raises(ValueError, match="3 of 200 rows without one"):
             make(LogisticRegression()).fit(self.X, self.y, groups=groups)
 
     def test_groups_of_any_kind_are_the_same_groups(self, make):

@@ -6,10 +6,10 @@ from importlib import import_module
 from typing import Any
 
 from joblib import Memory, Parallel, delayed
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_memory
 
-from sklearn_learnability._validation import Integers, warn
+from sklearn_learnability._validation import Integers, check_classifier, warn
 from sklearn_learnability.ceilings._golden_candidates import (
     FAMILY,
     column_kinds,
@@ -44,26 +44,22 @@ def check_members(candidates: str | Sequence[Member]) -> list[Member]:
     if isinstance(candidates, str):
         if candidates != "default":
             raise ValueError(
-                f"Got candidates={candidates!r}, but expected 'default' or a list of names and "
-                "pairs (name, classifier)."
+                "Expected candidates as 'default' or a list of names and pairs (name, classifier), "
+                f"got {candidates!r}."
             )
         return list(installed_candidates())
     if not isinstance(candidates, Sequence) or not candidates:
         raise TypeError(
-            f"Got candidates={candidates!r}, but expected 'default' or a list of names and pairs "
-            "(name, classifier)."
+            "Expected candidates as 'default' or a list of names and pairs (name, classifier), got "
+            f"{candidates if isinstance(candidates, Sequence) else type(candidates).__name__}."
         )
     for member in candidates:
         if isinstance(member, str):
             continue
         if not isinstance(member, tuple | list) or len(member) != 2:
-            raise TypeError(f"Got the candidate {member!r}, but expected (name, classifier).")
+            raise TypeError(f"Expected a candidate as (name, classifier), got {member!r}.")
         name, estimator = member
-        if not (is_classifier(estimator) and hasattr(estimator, "predict_proba")):
-            raise TypeError(
-                f"Got the candidate {name!r} ({type(estimator).__name__}), but expected a "
-                "classifier with predict_proba."
-            )
+        check_classifier(f"the candidate {name!r}", estimator)
     return list(candidates)
 
 

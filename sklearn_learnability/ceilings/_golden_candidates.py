@@ -62,7 +62,7 @@ def named_candidate(name: str, columns: tuple[Columns, Columns, Columns]) -> Bas
         and with many categories.
     """
     if name not in FAMILY:
-        raise ValueError(f"Got the candidate {name!r}, but expected one of {list(FAMILY)}.")
+        raise ValueError(f"Expected a candidate of {list(FAMILY)}, got {name!r}.")
     build, needs = FAMILY[name]
     missing = [module for module in needs if not find_spec(module)]
     if missing:

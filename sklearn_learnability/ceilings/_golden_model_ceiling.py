@@ -77,7 +77,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         in columns of objects, reach all candidates as float64 with NaN for gaps, and all else but
         dates, which are refused, as strings. Otherwise X is passed as it is, whatever it is: texts,
         images, sparse matrices. A candidate that raises an error is left out.
-    cv : int, splitter or iterable, default=5
+    cv : int, cross-validation splitter or iterable, default=5
         Folds. An int means that many folds, shuffled and stratified by class (by class and group
         where `groups` are given). Shuffled folds take rows as draws that do not depend on each
         other; where their order says otherwise, a warning says so. Rows that no fold predicts are
@@ -85,21 +85,22 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         every fold is predicted from earlier rows only (TimeSeriesSplit), calibration and weights
         come from earlier folds too and the first fold serves calibration alone.
     calibration : str or None, default="affine"
-        Calibration map of every candidate: "affine", "temperature", "vector", "matrix", "beta",
-        "isotonic", or None.
+        Family of maps: that of every candidate, "affine", "temperature", "vector", "matrix",
+        "beta", "isotonic", or None.
     blend : {"log-linear", "best"}, default="log-linear"
         Pool the candidates, or take the one with the lowest calibrated loss on the other rows.
     units : {"bits", "nats"}, default="bits"
-        Unit of entropies and losses.
+        Unit of information; that of entropies and losses.
     memory : str or joblib.Memory, default=None
-        Where finished fits are kept, so that an interrupted `fit` resumes. With
+        Where finished fits are kept. An interrupted `fit` resumes. With
         `random_state=None` the seeds are then drawn from the data, so that it resumes as well.
     n_jobs : int, default=None
-        Fits to run side by side, each on one thread; any joblib backend.
+        Fits to run side by side. Each on one thread; any joblib backend.
     random_state : int, RandomState instance or None, default=None
-        Shuffles the rows into folds, and seeds the candidates that have no seed of their own.
+        Source of randomness. Shuffles the rows into folds, and seeds the candidates that have no
+        seed of their own.
     verbose : int, default=0
-        Progress of the fits, as joblib shows it.
+        Whether progress is shown. By joblib, in as much detail.
 
     Attributes
     ----------
@@ -216,16 +217,16 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            Inputs; the default family takes categories, strings and missing values. With own
+        X : array-like of shape (n_samples, n_features)
+            Inputs. The default family takes categories, strings and missing values. With own
             candidates alone anything with rows.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), optional
-            Non-negative weights, for the fits that take them and for every mean. Their scale does
+            Non-negative weights. For the fits that take them and for every mean. Their scale does
             not matter.
         groups : array-like of shape (n_samples,), optional
-            Rows of one group stay in one fold and may depend on each other: the interval is
+            Rows of one group may depend on each other. They stay in one fold, and the interval is
             clustered by group.
 
         Returns
@@ -267,7 +268,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or data frame of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features)
             Inputs.
 
         Returns
@@ -286,7 +287,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or data frame of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features)
             Inputs.
 
         Returns
@@ -301,7 +302,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or data frame of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features)
             Inputs.
 
         Returns
@@ -319,7 +320,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or data frame of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features)
             Inputs.
         y : array-like of shape (n_samples,)
             Class labels.
@@ -399,7 +400,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             models = [fold.model for fold in own if fold.model is not None]
             self.models_.append(models if folds.is_partition else models[-1:])
         if not names:
-            raise type(errors[0])(f"Every candidate failed; the last error was {errors[0]}")
+            raise type(errors[0])(
+                f"Expected a candidate that can be fitted, got errors from all, such as {errors[0]}"
+            )
         return names, np.stack(log_probas), seconds
 
     def _score_out_of_fold(

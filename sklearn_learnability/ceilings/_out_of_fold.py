@@ -143,7 +143,7 @@ def _codes_of(labels: NDArray[Any], classes: NDArray[Any]) -> Integers:
     """Return the positions of a fitted classifier's labels among all classes."""
     labels = np.asarray(labels)
     if not np.isin(labels, classes).all():
-        raise ValueError(f"its classes_ are {labels.tolist()}, not labels of y")
+        raise ValueError(f"Expected classes_ that are labels of y, got {labels.tolist()}.")
     return np.searchsorted(classes, labels)
 
 

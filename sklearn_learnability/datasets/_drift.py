@@ -82,9 +82,9 @@ def make_drifting_classification(
     Parameters
     ----------
     n_samples : int, default=1000
-        Number of rows, in the order of time.
+        Number of rows. In the order of time.
     n_features : int, default=10
-        Number of columns, the time included; at least 3.
+        Number of features; the time included, at least 3.
     turns : float, default=0.5
         Turns of the weights from the first to the last row; 0.5 turns them round.
     swing : float, default=0.5
@@ -93,11 +93,11 @@ def make_drifting_classification(
         The strength :math:`\beta`; the names stand for 0.5, 1.5 and 4. Not used if `learnability`
         is given.
     learnability : float, optional
-        Wanted learnability, averaged over time.
+        Wanted learnability. Averaged over time.
     label_noise : float, default=0.0
         Probability that a label is flipped.
     random_state : int, RandomState instance or None, default=None
-        Source of the weights, the rows and the labels.
+        Source of randomness. It draws the weights, the rows and the labels.
     return_truth : bool, default=False
         Whether to return the truth as well.
 

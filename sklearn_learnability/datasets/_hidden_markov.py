@@ -189,7 +189,7 @@ def make_hidden_markov_chain(
     Parameters
     ----------
     n_samples : int, default=1000
-        Number of time steps.
+        Number of rows. Each is a step in time.
     n_symbols : int, default=2
         Number of symbols.
     states_per_symbol : int, default=2
@@ -202,9 +202,9 @@ def make_hidden_markov_chain(
         The strength :math:`\beta`; the names stand for 0.5, 1.5 and 4. Not used if `learnability`
         is given.
     learnability : float, optional
-        Wanted share of the entropy of a symbol that its window explains.
+        Wanted learnability. The share of the entropy of a symbol that its window explains.
     random_state : int, RandomState instance or None, default=None
-        Source of the chain.
+        Source of randomness. It draws the chain.
     return_truth : bool, default=False
         Whether to return the truth as well.
 

@@ -151,7 +151,7 @@ def make_learnability_classification(
     n_samples : int, default=1000
         Number of rows.
     n_features : int, default=20
-        Number of features d.
+        Number of features. Written d.
     n_structured : int, optional
         How many of them, the last columns, are structured; by default half.
     structure : {"heavy-tailed", "bounded", "low-variance"}, default="heavy-tailed"
@@ -161,21 +161,22 @@ def make_learnability_classification(
         The strength :math:`\beta`; the names stand for 0.5, 1.5 and 4. Not used if `learnability`
         is given.
     n_active : int or {"low", "medium", "high"}, default="medium"
-        Number of active features d'; the names stand for 1, d/2 and d.
+        Number of active features; d', the names stand for 1, d/2 and d.
     signal_location : {"gaussian", "both", "structured"}, default="both"
         Part from which the active features are drawn first; "both" takes half from each. What
         does not fit there comes from the other part.
     learnability : float, optional
-        Wanted share of the label entropy that the features explain; the strength is solved for.
+        Wanted learnability. The share of the label entropy that the features explain; the strength
+        is solved for.
     link : {"logistic", "probit"}, default="logistic"
         Inverse link g.
     label_noise : float or tuple of two floats, default=0.0
-        Probability that a label is flipped, or of a flipped negative and of a flipped positive.
+        Probability that a label is flipped; or of a flipped negative and of a flipped positive.
     positive_rate : float, optional
-        Wanted probability of class 1 (after label noise), for which the intercept b is solved. By
+        Wanted probability of class 1; after label noise, for which the intercept b is solved. By
         default 0.5, or with label noise what b = 0 gives.
     random_state : int, RandomState instance or None, default=None
-        Source of the active features, the rows and the labels.
+        Source of randomness. It draws the active features, the rows and the labels.
     return_truth : bool, default=False
         Whether to return the truth as well.
 

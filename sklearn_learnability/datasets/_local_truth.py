@@ -94,7 +94,7 @@ class LocalScoreTruth(ScoreTruth):
         places : array-like of shape (n_places,), optional
             Values of the first column.
         units : {"bits", "nats"}, default="bits"
-            Base of the logarithm: 2 or e.
+            Unit of information: bits are logarithms of base 2, nats of base e.
 
         Returns
         -------

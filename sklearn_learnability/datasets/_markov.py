@@ -27,8 +27,8 @@ def check_symbols(X: ArrayLike, n_lags: int, n_symbols: int) -> NDArray[np.int64
     symbols = rows.astype(np.int64)
     if (symbols != rows).any() or symbols.min() < 0 or symbols.max() >= n_symbols:
         raise ValueError(
-            f"Got values between {rows.min():g} and {rows.max():g} in X, but expected the symbols "
-            f"0 to {n_symbols - 1}."
+            f"Expected the symbols 0 to {n_symbols - 1} in X, got values between {rows.min():g} "
+            f"and {rows.max():g}."
         )
     return symbols
 
@@ -153,7 +153,7 @@ def make_markov_chain(
     Parameters
     ----------
     n_samples : int, default=1000
-        Number of time steps.
+        Number of rows. Each is a step in time.
     n_states : int, default=3
         Number of symbols.
     order : int, default=2
@@ -162,9 +162,9 @@ def make_markov_chain(
         The strength :math:`\beta`; the names stand for 0.5, 1.5 and 4. Not used if `learnability`
         is given.
     learnability : float, optional
-        Wanted share of the entropy of a symbol that its past explains.
+        Wanted learnability. The share of the entropy of a symbol that its past explains.
     random_state : int, RandomState instance or None, default=None
-        Source of the transition probabilities and of the chain.
+        Source of randomness. It draws the transition probabilities and the chain.
     return_truth : bool, default=False
         Whether to return the truth as well.
 

@@ -106,7 +106,7 @@ def make_mixture_classification(
     n_samples : int, default=1000
         Number of rows.
     n_features : int, default=10
-        Number of features d.
+        Number of features. Written d.
     n_classes : int, default=2
         Number of classes.
     n_clusters : int, default=4
@@ -117,9 +117,9 @@ def make_mixture_classification(
     class_frequencies : sequence of float, optional
         Probabilities of the classes; equal by default.
     learnability : float, optional
-        Wanted share of the label entropy that the features explain.
+        Wanted learnability. The share of the label entropy that the features explain.
     random_state : int, RandomState instance or None, default=None
-        Source of the centres, the integration points, the rows and the labels.
+        Source of randomness. It draws the centres, the integration points, the rows and the labels.
     return_truth : bool, default=False
         Whether to return the truth as well.
 

@@ -137,7 +137,7 @@ def make_network_classification(
     n_samples : int, default=1000
         Number of rows.
     n_features : int, default=15
-        Number of features, all active.
+        Number of features. All are active.
     n_classes : int, default=5
         Number of classes.
     n_hidden : int, default=32
@@ -146,11 +146,11 @@ def make_network_classification(
         The strength :math:`\beta`; the names stand for 0.5, 1.5 and 4. Not used if `learnability`
         is given.
     class_frequencies : sequence of float, optional
-        Wanted probabilities of the classes; equal by default.
+        Probabilities of the classes; equal by default.
     learnability : float, optional
-        Wanted share of the label entropy that the features explain.
+        Wanted learnability. The share of the label entropy that the features explain.
     random_state : int, RandomState instance or None, default=None
-        Source of the weights, the integration points, the rows and the labels.
+        Source of randomness. It draws the weights, the integration points, the rows and the labels.
     return_truth : bool, default=False
         Whether to return the truth as well.
 

@@ -135,13 +135,13 @@ def make_interaction_classification(
         The strength :math:`\beta`; the names stand for 0.5, 1.5 and 4. Not used if `learnability`
         is given.
     learnability : float, optional
-        Wanted share of the label entropy that the features explain.
+        Wanted learnability. The share of the label entropy that the features explain.
     label_noise : float or tuple of two floats, default=0.0
-        Probability that a label is flipped, or of a flipped negative and of a flipped positive.
+        Probability that a label is flipped; or of a flipped negative and of a flipped positive.
     positive_rate : float, optional
-        Wanted probability of class 1, for which the intercept b is solved; by default b = 0.
+        Wanted probability of class 1; for which the intercept b is solved; by default b = 0.
     random_state : int, RandomState instance or None, default=None
-        Source of the blocks, the rows and the labels.
+        Source of randomness. It draws the blocks, the rows and the labels.
     return_truth : bool, default=False
         Whether to return the truth as well.
 
@@ -216,13 +216,13 @@ def make_parity_classification(
         The strength :math:`\beta`; the names stand for 0.5, 1.5 and 4. Not used if `learnability`
         is given.
     learnability : float, optional
-        Wanted share of the label entropy that the features explain.
+        Wanted learnability. The share of the label entropy that the features explain.
     label_noise : float or tuple of two floats, default=0.0
-        Probability that a label is flipped, or of a flipped negative and of a flipped positive.
+        Probability that a label is flipped; or of a flipped negative and of a flipped positive.
     positive_rate : float, optional
-        Wanted probability of class 1, for which the intercept b is solved; by default b = 0.
+        Wanted probability of class 1; for which the intercept b is solved; by default b = 0.
     random_state : int, RandomState instance or None, default=None
-        Source of the active features, the rows and the labels.
+        Source of randomness. It draws the active features, the rows and the labels.
     return_truth : bool, default=False
         Whether to return the truth as well.
 

@@ -110,9 +110,9 @@ class RegressionTruth:
         standard_deviation : array-like of shape (n_samples,) or float
             Predicted standard deviations.
         X : array-like of shape (n_samples, n_features)
-            Rows the predictions are for.
+            Inputs. Of the rows that the predictions are for.
         units : {"bits", "nats"}, default="bits"
-            Base of the logarithm: 2 or e.
+            Unit of information: bits are logarithms of base 2, nats of base e.
 
         Returns
         -------
@@ -125,11 +125,10 @@ class RegressionTruth:
             np.asarray(standard_deviation, dtype=np.float64), true_mean.shape
         )
         if predicted.shape != true_mean.shape:
-            raise ValueError(f"Got {predicted.shape} means, but expected {true_mean.shape}.")
+            raise ValueError(f"Expected means of shape {true_mean.shape}, got {predicted.shape}.")
         if not (deviation > 0).all() or not np.isfinite(deviation).all():
             raise ValueError(
-                f"Got a standard deviation of {deviation.min():g}, but expected finite, positive "
-                "ones."
+                f"Expected finite, positive standard deviations, got {deviation.min():g}."
             )
         ratio = (true_deviation / deviation) ** 2
         distance = ((true_mean - predicted) / deviation) ** 2
@@ -207,7 +206,7 @@ def make_learnability_regression(
     n_samples : int, default=1000
         Number of rows.
     n_features : int, default=20
-        Number of features d.
+        Number of features. Written d.
     signal_strength : float or {"low", "medium", "high"}, default="medium"
         The strength :math:`\beta`; the names stand for 0.5, 1.5 and 4. Not used if `learnability`
         is given.
@@ -219,7 +218,7 @@ def make_learnability_regression(
     learnability : float, optional
         Wanted learnability.
     random_state : int, RandomState instance or None, default=None
-        Source of the active features, the rows and the noise.
+        Source of randomness. It draws the active features, the rows and the noise.
     return_truth : bool, default=False
         Whether to return the truth as well.
 

@@ -96,8 +96,8 @@ def check_channel(link: str, label_noise: float | tuple[float, float]) -> LabelC
     rates = np.atleast_1d(np.asarray(label_noise, dtype=np.float64))
     if rates.shape not in ((1,), (2,)) or (rates < 0).any() or not 2 * rates.mean() < 1:
         raise ValueError(
-            f"Got label_noise={label_noise!r}, but expected a rate below 0.5 or two rates (of the "
-            "negatives, of the positives) that sum to less than 1."
+            "Expected label_noise as a rate below 0.5, or as two rates (of the negatives, of the "
+            f"positives) that sum to less than 1, got {label_noise!r}."
         )
     return LabelChannel(link, float(rates[0]), float(rates[-1]))
 
@@ -171,8 +171,8 @@ def truth_of_strength(
     largest = LARGEST_RELATIVE_STRENGTH / law.scale
     if strength > largest:
         raise ValueError(
-            f"Got signal_strength={strength:g}, but expected at most {largest:.4g} for this "
-            "configuration; beyond it the labels are as good as certain."
+            f"Expected signal_strength of at most {largest:.4g} for this configuration, got "
+            f"{strength:g}: beyond it the labels are as good as certain."
         )
     intercept = solve_intercept(strength, law, channel, positive_rate)
     return ScoreTruth(
@@ -203,8 +203,8 @@ def solve_intercept(
     lowest, highest = channel.positive(np.array([-np.inf, np.inf]))
     if not lowest < positive_rate < highest:
         raise ValueError(
-            f"Got positive_rate={positive_rate:g}, but expected a rate inside ({lowest:g}, "
-            f"{highest:g}), which is what the label noise leaves reachable."
+            f"Expected positive_rate inside ({lowest:g}, {highest:g}), which is what the label "
+            f"noise leaves reachable, got {positive_rate:g}."
         )
 
     def excess(intercept: float) -> float:
@@ -234,8 +234,8 @@ def solve_strength(
         reached = learnability_at(upper)
     if not low < learnability <= reached:
         raise ValueError(
-            f"Got learnability={learnability:g}, but this configuration reaches "
-            f"[{low:.3f}, {learnability_at(largest):.4f}]."
+            f"Expected learnability in [{low:.3f}, {learnability_at(largest):.4f}], which this "
+            f"configuration reaches, got {learnability:g}."
         )
     return float(
         brentq(lambda beta: learnability_at(beta) - learnability, lower, upper, xtol=1e-12)

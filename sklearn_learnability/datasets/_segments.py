@@ -82,13 +82,13 @@ def make_segmented_classification(
     n_samples : int, default=1000
         Number of rows.
     n_features : int, default=10
-        Number of columns, the segment included.
+        Number of features. The segment included.
     learnabilities : sequence of float, default=(0.05, 0.3, 0.8)
         Wanted learnability of every segment.
     n_active : int, default=5
-        Number of active features, the same in all segments.
+        Number of active features. The same in all segments.
     random_state : int, RandomState instance or None, default=None
-        Source of the active features, the rows and the labels.
+        Source of randomness. It draws the active features, the rows and the labels.
     return_truth : bool, default=False
         Whether to return the truth as well.
 
@@ -125,7 +125,7 @@ def make_segmented_classification(
         truth_of_learnability(wish, law, channel, 0.5).signal_strength for wish in learnabilities
     ]
     if not strengths:
-        raise ValueError("Got no learnabilities, but expected one per segment.")
+        raise ValueError("Expected one learnability per segment, got none.")
     rng = check_random_state(random_state)
     active = 1 + np.sort(rng.permutation(n_features - 1)[:n_active])
     segments = SegmentLaw(n_features, active, np.array(strengths))

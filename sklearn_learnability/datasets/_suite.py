@@ -188,5 +188,5 @@ def learnability_suite(version: int = 1) -> tuple[SuiteDataset, ...]:
     ((100, 20), 0.3)
     """
     if version != 1:
-        raise ValueError(f"Got version={version!r}, but expected 1.")
+        raise ValueError(f"Expected version=1, got {version!r}.")
     return VERSION_1

@@ -110,12 +110,12 @@ class ClassificationTruth(ABC):
         model : estimator or array-like of shape (n_samples, n_classes)
             A fitted classifier, or its probabilities on `X`.
         X : array-like of shape (n_samples, n_features)
-            Rows at which to compare, best ones that the model was not fitted on.
+            Inputs. Best of rows that the model was not fitted on.
         labels : array-like of shape (n_classes,), optional
-            Classes in the order of the columns of an array; by default 0, 1, ... The classes of
+            Classes in the order of the columns; for an array, by default 0, 1, ... The classes of
             an estimator are read from its ``classes_``.
         units : {"bits", "nats"}, default="bits"
-            Base of the logarithm: 2 or e.
+            Unit of information: bits are logarithms of base 2, nats of base e.
 
         Returns
         -------
@@ -174,7 +174,7 @@ def check_features(X: ArrayLike, n_features: int) -> Floats:
     """Return rows as float64, refusing another number of columns."""
     rows = check_array(X, dtype=np.float64)
     if rows.shape[1] != n_features:
-        raise ValueError(f"Got X with {rows.shape[1]} columns, but expected {n_features}.")
+        raise ValueError(f"Expected X with {n_features} columns, got {rows.shape[1]}.")
     return rows
 
 
@@ -185,8 +185,8 @@ def check_class_frequencies(frequencies: Sequence[float] | None, n_classes: int)
     given = np.asarray(frequencies, dtype=np.float64)
     if given.shape != (n_classes,) or not (given > 0).all() or abs(given.sum() - 1) > 1e-9:
         raise ValueError(
-            f"Got class_frequencies={frequencies!r}, but expected {n_classes} positive numbers "
-            "that sum to 1."
+            f"Expected class_frequencies as {n_classes} positive numbers that sum to 1, "
+            f"got {frequencies!r}."
         )
     return given
 

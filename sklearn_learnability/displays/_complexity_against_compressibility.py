@@ -18,7 +18,7 @@ from sklearn_learnability.displays._drawing import (
     import_pyplot,
     mark_cut,
 )
-from sklearn_learnability.displays._layout import highest_of, say_if_nothing, within_place
+from sklearn_learnability.displays._layout import say_if_nothing, within_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,13 +142,9 @@ class ComplexityAgainstCompressibilityDisplay:
             and (tolerances is None or point.amount.tolerance in tolerances)
         ]
         drawn = {point.amount.tolerance for point in points}
-        if not drawn:
-            there = sorted({point.amount.tolerance for point in result.points})
-            raise ValueError(f"Expected tolerances among {there}, got {tolerances}.")
         curves = [point.critical[scheme][-1].curve for point in result.checkpoints]
         places = places_in_runs([point.group for point in result.checkpoints])
-        tallest = highest_of(*(curve.increases for curve in curves), least=0.0)
-        highest = 4 * max(drawn)
+        tallest = max(c.increases[np.isfinite(c.increases)].max(initial=0) for c in curves)
         lines = {
             tolerance: (
                 line.slope,
@@ -168,7 +164,7 @@ class ComplexityAgainstCompressibilityDisplay:
             used=[not point.left_out for point in points],
             lines=lines,
             quantity=curves[0].quantity,
-            highest=min(highest, 1.05 * tallest) if tallest else highest,
+            highest=min(4 * max(drawn), 1.05 * tallest),
         ).plot(axes)
 
     @within_place

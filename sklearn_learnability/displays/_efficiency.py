@@ -141,7 +141,7 @@ class EfficiencyDisplay:
         """
         score_names = {"f1": "F1", "accuracy": "accuracy"}
         if score not in score_names:
-            raise ValueError(f"Got score={score!r}, but expected one of {sorted(score_names)}.")
+            raise ValueError(f"Expected score as one of {sorted(score_names)}, got {score!r}.")
         models = comparison.models
         raw = [model.efficiency for model in models]
         calibrated = [model.calibrated_efficiency for model in models]

@@ -58,7 +58,7 @@ def fit_calibrated_pool(
     sample_weight : ndarray of shape (n,)
         Non-negative weights.
     calibration : str or None
-        Method of calibration.
+        Family of maps: "affine", "temperature", "vector", "matrix", "beta" or "isotonic".
     blend : {"log-linear", "best"}
         Weights that minimise the loss, or all weight on the member with the lowest loss.
     """

@@ -32,7 +32,7 @@ class Calibrator(Result):
 
     Attributes
     ----------
-    method : str
+    calibration : str
         Family of the map.
     classes : ndarray of shape (n_classes,)
         Classes in the order of the columns.
@@ -40,7 +40,7 @@ class Calibrator(Result):
         The map of the log-probabilities; a linear one has `weight` and `bias`.
     """
 
-    method: str
+    calibration: str
     classes: NDArray[Any]
     mapping: CalibrationMap
 
@@ -54,7 +54,7 @@ def fit_calibrator(
     y_true: ArrayLike,
     y_proba: ArrayLike,
     *,
-    method: CalibrationMethod = "affine",
+    calibration: CalibrationMethod = "affine",
     sample_weight: ArrayLike | None = None,
     labels: ArrayLike | None = None,
 ) -> Calibrator:
@@ -84,12 +84,12 @@ def fit_calibrator(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Class labels of rows that the model was not fitted on.
+        Class labels. Of rows that the model was not fitted on.
     y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
         Predicted probabilities; a vector is the probability of the second class. Probabilities
         below 2.2e-16 are raised to it.
-    method : {"affine", "temperature", "vector", "matrix", "beta", "isotonic"}, default="affine"
-        Family of maps.
+    calibration : str, default="affine"
+        Family of maps: "affine", "temperature", "vector", "matrix", "beta" or "isotonic".
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights. Whole numbers count equal rows; others are relative, and their scale
         does not matter.
@@ -105,7 +105,7 @@ def fit_calibrator(
     Raises
     ------
     ValueError
-        If the method is unknown, or "beta" for more than two classes; and as for
+        If the calibration is unknown, or "beta" for more than two classes; and as for
         :func:`log_loss_per_sample`.
 
     References
@@ -128,7 +128,7 @@ def fit_calibrator(
     An overconfident model is right in three of four rows, but says 99 in 100.
 
     >>> from sklearn_learnability.metrics import fit_calibrator
-    >>> calibrator = fit_calibrator([1, 1, 1, 0] * 50, [0.99] * 200, method="temperature")
+    >>> calibrator = fit_calibrator([1, 1, 1, 0] * 50, [0.99] * 200, calibration="temperature")
     >>> calibrator.predict_proba([0.99, 0.01]).round(3)
     array([[0.25, 0.75],
            [0.75, 0.25]])
@@ -136,15 +136,15 @@ def fit_calibrator(
     classes, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
     warn_of_hard_labels(proba, codes)
     weight = check_weights(sample_weight, len(codes))
-    mapping = fit_calibration_map(codes, log_of_probabilities(proba), weight, method)
-    return Calibrator(method, classes, mapping)
+    mapping = fit_calibration_map(codes, log_of_probabilities(proba), weight, calibration)
+    return Calibrator(calibration, classes, mapping)
 
 
 def cross_fit_log_proba(
     codes: NDArray[np.integer],
     log_proba: Floats,
     weight: Floats,
-    method: str,
+    calibration: str,
     pairs: Iterable[tuple[NDArray[np.integer], NDArray[np.integer]]],
 ) -> Floats:
     """Return calibrated log-probabilities, NaN in rows that no pair scores.
@@ -157,7 +157,7 @@ def cross_fit_log_proba(
         known = np.bincount(codes[fit_rows], weight[fit_rows], minlength=log_proba.shape[1]) > 0
         lacking += int((~known[codes[rows]] & (weight[rows] > 0)).sum())
         mapping = fit_calibration_map(
-            codes[fit_rows], log_proba[fit_rows], weight[fit_rows], method
+            codes[fit_rows], log_proba[fit_rows], weight[fit_rows], calibration
         )
         calibrated[rows] = mapping.log_proba(log_proba[rows])
     if lacking:
@@ -173,7 +173,7 @@ def cross_fit_calibration(
     y_true: ArrayLike,
     y_proba: ArrayLike,
     *,
-    method: CalibrationMethod = "affine",
+    calibration: CalibrationMethod = "affine",
     cv: Any = 5,
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
@@ -191,22 +191,23 @@ def cross_fit_calibration(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Class labels of rows that the model was not fitted on.
+        Class labels. Of rows that the model was not fitted on.
     y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
         Predicted probabilities; a vector is the probability of the second class.
-    method : {"affine", "temperature", "vector", "matrix", "beta", "isotonic"}, default="affine"
-        Family of maps; see :func:`fit_calibrator`.
+    calibration : str, default="affine"
+        Family of maps: "affine", "temperature", "vector", "matrix", "beta" or "isotonic".
+        See :func:`fit_calibrator`.
     cv : int, cross-validation splitter or iterable, default=5
-        A number of folds, shuffled and stratified by class; or anything that splits the rows into
-        test parts that cover each row once.
+        Folds. A number of them is shuffled and stratified by class; or anything that splits the
+        rows into test parts that cover each row once.
     sample_weight : array-like of shape (n_samples,), optional
-        Non-negative weights of the rows in the fits.
+        Non-negative weights. Of the rows in the fits.
     groups : array-like of shape (n_samples,), optional
-        Rows of one group stay in one fold.
+        Rows of one group may depend on each other. They stay in one fold.
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     random_state : int, RandomState instance or None, optional
-        Shuffles the rows into folds.
+        Source of randomness. Shuffles the rows into folds.
 
     Returns
     -------
@@ -238,16 +239,16 @@ def cross_fit_calibration(
     """
     _, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
     warn_of_hard_labels(proba, codes)
-    check_method(method, proba.shape[1])
+    check_method(calibration, proba.shape[1])
     check_consistent_length(codes, groups)
     weight = check_weights(sample_weight, len(codes))
     folds = make_folds(cv, np.zeros((len(codes), 1)), codes, groups, random_state)
     if not folds.is_partition:
         raise ValueError(
-            f"Got a cv that tests {(folds.n_tests == 0).sum()} rows never and "
-            f"{(folds.n_tests > 1).sum()} more "
-            "than once, but expected a partition of the rows."
+            "Expected a cv that tests each row once, got one that tests "
+            f"{(folds.n_tests == 0).sum()} rows never and {(folds.n_tests > 1).sum()} more than "
+            "once."
         )
     return np.exp(
-        cross_fit_log_proba(codes, log_of_probabilities(proba), weight, method, folds.splits)
+        cross_fit_log_proba(codes, log_of_probabilities(proba), weight, calibration, folds.splits)
     )

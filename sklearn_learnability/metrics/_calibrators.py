@@ -76,12 +76,12 @@ def check_method(method: str, n_classes: int) -> None:
     """Refuse an unknown method, and "beta" for more than two classes."""
     if method not in get_args(CalibrationMethod):
         raise ValueError(
-            f"Got method={method!r}, but expected one of {list(get_args(CalibrationMethod))}."
+            f"Expected calibration as one of {list(get_args(CalibrationMethod))}, got {method!r}."
         )
     if method == "beta" and n_classes > 2:
         raise ValueError(
-            f"Got method='beta' with {n_classes} classes, but beta calibration is for two. Use "
-            "'matrix' (Dirichlet calibration), which extends it to any number."
+            f"Expected two classes where calibration='beta', got {n_classes}. Use 'matrix' "
+            "(Dirichlet calibration), which extends it to any number."
         )
 
 

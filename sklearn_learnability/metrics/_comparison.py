@@ -83,7 +83,7 @@ class ModelComparison(Result):
     models : tuple of ModelAssessment
         The models, in the order given.
     units : str
-        Unit of entropies and losses.
+        Unit of information; that of entropies and losses.
     n_samples : int
         Number of rows.
     """
@@ -126,7 +126,7 @@ def compare_models(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Class labels of rows that no model was fitted on.
+        Class labels. Of rows that no model was fitted on.
     y_probas : mapping of str to array-like of shape (n_samples, n_classes) or (n_samples,)
         Predicted probabilities by name of the model.
     learnability : float, optional
@@ -137,7 +137,7 @@ def compare_models(
     X : array-like of shape (n_samples, n_features), optional
         Inputs. Only for a ceiling that is to predict rows new to it.
     calibration : str, default="affine"
-        Method of calibration.
+        Family of maps: "affine", "temperature", "vector", "matrix", "beta" or "isotonic".
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     groups : array-like of shape (n_samples,), optional
@@ -146,11 +146,12 @@ def compare_models(
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     units : {"bits", "nats"}, default="bits"
-        Unit of entropies and losses.
+        Unit of information; that of entropies and losses.
     confidence : float, default=0.95
         Level of the intervals.
     random_state : int, RandomState instance or None, default=0
-        Shuffles the rows into the folds of the calibration, the same for every model.
+        Source of randomness. Shuffles the rows into the folds of the calibration, the same for
+        every model.
 
     Returns
     -------
@@ -219,7 +220,7 @@ def compare_models(
         calibrated = cross_fit_calibration(
             y_true,
             proba,
-            method=calibration,
+            calibration=calibration,
             sample_weight=weight,
             groups=groups,
             labels=classes,

@@ -28,7 +28,7 @@ class CodeLength(Result):
     n_samples : float
         Number of rows coded.
     units : str
-        Unit of the lengths.
+        Unit of information; that of the lengths.
     """
 
     total: float
@@ -162,7 +162,8 @@ def two_part_code_length(
     multiplicity : int, default=1
         Multiplicity of the coefficient, at least 1.
     units : {"bits", "nats"}, default="bits"
-        Unit of the lengths. The inner logarithm of log log n is natural in either.
+        Unit of information; that of the lengths. The inner logarithm of log log n is natural in
+        either.
 
     Returns
     -------
@@ -224,11 +225,11 @@ def select_by_description_length(
     models : dict of str to Minimum
         What is known of every model.
     n : float
-        Number of rows to choose at, inside `n_range`.
+        Number of rows. To choose at, inside `n_range`.
     n_range : tuple of float, default=(3.0, 1e12)
         Numbers of rows over which the phases are found, from 3 on.
     units : {"bits", "nats"}, default="bits"
-        Unit of the losses given and of the lengths.
+        Unit of information; that of the losses given and of the lengths.
 
     Returns
     -------

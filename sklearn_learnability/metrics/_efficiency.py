@@ -130,7 +130,7 @@ def efficiency(
     y_true : array-like of shape (n_samples,)
         Class labels.
     y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
-        The model's predicted probabilities on held-out rows.
+        Predicted probabilities; the model's on held-out rows.
     learnability : float, optional
         The ceiling as a number, taken as exact. Give this or `reference_nll`.
     reference_nll : array-like of shape (n_samples,) or fitted GoldenModelCeiling, optional
@@ -147,7 +147,7 @@ def efficiency(
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     units : {"bits", "nats"}, default="bits"
-        Unit of `reference_nll`. The efficiency itself has none.
+        Unit of information; that of `reference_nll`. The efficiency itself has none.
     confidence : float, default=0.95
         Level of the intervals.
 
@@ -244,7 +244,7 @@ def efficiency_score(
     y_true : array-like of shape (n_samples,)
         Class labels.
     y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
-        The model's predicted probabilities on held-out rows.
+        Predicted probabilities; the model's on held-out rows.
     learnability : float, optional
         The ceiling as a number, taken as exact. Give this or `reference_nll`.
     reference_nll : array-like of shape (n_samples,) or fitted GoldenModelCeiling, optional
@@ -257,7 +257,7 @@ def efficiency_score(
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     units : {"bits", "nats"}, default="bits"
-        Unit of `reference_nll`.
+        Unit of information; that of `reference_nll`.
 
     Returns
     -------

@@ -42,11 +42,11 @@ def label_entropy(
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Class labels (integers, strings, booleans).
+        Class labels. Integers, strings or booleans.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     units : {"bits", "nats"}, default="bits"
-        Base of the logarithm: 2 or e.
+        Unit of information: bits are logarithms of base 2, nats of base e.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def log_loss_per_sample(
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     units : {"bits", "nats"}, default="bits"
-        Base of the logarithm: 2 or e.
+        Unit of information: bits are logarithms of base 2, nats of base e.
 
     Returns
     -------
@@ -157,7 +157,7 @@ def negative_log_likelihood(
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     units : {"bits", "nats"}, default="bits"
-        Base of the logarithm: 2 or e.
+        Unit of information: bits are logarithms of base 2, nats of base e.
 
     Returns
     -------
@@ -212,7 +212,7 @@ def pointwise_information(
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     units : {"bits", "nats"}, default="bits"
-        Base of the logarithm: 2 or e.
+        Unit of information: bits are logarithms of base 2, nats of base e.
 
     Returns
     -------

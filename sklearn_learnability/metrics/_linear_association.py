@@ -95,7 +95,7 @@ def linear_association(
     n_resamples : int, default=999
         Number of resamples.
     random_state : int, RandomState instance or None, default=0
-        Draws the resamples.
+        Source of randomness. Draws the resamples.
 
     Returns
     -------

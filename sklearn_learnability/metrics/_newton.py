@@ -13,6 +13,8 @@ from sklearn_learnability.exceptions import CalibrationWarning
 
 #: No log-probability, and no constant, that a map takes in is larger than this (52 bits in nats).
 LARGEST_INPUT = -float(np.log(SMALLEST_PROBABILITY))
+#: Newton steps after which a map is taken as it is.
+MOST_STEPS = 200
 #: Numbers handled at a time, so that the intermediate arrays of one block stay in the cache.
 BLOCK_SIZE = 100_000
 
@@ -28,9 +30,7 @@ class Point(NamedTuple):
 Objective = Callable[[Floats], Point]
 
 
-def damped_newton(
-    objective: Objective, start: Floats, *, tolerance: float = 1e-8, max_iter: int = 200
-) -> Floats:
+def damped_newton(objective: Objective, start: Floats, *, tolerance: float = 1e-8) -> Floats:
     r"""Minimise a strictly convex function by Newton steps, halved until the loss falls enough.
 
     Half the product of gradient and step, :math:`\tfrac12 g^\top H^{-1} g`, predicts the excess
@@ -40,7 +40,7 @@ def damped_newton(
     to its second-order expansion that the step lowers it. So the loss never ends above its start.
     """
     theta, point, before = start, objective(start), 0.0
-    for _ in range(max_iter):
+    for _ in range(MOST_STEPS):
         step = _newton_step(point)
         slope = float(point.gradient @ step)
         excess = -slope / 2
@@ -59,7 +59,7 @@ def damped_newton(
                 return theta
         theta, point, before = theta + size * step, trial, excess
     warn(
-        f"The calibration map did not converge in {max_iter} Newton steps: the loss may still "
+        f"The calibration map did not converge in {MOST_STEPS} Newton steps: the loss may still "
         f"fall by {excess:.1g} nats per row.",
         CalibrationWarning,
     )

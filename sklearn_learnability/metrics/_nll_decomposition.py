@@ -108,7 +108,7 @@ def nll_decomposition(
     y_true: ArrayLike,
     y_proba: ArrayLike,
     *,
-    method: CalibrationMethod = "affine",
+    calibration: CalibrationMethod = "affine",
     cv: Any = 5,
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
@@ -127,23 +127,25 @@ def nll_decomposition(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Class labels of rows that the model was not fitted on.
+        Class labels. Of rows that the model was not fitted on.
     y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
         Predicted probabilities; a vector is the probability of the second class.
-    method : {"affine", "temperature", "vector", "matrix", "beta", "isotonic"}, default="affine"
-        Family of maps; see :func:`fit_calibrator`.
+    calibration : str, default="affine"
+        Family of maps: "affine", "temperature", "vector", "matrix", "beta" or "isotonic".
+        See :func:`fit_calibrator`.
     cv : int, cross-validation splitter or iterable, default=5
-        Folds of the calibration; see :func:`cross_fit_calibration`.
+        Folds. See :func:`cross_fit_calibration`.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     groups : array-like of shape (n_samples,), optional
-        Rows of one group stay in one fold and may depend on each other: intervals are clustered.
+        Rows of one group may depend on each other. They stay in one fold, and intervals are
+        clustered.
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     units : {"bits", "nats"}, default="bits"
-        Base of the logarithm: 2 or e.
+        Unit of information: bits are logarithms of base 2, nats of base e.
     random_state : int, RandomState instance or None, optional
-        Shuffles the rows into folds.
+        Source of randomness. Shuffles the rows into folds.
 
     Returns
     -------
@@ -179,7 +181,7 @@ def nll_decomposition(
     calibrated = cross_fit_calibration(
         y_true,
         y_proba,
-        method=method,
+        calibration=calibration,
         cv=cv,
         sample_weight=sample_weight,
         groups=groups,
@@ -195,7 +197,7 @@ def calibrated_nll(
     y_true: ArrayLike,
     y_proba: ArrayLike,
     *,
-    method: CalibrationMethod = "affine",
+    calibration: CalibrationMethod = "affine",
     cv: Any = 5,
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
@@ -214,23 +216,24 @@ def calibrated_nll(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Class labels of rows that the model was not fitted on.
+        Class labels. Of rows that the model was not fitted on.
     y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
         Predicted probabilities; a vector is the probability of the second class.
-    method : {"affine", "temperature", "vector", "matrix", "beta", "isotonic"}, default="affine"
-        Family of maps; see :func:`fit_calibrator`.
+    calibration : str, default="affine"
+        Family of maps: "affine", "temperature", "vector", "matrix", "beta" or "isotonic".
+        See :func:`fit_calibrator`.
     cv : int, cross-validation splitter or iterable, default=5
-        Folds of the calibration; see :func:`cross_fit_calibration`.
+        Folds. See :func:`cross_fit_calibration`.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     groups : array-like of shape (n_samples,), optional
-        Rows of one group stay in one fold.
+        Rows of one group may depend on each other. They stay in one fold.
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     units : {"bits", "nats"}, default="bits"
-        Base of the logarithm: 2 or e.
+        Unit of information: bits are logarithms of base 2, nats of base e.
     random_state : int, RandomState instance or None, optional
-        Shuffles the rows into folds.
+        Source of randomness. Shuffles the rows into folds.
 
     Returns
     -------
@@ -257,7 +260,7 @@ def calibrated_nll(
     calibrated = cross_fit_calibration(
         y_true,
         y_proba,
-        method=method,
+        calibration=calibration,
         cv=cv,
         sample_weight=sample_weight,
         groups=groups,

@@ -49,7 +49,7 @@ UNDEFINED_ENDS = {"standard_error": float("nan"), "lower": float("nan"), "upper"
 def check_confidence(confidence: float) -> float:
     """Return the level of confidence, refusing what is not inside (0, 1)."""
     if not 0 < confidence < 1:
-        raise ValueError(f"Got confidence={confidence!r}, but expected a number inside (0, 1).")
+        raise ValueError(f"Expected confidence inside (0, 1), got {confidence!r}.")
     return confidence
 
 

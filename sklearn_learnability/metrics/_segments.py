@@ -50,7 +50,7 @@ class SegmentReport(Result):
     between_information : float
         H(Y) less the mean H(Y) of the segments: what the segment alone says about the label.
     units : str
-        Unit of entropies and losses.
+        Unit of information; that of entropies and losses.
     """
 
     segments: tuple[SegmentAssessment, ...]
@@ -117,9 +117,9 @@ def information_by_segment(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Class labels of rows that neither model nor ceiling was fitted on.
+        Class labels. Of rows that neither model nor ceiling was fitted on.
     y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
-        The model's predicted probabilities.
+        Predicted probabilities; the model's on held-out rows.
     segments : array-like of shape (n_samples,)
         Segment of every row: strings, numbers, categories or intervals. Cut a continuous feature
         into bins first, with ``pandas.cut`` or ``pandas.qcut``. Missing values are a segment.
@@ -129,8 +129,8 @@ def information_by_segment(
     X : array-like of shape (n_samples, n_features), optional
         Inputs. Only for a ceiling that is to predict rows new to it.
     calibration : str, optional
-        Calibrate the model first, cross-fitted over all rows by this method; what is then missed
-        is missing knowledge. By default the probabilities are taken as they are.
+        Family of maps: by it the model is calibrated first, cross-fitted over all rows; what is
+        then missed is missing knowledge. By default the probabilities are taken as they are.
     negligible : float, default=0.05
         Share that counts as nothing: of the ceiling for "at its ceiling", of the label entropy for
         "nothing to learn".
@@ -143,11 +143,11 @@ def information_by_segment(
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     units : {"bits", "nats"}, default="bits"
-        Unit of entropies and losses.
+        Unit of information; that of entropies and losses.
     confidence : float, default=0.95
-        Level of the intervals and, less from 1, of the tests.
+        Level of the intervals. Less from 1 it is that of the tests.
     random_state : int, RandomState instance or None, default=0
-        Shuffles the rows into the folds of the calibration.
+        Source of randomness. Shuffles the rows into the folds of the calibration.
 
     Returns
     -------
@@ -203,7 +203,7 @@ def information_by_segment(
         proba = cross_fit_calibration(
             y_true,
             proba,
-            method=calibration,
+            calibration=calibration,
             sample_weight=weight,
             groups=groups,
             labels=classes,
@@ -297,17 +297,17 @@ class Rows:
 def check_options(negligible: float, min_samples: int) -> None:
     """Refuse shares outside of [0, 1) and segments of a single row."""
     if not 0 <= negligible < 1:
-        raise ValueError(f"Got negligible={negligible!r}, but expected a number in [0, 1).")
+        raise ValueError(f"Expected negligible in [0, 1), got {negligible!r}.")
     if min_samples < 2:
-        raise ValueError(f"Got min_samples={min_samples!r}, but expected an integer >= 2.")
+        raise ValueError(f"Expected min_samples as an integer >= 2, got {min_samples!r}.")
 
 
 def encode_segments(segments: Any, n_samples: int) -> tuple[list[str], NDArray[np.integer]]:
     """Return the names of the segments, missing ones last, and the segment of every row."""
     if np.shape(segments) != (n_samples,):
         raise ValueError(
-            f"Got segments of shape {np.shape(segments)}, but expected ({n_samples},): the "
-            "segment of every row."
+            f"Expected segments of shape ({n_samples},), the segment of every row, got shape "
+            f"{np.shape(segments)}."
         )
     codes, values = pd.factorize(pd.Series(segments), sort=True)
     names = [str(value) for value in values]
@@ -318,7 +318,7 @@ def encode_segments(segments: Any, n_samples: int) -> tuple[list[str], NDArray[n
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice or {WITHIN, WHOLE} & set(names):
         raise ValueError(
-            f"Got different segments that read {twice or [WITHIN, WHOLE]}, but expected a name of "
-            "its own for each."
+            "Expected a name of its own for each segment, got different ones that read "
+            f"{twice or [WITHIN, WHOLE]}."
         )
     return names, codes

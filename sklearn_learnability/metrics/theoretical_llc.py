@@ -102,10 +102,14 @@ def reduced_rank_regression(
 
     Parameters
     ----------
-    n_inputs, n_hidden, n_outputs : int
-        Numbers of units.
+    n_inputs : int
+        Number of inputs.
+    n_hidden : int
+        Number of hidden units.
+    n_outputs : int
+        Number of outputs.
     rank : int
-        Rank of the true matrix, at most the smallest number of units.
+        Rank of the true matrix; at most the smallest number of units.
 
     Returns
     -------
@@ -165,7 +169,7 @@ def deep_linear_network(widths: Sequence[int], rank: int) -> LearningCoefficient
     widths : sequence of int
         Numbers of units of the inputs, the hidden layers and the outputs.
     rank : int
-        Rank of the true matrix, at most the smallest width.
+        Rank of the true matrix; at most the smallest width.
 
     Returns
     -------

@@ -184,14 +184,14 @@ def run_suite(
     datasets : sequence of str, default=None
         Names of data sets. None takes the 24 that have class labels.
     n_samples : int, default=2000
-        Rows to fit on.
+        Number of rows. To fit on.
     random_state : int, default=0
-        Seed of the data; each data set has one of its own that follows from it.
+        Source of randomness. Each data set has a seed of its own that follows from it.
     memory : str or joblib.Memory, default=None
         Where finished fits are kept. A change of a model's settings is noticed, one of its code is
         not.
     verbose : int, default=0
-        1 prints a line a fit.
+        Whether progress is shown. 1 prints a line a fit.
 
     Returns
     -------

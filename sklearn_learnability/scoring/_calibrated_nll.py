@@ -1,17 +1,17 @@
 """CalibratedNLL: a classifier with its calibration and the decomposition of its log-loss."""
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone, is_classifier
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.utils import Tags, assert_all_finite, column_or_1d, get_tags, indexable
+from sklearn.utils import Tags, column_or_1d, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
@@ -33,6 +33,7 @@ from sklearn_learnability._validation import (
     Integers,
     RandomState,
     Units,
+    check_classifier,
     check_several_classes,
     check_weights,
     encode_labels,
@@ -74,17 +75,18 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         A classifier with `predict_proba`. One that is fitted already, in a
         :class:`sklearn.frozen.FrozenEstimator`, is used as it is: the rows given to `fit`
         must then be new to it, and only its calibration is cross-fitted.
-    method : {"affine", "temperature", "vector", "matrix", "beta", "isotonic"}, default="affine"
-        Family of calibration maps; see :func:`sklearn_learnability.metrics.fit_calibrator`.
+    calibration : str, default="affine"
+        Family of maps: "affine", "temperature", "vector", "matrix", "beta" or "isotonic".
+        See :func:`sklearn_learnability.metrics.fit_calibrator`.
     cv : int, cross-validation splitter or iterable, default=5
-        A number of folds, shuffled and stratified by class (by class and group where `groups` are
-        given to `fit`); or a splitter that tests no row twice.
+        Folds. A number of them is shuffled and stratified by class (by class and group where
+        `groups` are given to `fit`); or a splitter that tests no row twice.
     units : {"bits", "nats"}, default="bits"
-        Base of the logarithm: 2 or e.
+        Unit of information: bits are logarithms of base 2, nats of base e.
     n_jobs : int or None, optional
-        Folds fitted in parallel.
+        Fits to run side by side.
     random_state : int, RandomState instance or None, optional
-        Shuffles the rows into folds.
+        Source of randomness. Shuffles the rows into folds.
 
     Attributes
     ----------
@@ -144,14 +146,14 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self,
         estimator: BaseEstimator,
         *,
-        method: CalibrationMethod = "affine",
+        calibration: CalibrationMethod = "affine",
         cv: Any = 5,
         units: Units = "bits",
         n_jobs: int | None = None,
         random_state: RandomState = None,
     ) -> None:
         self.estimator = estimator
-        self.method = method
+        self.calibration = calibration
         self.cv = cv
         self.units = units
         self.n_jobs = n_jobs
@@ -165,30 +167,30 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Inputs, as the estimator takes them.
+            Inputs. Whatever the estimator takes: images, texts, lists.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), optional
-            Non-negative weights, for the estimator (where it takes them), the calibration and
+            Non-negative weights. For the estimator (where it takes them), the calibration and
             every mean.
         **fit_params : dict
-            Metadata for the estimator's `fit`, and `groups` for the splitter. Rows of one group
-            stay in one fold, and intervals are clustered by group.
+            Metadata for the estimator's `fit`, and `groups` for the splitter. What holds a value
+            for every row is cut with the rows; anything else, such as an ``eval_set``, is passed
+            as it is. Rows of one group stay in one fold, and intervals are clustered by group.
 
         Returns
         -------
         CalibratedNLL
             The fitted estimator.
         """
-        X, y = indexable(X, column_or_1d(y, warn=True))
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
+        check_classifier("estimator", self.estimator)
         nats_per_unit(self.units)
-        self._check_estimator()
+        X, y = indexable(X, column_or_1d(y, warn=True))
+        encode_labels(y)
         weight = check_weights(sample_weight, np.shape(y)[0])
         params, groups = self._route(None if sample_weight is None else weight, fit_params)
         self.classes_, codes = self._encode(y, weight)
-        check_method(self.method, len(self.classes_))
+        check_method(self.calibration, len(self.classes_))
         scored = self._predict_out_of_fold(X, y, codes, weight, params, groups)
         self.decomposition_ = decompose_nll(
             codes[scored],
@@ -198,13 +200,33 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             None if groups is None else np.asarray(groups)[scored],
             self.units,
         )
-        for name, estimate in self.decomposition_.to_frame().set_index("quantity").iterrows():
-            setattr(self, f"{name}_", float(estimate["value"]))
+        parts = self.decomposition_
+        self.label_entropy_ = parts.label_entropy.value
+        self.nll_ = parts.nll.value
+        self.calibrated_nll_ = parts.calibrated_nll.value
+        self.calibration_loss_ = parts.calibration_loss.value
+        self.information_score_ = parts.information_score.value
+        self.calibrated_information_score_ = parts.calibrated_information_score.value
         self.estimator_ = clone(self.estimator).fit(X, y, **params)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
         return self
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of features, as the fitted estimator tells it."""
+        return int(self._fitted_estimator("n_features_in_").n_features_in_)
+
+    @property
+    def feature_names_in_(self) -> NDArray[Any]:
+        """Names of the features, as the fitted estimator tells them."""
+        return np.asarray(self._fitted_estimator("feature_names_in_").feature_names_in_)
+
+    def _fitted_estimator(self, name: str) -> BaseEstimator:
+        """Return the fitted estimator, for an attribute that only it has."""
+        if not hasattr(self, "estimator_"):
+            raise AttributeError(
+                f"Expected a fitted CalibratedNLL to have {name}, got an unfitted one."
+            )
+        return self.estimator_
 
     def predict_proba(self, X: Any) -> Floats:
         """Return calibrated probabilities.
@@ -295,12 +317,6 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
 
-    def _check_estimator(self) -> None:
-        if not (is_classifier(self.estimator) and hasattr(self.estimator, "predict_proba")):
-            raise TypeError(
-                f"Got estimator={self.estimator!r}, but expected a classifier with predict_proba."
-            )
-
     @property
     def _is_frozen(self) -> bool:
         return isinstance(self.estimator, FrozenEstimator)
@@ -318,8 +334,8 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             weights = weight_parameter(self.estimator, sample_weight)
             if not weights:
                 warn(
-                    f"{type(self.estimator).__name__} takes no sample_weight: the weights are used "
-                    "for the calibration and the scores only.",
+                    f"{type(self.estimator).__name__} takes no sample_weight: it is fitted without "
+                    "it, and the weights are used for its calibration and the scores.",
                     UnusedWeightsWarning,
                 )
             params |= weights
@@ -346,8 +362,8 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         folds = make_folds(self.cv, X, codes, groups, self.random_state)
         if folds.n_tests.max() > 1:
             raise ValueError(
-                f"Got a cv that tests {(folds.n_tests > 1).sum()} rows more than once, but "
-                "expected at most once."
+                "Expected a cv that tests no row more than once, got one that tests "
+                f"{(folds.n_tests > 1).sum()} rows more than once."
             )
         if self._is_frozen:
             self.oof_proba_ = _predict_proba(self.estimator, X, self.classes_)
@@ -356,12 +372,14 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             self.oof_proba_ = self._fit_folds(X, y, codes, params, folds)
         predicted = folds.fold_of >= 0
         log_proba = log_of_probabilities(self.oof_proba_)
-        calibrated = cross_fit_log_proba(codes, log_proba, weight, self.method, folds.tuning_rows())
+        calibrated = cross_fit_log_proba(
+            codes, log_proba, weight, self.calibration, folds.tuning_rows()
+        )
         self.oof_calibrated_proba_ = np.exp(calibrated)
         mapping = fit_calibration_map(
-            codes[predicted], log_proba[predicted], weight[predicted], self.method
+            codes[predicted], log_proba[predicted], weight[predicted], self.calibration
         )
-        self.calibrator_ = Calibrator(self.method, self.classes_, mapping)
+        self.calibrator_ = Calibrator(self.calibration, self.classes_, mapping)
         scored = ~np.isnan(calibrated[:, 0])
         if not scored.all():
             warn(
@@ -382,8 +400,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
             for train, test in folds.splits
         )
-        if isinstance(X, np.ndarray) or hasattr(X, "columns"):
-            warn_of_duplicates(X, folds)
+        warn_of_duplicates(X, folds)
         proba = np.full((len(codes), len(self.classes_)), np.nan)
         for (_, test), part in zip(folds.splits, parts, strict=True):
             proba[test] = part
@@ -400,13 +417,20 @@ def _fit_and_predict(
     classes: NDArray[Any],
 ) -> Floats:
     """Fit on the training rows, with the part of the parameters that is theirs, and predict."""
-    n_samples = len(y)
     own = {
-        name: take_rows(value, train) if np.shape(value)[:1] == (n_samples,) else value
+        name: take_rows(value, train) if _is_one_a_row(value, len(y)) else value
         for name, value in params.items()
     }
     estimator.fit(take_rows(X, train), take_rows(y, train), **own)
     return _predict_proba(estimator, take_rows(X, test), classes)
+
+
+def _is_one_a_row(value: Any, n_samples: int) -> bool:
+    """Return whether a fit parameter holds something for every row; pairs of data are no rows."""
+    if hasattr(value, "shape"):
+        return tuple(value.shape[:1]) == (n_samples,)
+    is_sequence = isinstance(value, Sequence) and not isinstance(value, str)
+    return is_sequence and len(value) == n_samples and not isinstance(value[0], tuple)
 
 
 def _predict_proba(estimator: BaseEstimator, X: Any, classes: NDArray[Any]) -> Floats:

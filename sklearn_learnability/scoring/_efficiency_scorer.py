@@ -7,12 +7,19 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import UNCHANGED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_learnability._probabilities import align_probabilities, widen_classes
-from sklearn_learnability._validation import Floats, Units, check_weights, nats_per_unit, warn
+from sklearn_learnability._validation import (
+    Floats,
+    Units,
+    check_classifier,
+    check_weights,
+    nats_per_unit,
+    warn,
+)
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
 from sklearn_learnability.exceptions import UndefinedInformationWarning
 from sklearn_learnability.metrics import cross_fit_calibration
@@ -54,11 +61,11 @@ class EfficiencyScorer:
     ceiling : float or fitted GoldenModelCeiling, default=None
         Learnability of the data. A scorer keeps the ceiling's numbers, not the model.
     calibration : str, default=None
-        Calibrate the model first, cross-fitted within the scored rows ("affine", "temperature",
-        "vector", "matrix", "beta" or "isotonic"): the efficiency that is left once what calibration
-        repairs is repaired.
+        Family of maps: "affine", "temperature", "vector", "matrix", "beta" or "isotonic". The
+        model is calibrated first, cross-fitted within the scored rows: the efficiency that is left
+        once what calibration repairs is repaired.
     units : {"bits", "nats"}, default="bits"
-        Unit of `reference_nll`.
+        Unit of information; that of `reference_nll`.
 
     Warns
     -----
@@ -165,8 +172,8 @@ class EfficiencyScorer:
         """
         if self.learnability is None and reference_nll is None:
             raise ValueError(
-                "Expected a ceiling: EfficiencyScorer(ceiling=...), or reference_nll= routed as "
-                "metadata (scorer.set_score_request(reference_nll=True))."
+                "Expected a ceiling, got none: pass EfficiencyScorer(ceiling=...), or route "
+                "reference_nll= as metadata (scorer.set_score_request(reference_nll=True))."
             )
         y = np.asarray(y)
         weight = check_weights(sample_weight, len(y))
@@ -217,7 +224,7 @@ class EfficiencyScorer:
             proba = cross_fit_calibration(
                 y,
                 proba,
-                method=self.calibration,
+                calibration=self.calibration,
                 labels=classes,
                 sample_weight=weight,
                 random_state=0,
@@ -269,12 +276,7 @@ def class_probabilities(
     estimator: BaseEstimator, X: Any, y: ArrayLike
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return a classifier's probabilities with its classes, widened by labels it never saw."""
-    if not (is_classifier(estimator) and hasattr(estimator, "predict_proba")):
-        raise TypeError(
-            f"Got {type(estimator).__name__}, but expected a classifier with predict_proba. "
-            "Information is carried by probabilities; calibrate a classifier that has only "
-            "scores (sklearn.calibration.CalibratedClassifierCV)."
-        )
+    check_classifier("estimator", estimator)
     classes = widen_classes(estimator.classes_, y)
     return align_probabilities(estimator.predict_proba(X), estimator.classes_, classes), classes
 
@@ -313,7 +315,7 @@ def get_scorer(name: str) -> EfficiencyScorer:
     EfficiencyScorer(1, calibration=None)
     """
     if name not in SCORERS:
-        raise ValueError(f"Got the scorer name {name!r}, but expected one of {sorted(SCORERS)}.")
+        raise ValueError(f"Expected the name of a scorer, one of {sorted(SCORERS)}, got {name!r}.")
     return copy.deepcopy(SCORERS[name])
 
 

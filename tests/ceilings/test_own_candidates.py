@@ -153,8 +153,8 @@ class Boasting(LogisticRegression):
 def test_classes_that_are_no_labels_are_named(cancer):
     X, y = cancer
     with (
-        pytest.warns(CandidateFailedWarning, match="not labels of y"),
-        pytest.raises(ValueError, match="Every candidate failed"),
+        pytest.warns(CandidateFailedWarning, match="Expected classes_ that are labels of y"),
+        pytest.raises(ValueError, match="got errors from all"),
     ):
         ceiling_of(Boasting(), StandardScaler().fit_transform(X), np.array(["m", "b"])[y])
 
@@ -162,9 +162,12 @@ def test_classes_that_are_no_labels_are_named(cancer):
 @pytest.mark.parametrize(
     ("candidates", "message"),
     [
-        (LogisticRegression(), "LogisticRegression.*expected 'default' or a list"),
-        ([LogisticRegression()], r"the candidate LogisticRegression\(\), but expected \(name"),
-        ([], "expected 'default' or a list"),
+        (
+            LogisticRegression(),
+            r"Expected candidates as .*got LogisticRegression",
+        ),
+        ([LogisticRegression()], r"Expected a candidate as \(name, classifier\), got Log"),
+        ([], "Expected candidates as 'default' or a list"),
     ],
 )
 def test_what_is_no_family_is_refused(cancer, candidates, message):

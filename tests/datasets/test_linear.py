@@ -103,7 +103,7 @@ def test_a_wished_learnability_is_hit(wish, structure):
 
 
 def test_an_unreachable_learnability_names_the_range():
-    with pytest.raises(ValueError, match=r"reaches \[0.000, 0.5290\]"):
+    with pytest.raises(ValueError, match=r"Expected learnability in \[0.000, 0.5290\]"):
         make_truth(learnability=0.9, label_noise=0.1)
     with pytest.raises(ValueError, match=r"inside \(0.1, 0.8\)"):
         make_truth(positive_rate=0.05, label_noise=(0.1, 0.2))
@@ -175,5 +175,5 @@ def test_gap_of_a_fitted_model_shrinks_with_rows_and_ignores_label_noise():
     ids=str,
 )
 def test_bad_parameters_are_refused(parameters):
-    with pytest.raises(ValueError, match=r"Got .*but"):
+    with pytest.raises(ValueError, match=r"Expected .*got"):
         make_truth(**parameters)

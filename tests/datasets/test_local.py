@@ -79,7 +79,7 @@ def test_rows_are_in_time_order():
 
 
 def test_bad_parameters_are_refused():
-    with pytest.raises(ValueError, match="learnabilities"):
+    with pytest.raises(ValueError, match="Expected one learnability per segment"):
         make_segmented_classification(10, learnabilities=())
-    with pytest.raises(ValueError, match=r"swing=1.5, but expected a number in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"Expected swing in \[0, 1\], got 1.5"):
         make_drifting_classification(10, swing=1.5)

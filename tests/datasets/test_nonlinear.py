@@ -86,7 +86,7 @@ def test_interactions_against_many_rows(parameters):
 
 
 def test_more_blocks_than_features_are_refused():
-    with pytest.raises(ValueError, match="n_blocks=3, but expected an integer >= 1 and <= 2"):
+    with pytest.raises(ValueError, match="Expected n_blocks as an integer >= 1 and <= 2, got 3"):
         make_interaction_classification(10, 14, n_blocks=3)
-    with pytest.raises(ValueError, match="order=11"):
+    with pytest.raises(ValueError, match=r"order as .*got 11"):
         make_parity_classification(10, 10, order=11)

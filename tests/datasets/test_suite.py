@@ -39,5 +39,5 @@ def test_parameters_are_read_only_and_tabulated():
 
 
 def test_unknown_versions_are_refused():
-    with pytest.raises(ValueError, match="version=2"):
+    with pytest.raises(ValueError, match="Expected version=1, got 2"):
         learnability_suite(version=2)

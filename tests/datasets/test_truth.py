@@ -52,7 +52,7 @@ def test_unknown_labels_are_refused(drawn):
     X, _, truth = drawn
     with pytest.raises(ValueError, match="Expected distinct labels"):
         truth.gap(np.full((len(X), 2), 0.5), X, labels=[0, 2])
-    with pytest.raises(ValueError, match="expected 6"):
+    with pytest.raises(ValueError, match="Expected X with 6 columns, got 5"):
         truth.predict_proba(X[:, :5])
 
 

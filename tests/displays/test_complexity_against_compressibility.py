@@ -89,5 +89,3 @@ def test_from_result():
     }
     with pytest.raises(ValueError, match=r"among \['rounding'\], got 'pruning'"):
         ComplexityAgainstCompressibilityDisplay.from_result(result, scheme="pruning")
-    with pytest.raises(ValueError, match=r"tolerances among \[0.5, 1.0\], got \[0.7\]"):
-        ComplexityAgainstCompressibilityDisplay.from_result(result, tolerances=[0.7])

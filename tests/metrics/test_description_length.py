@@ -86,7 +86,7 @@ class TestTwoPartCode:
             two_part_code_length(*arguments)
 
     def test_refuses_unknown_units(self):
-        with pytest.raises(ValueError, match="units='bytes'"):
+        with pytest.raises(ValueError, match="got 'bytes'"):
             two_part_code_length(1.0, 1.0, 10, units="bytes")
 
     def test_warns_where_the_formula_does_not_hold(self):

@@ -357,7 +357,7 @@ def test_index_of_a_series_is_ignored():
 def test_calibration_is_of_all_rows():
     segments, y, reference, model = problem()
     bold = expit(3 * clipped_logit(model))
-    calibrated = cross_fit_calibration(y, bold, method="temperature", random_state=0)
+    calibrated = cross_fit_calibration(y, bold, calibration="temperature", random_state=0)
     found = information_by_segment(
         y, bold, segments, reference_nll=reference, calibration="temperature"
     )
@@ -390,17 +390,17 @@ def test_no_warnings_of_undefined_efficiencies():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"segments": np.zeros((300, 1))}, r"shape \(300, 1\), but expected \(300,\)"),
+        ({"segments": np.zeros((300, 1))}, r"Expected segments of shape \(300,\)"),
         ({"segments": [0] * 299}, r"shape \(299,\)"),
         ({"segments": [1, "1"] * 150}, "read .*'1'"),
         ({"segments": ["(missing)", None] * 150}, "read .*missing"),
         ({"segments": ["(all rows)", "b"] * 150}, "all rows"),
-        ({"negligible": 1.0}, "negligible=1.0"),
-        ({"min_samples": 1}, "min_samples=1"),
-        ({"confidence": 95}, "confidence=95"),
+        ({"negligible": 1.0}, "negligible in .*got 1.0"),
+        ({"min_samples": 1}, "min_samples as .*got 1"),
+        ({"confidence": 95}, "confidence inside .*got 95"),
         ({"reference_nll": [1.0]}, r"\(300,\)"),
-        ({"groups": [1, 2]}, r"groups of shape \(2,\)"),
-        ({"groups": [None] * 300}, "300 of 300 rows without a group"),
+        ({"groups": [1, 2]}, r"groups of shape .*got \(2,\)"),
+        ({"groups": [None] * 300}, "300 of 300 rows without one"),
         ({"calibration": "magic"}, "magic"),
     ],
 )

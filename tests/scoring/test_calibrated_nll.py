@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
@@ -24,7 +26,8 @@ from sklearn.model_selection import (
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import LinearSVC
 
 from sklearn_learnability import CalibratedNLL
 from sklearn_learnability.exceptions import (
@@ -101,9 +104,9 @@ def test_calibrated_model_is_better_on_new_rows(data):
 
 @pytest.mark.parametrize("method", ["temperature", "vector", "matrix", "isotonic"])
 def test_methods(data, method):
-    model = CalibratedNLL(GaussianNB(), method=method, random_state=0).fit(*data)
+    model = CalibratedNLL(GaussianNB(), calibration=method, random_state=0).fit(*data)
     assert model.calibrated_nll_ < model.nll_
-    assert model.calibrator_.method == method
+    assert model.calibrator_.calibration == method
 
 
 def test_random_labels_give_no_information():
@@ -140,7 +143,7 @@ def test_inside_grid_search_and_nested_cross_validation(data):
     X, y = data
     search = GridSearchCV(
         CalibratedNLL(LogisticRegression(), cv=3, random_state=0),
-        {"estimator__C": [1e-3, 1], "method": ["temperature", "affine"]},
+        {"estimator__C": [1e-3, 1], "calibration": ["temperature", "affine"]},
         cv=3,
     )
     scores = cross_val_score(search, X, y, cv=3)
@@ -199,7 +202,7 @@ def test_polars_frame(data):
 
 def test_clone_and_pickle(data):
     X, y = data
-    model = CalibratedNLL(GaussianNB(), method="isotonic", random_state=0).fit(X, y)
+    model = CalibratedNLL(GaussianNB(), calibration="isotonic", random_state=0).fit(X, y)
     assert not hasattr(clone(model), "nll_")
     thawed = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(thawed.predict_proba(X), model.predict_proba(X))
@@ -237,10 +240,10 @@ def test_groups_stay_in_one_fold(data):
     X = np.c_[groups, groups] + rng.normal(scale=0.01, size=(600, 2))
     y = rng.integers(2, size=60)[groups]
     tree = KNeighborsClassifier(3)
-    seen = CalibratedNLL(tree, method="temperature", random_state=0)
+    seen = CalibratedNLL(tree, calibration="temperature", random_state=0)
     with pytest.warns(OrderedRowsWarning):
         seen.fit(X, y)
-    unseen = CalibratedNLL(tree, method="temperature", random_state=0)
+    unseen = CalibratedNLL(tree, calibration="temperature", random_state=0)
     with pytest.warns(ZeroProbabilityWarning):
         unseen.fit(X, y, groups=groups)
     assert seen.calibrated_information_score_ > 0.9
@@ -294,11 +297,23 @@ def test_duplicates_across_folds_are_told():
 @pytest.mark.parametrize(
     ("model", "error", "message"),
     [
-        (CalibratedNLL(Ridge()), TypeError, "expected a classifier with predict_proba"),
-        (CalibratedNLL(GaussianNB(), method="platt"), ValueError, "Got method='platt'"),
-        (CalibratedNLL(GaussianNB(), method="beta"), ValueError, "beta' with 3 classes"),
-        (CalibratedNLL(GaussianNB(), units="bytes"), ValueError, "Got units='bytes'"),
-        (CalibratedNLL(GaussianNB(), cv=1), ValueError, "Got cv=1"),
+        (
+            CalibratedNLL(Ridge()),
+            TypeError,
+            "Expected estimator as a classifier",
+        ),
+        (
+            CalibratedNLL(GaussianNB(), calibration="platt"),
+            ValueError,
+            r"Expected calibration .*'platt'",
+        ),
+        (
+            CalibratedNLL(GaussianNB(), calibration="beta"),
+            ValueError,
+            r"Expected two classes where .*got 3",
+        ),
+        (CalibratedNLL(GaussianNB(), units="bytes"), ValueError, "got 'bytes'"),
+        (CalibratedNLL(GaussianNB(), cv=1), ValueError, "Expected cv between 2 and 600, .*got 1"),
         (
             CalibratedNLL(GaussianNB(), cv=RepeatedStratifiedKFold(n_splits=2, n_repeats=2)),
             ValueError,
@@ -318,3 +333,106 @@ def test_one_class_is_refused(data):
         model.fit(X, np.zeros(600))
     with pytest.raises(ValueError, match="one class that has weight"):
         model.fit(X, y, sample_weight=(y == 1).astype(float))
+
+
+class Boosting(ClassifierMixin, BaseEstimator):
+    """A classifier that watches a set of rows of its own, as boosters do."""
+
+    def fit(self, X, y, eval_set=None, sample_weight=None, names=None):
+        ((watched, labels),) = eval_set
+        assert len(watched) == len(labels) == 40
+        assert names is None or len(names) == len(y)
+        self.model_ = LogisticRegression().fit(X, y, sample_weight)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, X):
+        return self.model_.predict_proba(X)
+
+
+def test_fit_parameters_that_are_no_rows_are_passed_whole(data):
+    X, y = data
+    watched = [(X[:40], y[:40])]
+    model = CalibratedNLL(Boosting(), random_state=0).fit(X, y, eval_set=watched)
+    expected = CalibratedNLL(LogisticRegression(), random_state=0).fit(X, y)
+    assert model.nll_ == pytest.approx(expected.nll_, rel=1e-12)
+    names = [f"row {i}" for i in range(600)]
+    CalibratedNLL(Boosting(), random_state=0).fit(X, y, eval_set=watched, names=names)
+
+
+def flattened(X):
+    cells = X["cell"] if hasattr(X, "columns") else X
+    return np.array([np.ravel(cell) for cell in cells], dtype=float)
+
+
+@pytest.mark.parametrize(
+    "shape_of",
+    [
+        lambda X: X.reshape(600, 2, 4),
+        lambda X: X.reshape(600, 2, 2, 2),
+        lambda X: [row.tolist() for row in X],
+        lambda X: list(X),
+        lambda X: pd.DataFrame({"cell": [row.tolist() for row in X]}),
+        lambda X: pd.DataFrame({"cell": list(X)}),
+        lambda X: pl.DataFrame({"cell": X.tolist()}),
+        csr_matrix,
+    ],
+    ids=["3-D", "4-D", "lists", "arrays", "cells", "array cells", "polars cells", "sparse"],
+)
+def test_inputs_of_any_shape_reach_the_estimator(data, shape_of):
+    X, y = data
+    shaped = shape_of(X)
+    reader = None if hasattr(shaped, "tocsr") else FunctionTransformer(flattened)
+    model = CalibratedNLL(make_pipeline(reader, GaussianNB()), random_state=0)
+    if reader is None:
+        model = CalibratedNLL(LogisticRegression(), random_state=0)
+    plain = CalibratedNLL(clone(model.estimator[-1] if reader else model.estimator), random_state=0)
+    assert model.fit(shaped, y).nll_ == pytest.approx(plain.fit(X, y).nll_, rel=1e-10)
+    assert model.predict_proba(shaped).shape == (600, 3)
+
+
+@pytest.mark.parametrize("as_array", [list, np.array, lambda t: np.array(t, dtype=object)])
+def test_arrays_of_texts(as_array):
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=200)
+    texts = [f"word{rng.integers(5)} {'good' if r else 'bad'} row{i}" for i, r in enumerate(y)]
+    model = CalibratedNLL(make_pipeline(CountVectorizer(), LogisticRegression()), random_state=0)
+    assert model.fit(as_array(texts), y).information_score_ > 0.5
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pd.Series([0, 1] * 30, dtype="Int64"),
+        pd.Series([False, True] * 30, dtype="boolean"),
+        pd.Series(["a", "b"] * 30, dtype="string"),
+        pd.Series(["a", "b"] * 30, dtype="category"),
+        pl.Series(["a", "b"] * 30),
+    ],
+)
+def test_labels_of_any_type(y):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    model = CalibratedNLL(GaussianNB(), random_state=0).fit(X, y)
+    plain = CalibratedNLL(GaussianNB(), random_state=0).fit(X, [0, 1] * 30)
+    assert model.nll_ == pytest.approx(plain.nll_)
+    if not isinstance(y, pl.Series):
+        with pytest.raises(ValueError, match="got 7 missing labels of 60"):
+            model.fit(X, y.mask(np.arange(60) < 7))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "got"),
+    [
+        (np.full((60, 2), 0.5), "ndarray.*nll_decomposition"),
+        (pd.DataFrame(np.full((60, 2), 0.5)), "DataFrame.*nll_decomposition"),
+        ([0.5] * 60, "list.*nll_decomposition"),
+        (GaussianNB, "the class GaussianNB. Pass an instance"),
+        (LinearSVC(), "LinearSVC.*CalibratedClassifierCV"),
+        (None, "NoneType"),
+        ("logistic", "str"),
+    ],
+)
+def test_what_is_no_classifier_is_named(estimator, got):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    with pytest.raises(TypeError, match=rf"^Expected estimator as a classifier .*got {got}"):
+        CalibratedNLL(estimator).fit(X, [0, 1] * 30)

@@ -7,8 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sklearn_learnability._validation import warn
-from sklearn_learnability.exceptions import UndefinedInformationWarning
 from sklearn_learnability.torch.soft_information._ngrams import (
     IGNORED,
     ONCE,
@@ -72,24 +70,9 @@ class LabelRows:
         """Return the number of different labels of a set that have been counted."""
         return len(self.rows_of_set(index)) + int(self.n_once[index])
 
-    def warn_if_undefined(self) -> None:
-        """Warn of sets that have too few labels, or none that occurs twice."""
-        sets = range(len(self.names))
-        n_labels = [self.n_labels(index) for index in sets]
-        if few := [self.names[index] for index in sets if n_labels[index] < 2]:
-            warn(
-                f"Fewer than two different labels in {few}: their information is NaN.",
-                UndefinedInformationWarning,
-            )
-        repeated = [(self.counts[self.rows_of_set(index)] > 1).any() for index in sets]
-        alone = [index for index in sets if n_labels[index] > 1 and not repeated[index]]
-        if alone:
-            warn(
-                f"No label occurs twice in {self.names[alone[0]]!r} ({len(alone)} of "
-                f"{len(self.names)} sets of labels): any labels so rare reach this information, "
-                "and what needs repeated labels is NaN.",
-                UndefinedInformationWarning,
-            )
+    def has_repeated(self, index: int) -> bool:
+        """Return whether a label of a set has been counted more than once."""
+        return bool((self.counts[self.rows_of_set(index)] > 1).any())
 
     def look_up(self, labels: Any, mask: NDArray[np.bool_]) -> PendingRows:
         """Return the rows of a batch without counting them."""

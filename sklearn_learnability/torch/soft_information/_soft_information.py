@@ -13,6 +13,7 @@ from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import (
     NoPositionsWarning,
     SingleSequenceWarning,
+    UndefinedInformationWarning,
 )
 from sklearn_learnability.torch.models._digest import digest
 from sklearn_learnability.torch.soft_information._assignment_sums import AssignmentSums
@@ -274,7 +275,26 @@ class SoftInformation:
             raise ValueError("Expected at least one update before compute, got none.")
         if self.n_sequences_ == 1:
             warn("Only one sequence was seen: intervals are NaN.", SingleSequenceWarning)
-        self._labels.warn_if_undefined()
+        counts = [self._labels.n_labels(index) for index in range(len(self._labels.names))]
+        few = [name for name, n in zip(self._labels.names, counts, strict=True) if n < 2]
+        if few:
+            warn(
+                f"Fewer than two different labels in {few}: their information is NaN.",
+                UndefinedInformationWarning,
+            )
+        repeated = [self._labels.has_repeated(index) for index in range(len(counts))]
+        alone = [
+            name
+            for name, n, some in zip(self._labels.names, counts, repeated, strict=True)
+            if n > 1 and not some
+        ]
+        if alone:
+            warn(
+                f"No label occurs twice in {alone[0]!r} ({len(alone)} of {len(counts)} sets of "
+                "labels): any labels so rare reach this information, and what needs repeated "
+                "labels is NaN.",
+                UndefinedInformationWarning,
+            )
         sample = self._sample.kept.in_order()
         estimates = []
         for layer in range(self.n_layers):
