@@ -48,7 +48,8 @@ class Store:
         self.holds = holds
         self.key: dict[str, str] = {}
         if self.path is not None:
-            self.key = {name: digest(thing, name) for name, thing in {**things, **settings}.items()}
+            parts = things | {name: as_number(setting) for name, setting in settings.items()}
+            self.key = {name: digest(part, name) for name, part in parts.items()}
 
     def read(self) -> dict[str, Any] | None:
         """Return the content on the CPU, None if there is none.
@@ -111,6 +112,12 @@ class Store:
             os.replace(beside, self.path)
         finally:
             beside.unlink(missing_ok=True)
+
+
+def as_number(setting: Any) -> Any:
+    """Return a number as a float, so that 20 and 20.0 are one setting; all else as it is."""
+    number = setting.item() if isinstance(setting, np.generic) else setting
+    return float(number) if type(number) is int and abs(number) <= 2**53 else number
 
 
 def read_whole(path: Path) -> dict[str, Any]:

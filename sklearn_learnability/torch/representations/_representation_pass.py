@@ -129,8 +129,9 @@ class RepresentationPass:
         rank, world = process_rank()
         if path is not None and world > 1:
             path = path.with_name(f"{path.name}.{rank}")
+        layers = self.settings.layers
         settings = {
-            "layers": self.settings.layers,
+            "layers": layers if isinstance(layers, str) else list(layers),
             "batch_size": self.settings.batch_size,
             "n_points": self.settings.n_points,
             "random_state": self.settings.random_state,

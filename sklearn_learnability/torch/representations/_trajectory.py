@@ -20,7 +20,7 @@ from sklearn_learnability.torch.models._named_checkpoints import (
     name_checkpoints,
     skipping,
 )
-from sklearn_learnability.torch.models._processes import by_first, together
+from sklearn_learnability.torch.models._processes import by_first, process_rank, together
 from sklearn_learnability.torch.models._store import Store
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
 from sklearn_learnability.torch.representations._plane_results import InformationPlane, PlanePoint
@@ -170,7 +170,8 @@ def kept_plane(
     progress: bool,
 ) -> InformationPlane:
     """Return the plane of a model, from its store if it is there; the first process looks."""
-    store = Store(path, "a plane", settings, model=model, tokens=rows)
+    here = path if process_rank()[0] == 0 else None
+    store = together(lambda: Store(here, "a plane", settings, model=model, tokens=rows))
     plane = by_first(lambda: read_plane(store))
     if plane is None:
         plane = measure_information_plane(model, rows, **settings, device=device, progress=progress)

@@ -254,6 +254,18 @@ def test_what_has_no_bearing_is_not_refused(user, stored, monkeypatch):
 
 
 @QUIET
+@pytest.mark.parametrize("number", [20, 20.0, np.float32(20), np.int64(20)])
+def test_a_number_is_one_setting_whatever_its_type(number, stored):
+    store, first = stored(langevin)
+    assert langevin(*a_run(langevin), store, inverse_temperature=number) == first
+
+
+def test_layers_are_one_setting_in_a_list_or_a_tuple(stored):
+    store, first = stored(plane)
+    assert plane(*a_run(plane), store, layers=("layer",), widths=np.array([1])) == first
+
+
+@QUIET
 @pytest.mark.parametrize(
     ("one", "other"),
     [
