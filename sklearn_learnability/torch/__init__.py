@@ -18,9 +18,11 @@ from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode
 from sklearn_learnability.torch.learning_coefficient._known_models import (
     KnownModel,
     half_squared_error,
-    make_linear_network_model,
     make_linear_regression_model,
     make_normal_crossing_model,
+)
+from sklearn_learnability.torch.learning_coefficient._known_networks import (
+    make_linear_network_model,
     make_rotated_linear_network_model,
     make_tanh_network_model,
 )

@@ -4,17 +4,16 @@ import os
 from typing import Any
 
 import numpy as np
-import torch
-from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from sklearn_learnability.torch.learning_coefficient._chance_loss import entropy
+from sklearn_learnability.torch.learning_coefficient._chance_loss import loss_by_chance
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
     LocalLearningCoefficient,
 )
 from sklearn_learnability.torch.models._batch_loss import check_shapes
+from sklearn_learnability.torch.models._data_rows import data_rows
 
 
 def estimate_llc(
@@ -78,7 +77,7 @@ def estimate_llc(
         data: Any = (X, targets)
     else:
         data = net.get_dataset(X, targets)
-    chance = entropy(torch.as_tensor(targets)) if is_classifier(net) else None
+    chance = loss_by_chance(net.criterion_, data_rows(data))
     llc = LocalLearningCoefficient(NetLoss(net), **settings)
     return llc.estimate(net.module_, data, chance_loss=chance, store=store)
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from skorch import NeuralNetClassifier
+from skorch import NeuralNetClassifier, NeuralNetRegressor
 from torch import nn
 
 from sklearn_learnability.torch import (
@@ -37,6 +37,16 @@ def test_skorch_loss_is_that_of_its_criterion():
     assert found.chance_loss == pytest.approx(
         float(-(share * share.log() + (1 - share) * (1 - share).log()))
     )
+
+
+def test_chance_of_a_regressor_is_the_variance_of_its_targets():
+    targets = X.sum(1, keepdim=True).numpy()
+    net = NeuralNetRegressor(nn.Linear(4, 1), max_epochs=1, train_split=None, verbose=0)
+    net.fit(X.numpy(), targets)
+    found = estimate_llc(
+        net, X.numpy(), targets, sampler="sgld", n_draws=10, random_state=0, progress=False
+    )
+    assert found.chance_loss == pytest.approx(targets.var(), rel=1e-5)
 
 
 def test_skorch_inputs_in_double_precision_are_taken():
