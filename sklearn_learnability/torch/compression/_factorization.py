@@ -13,6 +13,7 @@ from sklearn_learnability.torch.compression._compression import (
     float_parameters,
     restored,
 )
+from sklearn_learnability.torch.models._devices import has_float64
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,8 @@ def _truncate(matrix: Tensor, rank: int) -> None:
     if rank == min(matrix.shape):
         return
     wide = matrix.shape[0] < matrix.shape[1]
-    tall = (matrix.T if wide else matrix).double()
+    host = matrix if has_float64(matrix.device) else matrix.cpu()
+    tall = (host.T if wide else host).double()
     # The right singular vectors, from the eigenvectors of the smaller Gram matrix.
     _, vectors = torch.linalg.eigh(tall.T @ tall)
     top = vectors[:, -rank:]

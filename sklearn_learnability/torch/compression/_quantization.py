@@ -257,8 +257,8 @@ def _limits(values: Sequence[Tensor], scope: str) -> list[Tensor]:
     limits = [largest(value, scope == "channel") for value in values]
     if scope != "model":
         return limits
-    of_all = torch.stack([limit.double().cpu() for limit in limits]).max()
-    return [of_all.to(value.device) for value in values]
+    of_all = torch.stack([limit.cpu().double() for limit in limits]).max()
+    return [of_all.to(torch.promote_types(v.dtype, torch.float32)).to(v.device) for v in values]
 
 
 def _round_all(

@@ -19,8 +19,9 @@ def dtype_of(model: nn.Module) -> torch.dtype:
 
 
 def is_dispatched(model: nn.Module) -> bool:
-    """Return whether parts of a model have been put on devices of their own."""
-    return any(getattr(m, "hf_device_map", None) for m in model.modules())
+    """Return whether parts of a model are on devices of their own, or offloaded."""
+    spread = any(getattr(module, "hf_device_map", None) for module in model.modules())
+    return spread or any(p.is_meta for p in model.parameters())
 
 
 def move_model(model: nn.Module, device: Any) -> torch.device:

@@ -115,11 +115,11 @@ def _each_once(tensors: Any) -> list[Tensor]:
 
 def _is_kept(name: str, *values: Any) -> bool:
     """Return whether an attribute is torch's own, a flag, or is, was or holds a tensor."""
-    if name in TORCH_OWN:
+    if name in TORCH_OWN or any(isinstance(value, bool) for value in values):
         return True
     held = (v.values() if isinstance(v, dict) else v for v in values if isinstance(v, CONTAINERS))
     parts = [*values, *(part for container in held for part in container)]
-    return any(isinstance(part, Tensor | ReferenceType | bool) for part in parts)
+    return any(isinstance(part, Tensor | ReferenceType) for part in parts)
 
 
 def _items(container: Any) -> list[Any]:
