@@ -13,7 +13,8 @@ from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient
     LocalLearningCoefficient,
 )
 from sklearn_learnability.torch.models._batch_loss import check_shapes
-from sklearn_learnability.torch.models._data_rows import data_rows
+from sklearn_learnability.torch.models._data_rows import data_rows, map_floats
+from sklearn_learnability.torch.models._devices import dtype_of
 
 
 def estimate_llc(
@@ -74,7 +75,8 @@ def estimate_llc(
     check_is_fitted(net, "module_")
     targets = y if isinstance(y, Tensor) else np.asarray(y)
     if isinstance(X, np.ndarray | Tensor):
-        data: Any = (X, targets)
+        dtype = dtype_of(net.module_)
+        data: Any = map_floats(torch.as_tensor(X), lambda values: values.to(dtype)), targets
     else:
         data = net.get_dataset(X, targets)
     chance = loss_by_chance(net.criterion_, data_rows(data))

@@ -137,14 +137,15 @@ def _loader_rows(loader: DataLoader, device: Any, dtype: torch.dtype | None) -> 
     if loader.collate_fn is not default_collate:
         take = _taker(loader.dataset, loader.collate_fn, device)
     in_memory = take is rows.take and rows.in_memory
-    sampler = loader.sampler
-    uneven = isinstance(sampler, RandomSampler) and sampler.replacement
+    sampler: Any = loader.sampler
     known = isinstance(sampler, SequentialSampler | RandomSampler | SubsetRandomSampler)
-    if not known or uneven or type(loader.batch_sampler) is not BatchSampler:
-        name = type(sampler if loader.batch_sampler is None or not known else loader.batch_sampler)
+    own_batches = type(loader.batch_sampler) is BatchSampler
+    if not known or not own_batches or getattr(sampler, "replacement", False):
+        odd = sampler if own_batches else loader.batch_sampler
+        name = "batch_size=None" if odd is None else type(odd).__name__
         raise ValueError(
             "Expected a DataLoader that draws every row as often as the others, in batches of its "
-            f"own, got one with {name.__name__}. Pass the data set, or a Subset of it."
+            f"own, got one with {name}. Pass the data set, or a Subset of it."
         )
     if isinstance(sampler, SubsetRandomSampler):
         chosen = torch.as_tensor(sampler.indices)
@@ -155,6 +156,8 @@ def _loader_rows(loader: DataLoader, device: Any, dtype: torch.dtype | None) -> 
 
 def _tensor(values: Any, device: Any, dtype: torch.dtype | None) -> Tensor:
     """Return values as a tensor on a device, floats of NumPy in a type."""
+    if isinstance(values, np.ndarray) and not values.flags.writeable:
+        values = values.copy()
     tensor = torch.as_tensor(values)
     foreign = not isinstance(values, Tensor) and tensor.is_floating_point()
     return tensor.to(device, dtype if foreign and dtype is not None else tensor.dtype)

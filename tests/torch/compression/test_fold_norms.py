@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from sklearn_learnability.torch import fold_norms
+from sklearn_learnability.torch.compression import _fold_norms
 
 TOKENS = torch.randint(0, 50, (2, 9), generator=torch.Generator().manual_seed(0))
 
@@ -145,3 +146,59 @@ def test_keywords_tuples_and_modes():
     assert model.training
     assert all(not m._forward_hooks and not m._forward_pre_hooks for m in model.modules())
     assert fold_norms(nn.Sequential(nn.RMSNorm(4), nn.Linear(4, 2)), (torch.ones(2, 4),)).folded
+
+
+class Slightly(nn.Module):
+    """The normalised input is also added to the output, by less than halves can tell."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.linear = nn.LayerNorm(8), nn.Linear(8, 8)
+
+    def forward(self, x):
+        x = self.norm(x)
+        return 30 * self.linear(x) + 0.1 * x
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_halves_do_not_hide_that_something_else_reads_a_norm(dtype):
+    torch.manual_seed(0)
+    model = randomized(Slightly()).to(dtype)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert fold_norms(model, torch.randn(5, 8, dtype=dtype)).left == {
+        "norm": "more than linear layers read it"
+    }
+    assert all(torch.equal(v, before[name]) for name, v in model.state_dict().items())
+    assert model.norm.weight.dtype == dtype
+    chain = randomized(nn.Sequential(nn.LayerNorm(8), nn.Linear(8, 4))).to(dtype)
+    assert fold_norms(chain, torch.randn(5, 8, dtype=dtype)).folded == {"0": ("1",)}
+    assert chain[1].weight.dtype == dtype
+
+
+@pytest.mark.parametrize("call", range(1, 7))
+def test_an_interrupt_while_folding_folds_nothing(call, monkeypatch):
+    model = randomized(
+        nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 4))
+    )
+    model[1].weight.grad = gradient = torch.ones(4, 4)
+    before = [(name, id(p), p.tolist()) for name, p in model.named_parameters()]
+    genuine, left = _fold_norms._fold, [call]
+
+    def interrupted(*args):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        genuine(*args)
+        if left[0] == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_fold_norms, "_fold", interrupted)
+    if call <= 4:
+        with pytest.raises(KeyboardInterrupt):
+            fold_norms(model, torch.ones(2, 4))
+        assert [(name, id(p), p.tolist()) for name, p in model.named_parameters()] == before
+        assert not list(model.buffers())
+    elif call == 6:
+        fold_norms(model, torch.ones(2, 4))
+        assert len(list(model.buffers())) == 4
+    assert model[1].weight.grad is gradient

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from skorch import NeuralNetClassifier, NeuralNetRegressor
@@ -63,3 +64,57 @@ def test_skorch_network_that_is_not_fitted():
     net = NeuralNetClassifier(nn.Linear(4, 2))
     with pytest.raises(NotFittedError):
         estimate_llc(net, X.numpy(), Y.numpy())
+
+
+QUICK = {
+    "sampler": "sgld",
+    "n_draws": 10,
+    "inverse_temperature": 10.0,
+    "localization": 1.0,
+    "step_size": 1e-4,
+    "random_state": 0,
+    "progress": False,
+}
+
+
+class Columns(nn.Module):
+    """Takes the columns of a data frame by name."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 1)
+
+    def forward(self, first, second):
+        return self.linear(torch.cat([first, second], dim=1))
+
+
+# skorch gives torch what pandas does not want to be written to
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
+def test_targets_of_a_regression_in_every_shape():
+    inputs, targets = X[:, :2].numpy(), X[:, 2:3].numpy()
+    frame = pd.DataFrame(inputs, columns=["first", "second"])
+    torch.manual_seed(0)
+    settings = {"max_epochs": 2, "train_split": None, "verbose": 0}
+    plain = NeuralNetRegressor(nn.Linear(2, 1), **settings).fit(inputs, targets)
+    named = NeuralNetRegressor(Columns, **settings).fit(frame, targets)
+    for net, given in ((plain, inputs), (plain, X[:, :2].double()), (named, frame)):
+        truth = ((net.predict(frame if net is named else inputs) - targets) ** 2).mean()
+        for y in (targets, torch.from_numpy(targets), pd.DataFrame(targets)):
+            found = estimate_llc(net, given, y, **QUICK)
+            assert found.initial_loss == pytest.approx(truth, rel=1e-5)
+    with pytest.raises(ValueError, match=r"shape of the outputs, \(8, 1\), got \(8,\)"):
+        estimate_llc(plain, inputs, targets[:, 0], **QUICK)
+
+
+def test_a_series_of_labels_is_taken():
+    net = fitted()
+    wanted = estimate_llc(net, X.numpy(), Y.numpy(), **QUICK)
+    found = estimate_llc(net, X.numpy(), pd.Series(Y.numpy(), index=range(200, 400)), **QUICK)
+    assert found.value == wanted.value
+
+
+def test_the_weights_of_a_criterion_are_cast_with_the_network():
+    net = fitted(criterion=nn.NLLLoss, criterion__weight=torch.tensor([1.0, 3.0]))
+    settings = QUICK | {"sampler": "hamiltonian", "step_size": 0.05, "n_draws": 3, "n_chains": 2}
+    assert math.isfinite(estimate_llc(net, X.numpy(), Y.numpy(), **settings).value)
+    assert net.criterion_.weight.dtype == torch.float32

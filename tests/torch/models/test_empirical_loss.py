@@ -1,16 +1,31 @@
 """The mean loss of a model as a function of its parameters."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
-from sklearn_learnability.torch import next_token_loss
+from sklearn_learnability.exceptions import LearnabilityWarning
+from sklearn_learnability.torch import LocalLearningCoefficient, next_token_loss
 from sklearn_learnability.torch.models._data_rows import data_rows
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
+from sklearn_learnability.torch.models._flat_loss import FlatLoss, check_gradient
 from sklearn_learnability.torch.models._held_still import held_still
+from sklearn_learnability.torch.models._recorded import CALLS_BEFORE
 
 X = torch.randn(20, 5, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(20) % 3
@@ -204,3 +219,155 @@ def test_next_token_loss_against_hand_computed_nats():
     expected = -torch.stack([(log_p[0, 1] + log_p[1, 1]) / 2, (log_p[1, 0] + log_p[0, 0]) / 2])
     torch.testing.assert_close(next_token_loss(model, tokens), expected)
     torch.testing.assert_close(next_token_loss(model, {"input_ids": tokens}), expected)
+
+
+# Rows
+
+
+@pytest.mark.parametrize("collate", [None, list])
+def test_a_loader_of_some_rows_has_those_rows(collate):
+    kept = [3, 17, 4]
+    loader = DataLoader(
+        Pairs(), batch_size=2, sampler=SubsetRandomSampler(kept), collate_fn=collate
+    )
+    rows = data_rows(loader)
+    assert rows.n == 3
+    batch = rows.take(torch.tensor([0, 2]))
+    first = batch[0] if collate is None else torch.stack([x for x, _ in batch])
+    torch.testing.assert_close(first, X[[3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"sampler": WeightedRandomSampler([1.0] * 20, 20)}, "WeightedRandomSampler"),
+        ({"sampler": RandomSampler(Pairs(), replacement=True)}, "RandomSampler"),
+        ({"sampler": DistributedSampler(Pairs(), 2, 0)}, "DistributedSampler"),
+        ({"batch_sampler": [[0, 1], [2]]}, "list"),
+        ({"batch_size": None}, "batch_size=None"),
+    ],
+)
+def test_loaders_that_draw_rows_unevenly_are_refused(settings, name):
+    with pytest.raises(ValueError, match=f"Expected a DataLoader .* got one with {name}"):
+        data_rows(DataLoader(Pairs(), **settings))
+
+
+def test_arrays_that_may_not_be_written_are_copied():
+    array = X.numpy().copy()
+    array.flags.writeable = False
+    torch.testing.assert_close(data_rows(array).take(torch.arange(20)), X)
+
+
+def test_floats_of_numpy_come_in_the_type_of_the_model():
+    inputs, targets = X.double().numpy(), X[:, :1].double().numpy()
+    for dtype, of_targets in (
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+        (torch.bfloat16, torch.float32),
+    ):
+        model = nn.Linear(5, 1).to(dtype)
+        surface = EmpiricalLoss(model, nn.MSELoss(), (inputs, targets))
+        batch = surface.batch(torch.arange(4))
+        assert [part.dtype for part in batch] == [dtype, of_targets]
+    batch = EmpiricalLoss(network().eval(), CRITERION, {"input": inputs, "labels": Y}).batch(
+        torch.arange(4)
+    )
+    assert batch["input"].dtype == torch.float32
+    assert batch["labels"].dtype == torch.long
+
+
+# Models of every kind
+
+
+class Recurrent(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.net, self.out = kind(5, 4, batch_first=True), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.out(self.net(x[:, None])[0][:, -1])
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_recurrent_nets_have_losses_and_gradients_of_many_chains(kind):
+    model = Recurrent(kind)
+    flat = FlatLoss(EmpiricalLoss(model, CRITERION, (X, Y)))
+    batch = flat.everything_at_once()
+    positions = flat.start + 0.1 * torch.arange(3.0)[:, None]
+    values, gradients = flat.values_and_gradients(positions, batch)
+    assert not flat.vectorised
+    for number in range(3):
+        moved = Recurrent(kind)
+        moved.load_state_dict({name: p + 0.1 * number for name, p in model.state_dict().items()})
+        loss = CRITERION(moved(X), Y)
+        loss.backward()
+        assert values[number].item() == pytest.approx(loss.item(), rel=1e-5)
+        wanted = torch.cat([p.grad.flatten() for p in moved.parameters()])
+        torch.testing.assert_close(gradients[number], wanted, rtol=1e-4, atol=1e-6)
+    fresh = FlatLoss(EmpiricalLoss(model, CRITERION, (X, Y)))
+    torch.testing.assert_close(fresh.values(positions, batch), values)
+
+
+def test_a_gradient_that_is_not_finite_is_named():
+    class Root(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.plain, self.rooted = nn.Linear(5, 3), nn.Parameter(torch.zeros(1))
+
+        def forward(self, x):
+            return self.plain(x) + self.rooted.abs().sqrt()
+
+    flat = FlatLoss(EmpiricalLoss(Root(), CRITERION, (X, Y)))
+    _, gradients = flat.values_and_gradients(flat.start[None], flat.everything_at_once())
+    with pytest.raises(ValueError, match=r"finite gradient .* got others in 'rooted'"):
+        check_gradient(flat, gradients[0])
+    for sampler in ("hamiltonian", "leimkuhler-matthews"):
+        llc = LocalLearningCoefficient(CRITERION, sampler=sampler, random_state=0, progress=False)
+        with pytest.raises(ValueError, match="finite gradient"):
+            llc.estimate(Root(), (X, Y))
+
+
+class Single(nn.Module):
+    """Computes in float32 whatever it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.linear(x.float())
+
+
+def test_a_model_that_computes_in_single_precision_is_sampled_on_batches():
+    settings = {"n_draws": 20, "random_state": 0, "progress": False}
+    with pytest.warns(LearnabilityWarning):
+        found = LocalLearningCoefficient(CRITERION, **settings).estimate(Single(), (X, Y))
+    assert found.settings.sampler == "leimkuhler-matthews"
+    with pytest.raises(ValueError, match="Expected a model and a loss that compute in float64"):
+        LocalLearningCoefficient(CRITERION, sampler="hamiltonian", **settings).estimate(
+            Single(), (X, Y)
+        )
+
+
+def test_a_flat_loss_keeps_nothing_alive():
+    """Without the garbage collector, the model and its data go as soon as nobody uses them."""
+    model, inputs = network(), X.clone()
+    gone = [weakref.ref(model), weakref.ref(inputs)]
+    gc.collect()
+    gc.disable()
+    try:
+        with held_still(model):
+            flat = FlatLoss(EmpiricalLoss(model, CRITERION, (inputs, Y)))
+            for _ in range(CALLS_BEFORE + 5):
+                flat.values_and_gradients(flat.start.repeat(2, 1), flat.everything_at_once())
+        del flat, model, inputs
+        assert [reference() for reference in gone] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_the_parameters_are_held_once():
+    surface = EmpiricalLoss(network().eval(), CRITERION, (X, Y))
+    flat = FlatLoss(surface)
+    storages = {value.untyped_storage().data_ptr() for value in surface.start.values()}
+    assert storages == {flat.start.untyped_storage().data_ptr()}
