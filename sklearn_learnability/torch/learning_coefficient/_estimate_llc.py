@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
