@@ -58,6 +58,17 @@ def test_skorch_inputs_in_double_precision_are_taken():
     assert math.isfinite(found.value)
 
 
+def test_a_store_tells_skorch_networks_by_their_parameters_and_criterion(tmp_path):
+    """Not by their histories, in which two fits of one network differ."""
+    settings = {"sampler": "sgld", "n_draws": 10, "random_state": 0, "progress": False}
+    settings["store"] = tmp_path / "chains.pt"
+    first = estimate_llc(fitted(), X.numpy(), Y.numpy(), **settings)
+    assert estimate_llc(fitted(), X.numpy(), Y.numpy(), **settings).value == first.value
+    weighted = fitted(criterion__weight=torch.ones(2))
+    with pytest.raises(ValueError, match="differs in loss"):
+        estimate_llc(weighted, X.numpy(), Y.numpy(), **settings)
+
+
 def test_skorch_network_that_is_not_fitted():
     from sklearn.exceptions import NotFittedError
 

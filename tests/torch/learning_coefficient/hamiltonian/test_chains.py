@@ -171,13 +171,18 @@ def test_interrupted_chains_resume(tmp_path, monkeypatch):
         patched.setattr(hamiltonian_chains.HamiltonianChains, "_draw", stop_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             estimate(model, data, n_draws=20, path=store)
-    assert store.exists()
+    killed = torch.load(store)
     resumed = estimate(model, data, n_draws=20, path=store)
     assert np.array_equal(resumed.loss_trace, whole.loss_trace)
     assert resumed.by_inverse_temperature.equals(whole.by_inverse_temperature)
     assert list(store.parent.iterdir()) == [store]
     with pytest.raises(ValueError, match="differs in seed"):
         estimate(model, data, n_draws=20, path=store, seed=1)
+    killed["content"]["device"] = "cuda"  # whose generators are others
+    torch.save(killed, store)
+    elsewhere = estimate(model, data, n_draws=20, path=store)
+    assert elsewhere.value == pytest.approx(whole.value, rel=0.1)
+    assert elsewhere.by_inverse_temperature.index.equals(whole.by_inverse_temperature.index)
 
 
 @pytest.mark.filterwarnings(QUIET)
