@@ -1,12 +1,8 @@
 """Digests of what a result depends on: models, rows, losses, settings, down to the last byte."""
 
 import copyreg
-import dis
 import hashlib
 import json
-import os
-import sys
-import sysconfig
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,13 +16,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from sklearn_learnability._validation import PACKAGE
 from sklearn_learnability.torch.models._data_rows import DataRows, data_rows
+from sklearn_learnability.torch.models._whose_code import (
+    full_name,
+    globals_read,
+    is_behaviour,
+    is_library_file,
+    is_of_library,
+)
 
 ROWS_AT_ONCE = 1024
 PLAIN = (type(None), bool, int, float, complex, str, bytes)
-INSTALLED = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
-LIBRARIES = (PACKAGE, *(f"{path}{os.sep}" for at in INSTALLED for path in (at, at.resolve())))
 #: Of a module: kept elsewhere, told in another way, or without bearing on what it returns.
 NOT_STATE = {
     *("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks", "training"),
@@ -41,13 +41,6 @@ NOT_STATE = {
 NOT_CONFIGURED = {
     *("_name_or_path", "name_or_path", "_commit_hash", "transformers_version"),
     *("architectures", "dtype"),  # told by the model
-}
-#: Of a class: without bearing on what its instances do.
-NOT_BEHAVIOUR = {
-    *("__dict__", "__weakref__", "__module__", "__doc__", "__annotations__", "__qualname__"),
-    *("__firstlineno__", "__static_attributes__", "__slots__", "__match_args__", "_abc_impl"),
-    *("__dataclass_fields__", "__dataclass_params__", "__abstractmethods__", "__parameters__"),
-    *("__orig_bases__", "__annotate__", "__annotate_func__", "__annotations_cache__"),
 }
 
 
@@ -80,6 +73,7 @@ class Walk:
         self.known: dict[int, tuple[Any, bytes]] = {}  # with the value, or its id could be reused
         self.above: list[int] = []
         self.modules_above = 0
+        self.names: list[str] = []  # the way from the value to what is being described
 
     def of(self, value: Any) -> bytes:
         """Return the digest of a value."""
@@ -150,9 +144,9 @@ class Walk:
         self.modules_above += 1
         yield "module"
         for name, tensor in [*value._parameters.items(), *value._buffers.items()]:
-            yield from (name, self.of(tensor))
+            yield from self._named(name, tensor)
         for name, child in value._modules.items():
-            yield from (name, self.of(child))
+            yield from self._named(name, child)
         if named is not None:
             yield self.of(named)
         elif isinstance(value, torch.jit.ScriptModule):
@@ -185,7 +179,7 @@ class Walk:
 
     def _attributes(self, state: Mapping[Any, Any]) -> Iterator[Any]:
         for name in sorted(state, key=str):
-            yield from (str(name), self.of(state[name]))
+            yield from self._named(str(name), state[name])
 
     def _class(self, value: type) -> Iterator[Any]:
         yield from ("class", value.__module__ if is_of_library(value) else "", value.__qualname__)
@@ -200,17 +194,17 @@ class Walk:
         yield from self._code(value.__code__)
         yield self.of(value.__defaults__)
         yield self.of(value.__kwdefaults__)
-        for cell in value.__closure__ or ():
+        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
             try:
-                yield self.of(cell.cell_contents)
-            except ValueError as error:
-                if "empty" not in str(error):
-                    raise
+                held = cell.cell_contents
+            except ValueError:  # a name that is bound later
                 yield "empty"
+            else:
+                yield from self._named(name, held)
         yield from self._attributes({k: v for k, v in vars(value).items() if k != "__wrapped__"})
         if not is_library_file(value.__code__.co_filename):
             for name, held in globals_read(value.__code__, value.__globals__):
-                yield from (name, self.of(held))
+                yield from self._named(name, held)
 
     def _code(self, value: CodeType) -> Iterator[Any]:
         yield from (value.co_code, repr(value.co_names))
@@ -275,11 +269,21 @@ class Walk:
         yield from map(self.of, items or ())
         yield from map(self.of, pairs or ())
 
+    def _named(self, name: str, value: Any) -> tuple[str, bytes]:
+        """Return a name and the digest of what it stands for."""
+        self.names.append(name)
+        found = self.of(value)
+        self.names.pop()
+        return name, found
+
     def refuse(self, value: Any, reason: str) -> NoReturn:
+        """Raise the error for what cannot be told from others, with the way to it."""
+        kind = type(value).__qualname__
+        what = f"one whose {'.'.join(self.names[:5])} is a {kind}" if self.names else f"a {kind}"
         raise ValueError(
-            f"Expected a {self.what} that a store can tell from others, got one with a "
-            f"{type(value).__qualname__}: {reason}. Give the {self.what} an attribute store_key, a "
-            "text that you change whenever it changes, or pass no store."
+            f"Expected a {self.what} that a store can tell from others, got {what}: {reason}. Give "
+            f"the {self.what} an attribute store_key, a text that you change whenever it changes, "
+            "or pass no store."
         )
 
 
@@ -303,47 +307,3 @@ def shared_tensors(module: nn.Module) -> Iterator[str]:
     for name, tensor in named:
         if first.setdefault(id(tensor), name) != name:
             yield from (first[id(tensor)], name)
-
-
-def globals_read(code: CodeType, held: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield what code reads from its module, and from other modules that are no libraries."""
-    codes = [code]
-    for inner in codes:
-        codes += [constant for constant in inner.co_consts if isinstance(constant, CodeType)]
-        read = {i.argval for i in dis.get_instructions(inner) if i.opname == "LOAD_GLOBAL"}
-        for name in sorted(read & held.keys()):
-            value = held[name]
-            yield name, value
-            if isinstance(value, ModuleType) and not is_library_file(value.__file__ or ""):
-                for attribute in sorted(set(inner.co_names) & vars(value).keys()):
-                    yield attribute, getattr(value, attribute)
-
-
-def is_behaviour(name: str, part: Any) -> bool:
-    """Return whether a part of a class bears on what its instances do."""
-    generated = isinstance(part, FunctionType) and part.__code__.co_filename == "<string>"
-    descriptor = type(part).__name__ in ("member_descriptor", "getset_descriptor")
-    return name not in NOT_BEHAVIOUR and not generated and not descriptor
-
-
-def full_name(value: Any) -> str:
-    """Return the module and name of a function, class or module."""
-    name = getattr(value, "__qualname__", getattr(value, "__name__", ""))
-    return f"{getattr(value, '__module__', None)}.{name}"
-
-
-def is_library_file(name: str) -> bool:
-    """Return whether a file is of a package that is installed, not of the user's own code."""
-    return name.startswith(LIBRARIES) or name.startswith("<frozen")
-
-
-def is_of_library(value: Any) -> bool:
-    """Return whether a library holds a function or class under its name."""
-    module = sys.modules.get(getattr(value, "__module__", None) or "")
-    found: Any = module
-    for name in getattr(value, "__qualname__", "<none>").split("."):
-        found = getattr(found, name, None)
-    if module is None or found is not value:
-        return False
-    file = getattr(module, "__file__", None)
-    return module.__name__ != "__main__" and (file is None or is_library_file(file))

@@ -1,9 +1,11 @@
 """What is told from what: everything that changes a result, and nothing else."""
 
 import functools
+import itertools
 import os
 import subprocess
 import sys
+import types
 from copy import deepcopy
 
 import numpy as np
@@ -114,6 +116,21 @@ def test_functions_are_told_by_their_code_and_libraries_by_their_names():
     assert told(functools.lru_cache(helper)) != told(functools.lru_cache(told))
     assert told(uses("helper")) != told(uses("told"))
     assert told(torch.ones(2).add) != told(torch.zeros(2).add)
+
+
+def test_modules_that_code_reads_are_told_by_name_and_the_users_own_by_what_is_read(monkeypatch):
+    def library(values):
+        return sys.float_info.eps * itertools.count(2).__next__() * values
+
+    assert told(library) == told(deepcopy(library))
+    mine = types.ModuleType("mine")
+    mine.__file__ = "/home/user/mine.py"
+    monkeypatch.setitem(globals(), "mine", mine)
+    own = eval("lambda values: mine.scale(values)", globals())
+    mine.scale = lambda values: 2 * values
+    before = told(own)
+    mine.scale = lambda values: 3 * values
+    assert told(own) != before
 
 
 def test_what_holds_itself_has_an_end():
