@@ -84,7 +84,7 @@ def columns_as_numbers(frame: pd.DataFrame) -> Floats:
                 columns.append(rankdata(filled) / len(filled))
         else:
             names = column.astype(str)
-            counts = names.value_counts()
+            counts = names[column.notna()].value_counts()
             common = counts[counts > 1].index[:MOST_CATEGORIES]
             columns += [(names == name).to_numpy(dtype=np.float64) / 2 for name in common]
     kept = [column for column in columns if np.ptp(column) > 0]

@@ -66,6 +66,8 @@ def clean_table(estimator: Any, X: Any, *, reset: bool) -> Any:
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     if len(X) == 0:
         raise ValueError("Expected at least one row, got 0 rows.")
+    if len(set(X.columns)) < len(X.columns):
+        raise ValueError(f"Expected unique column names, got {list(X.columns)}.")
     columns = {name: _as_series(X[name], name) for name in X.columns}
     if reset:
         estimator._numeric_columns = {n for n, column in columns.items() if _is_numeric(column)}
@@ -122,7 +124,7 @@ def _refuse_dates_in_array(X: Any) -> None:
     except ValueError:  # ragged rows: refused with the other malformed arrays
         return
     if values.dtype.kind in "Mm":
-        values = values.ravel()[:1].astype(object)
+        values = np.array(list(values.ravel()[:1]), dtype=object)  # nanoseconds would be ints
     if values.dtype.kind == "O":
         _refuse_dates(values.ravel(), "X")
 

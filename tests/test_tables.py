@@ -68,6 +68,7 @@ def polars_dates():
         lambda: pd.DataFrame({"day": DAYS - DAYS[0]}),
         lambda: pd.DataFrame({"day": DAYS.tz_localize("UTC")}),
         lambda: DAYS.to_numpy()[:, None],
+        lambda: DAYS.to_numpy().astype("datetime64[ns]")[:, None],
         lambda: np.array([[day.date(), 1] for day in DAYS], dtype=object),
         polars_dates,
     ],
