@@ -2,43 +2,23 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-import torch
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_random_state
 from torch import nn
 
 from sklearn_learnability.exceptions import CheckpointError, NotFiniteError, SamplingError
-from sklearn_learnability.torch.learning_coefficient._chance_loss import loss_by_chance
 from sklearn_learnability.torch.learning_coefficient._llc_checkpoints import (
     LLCTrajectory,
     strongest,
 )
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
-from sklearn_learnability.torch.learning_coefficient._llc_options import (
-    check_settings,
-    published_settings,
-    sampler_for,
-)
-from sklearn_learnability.torch.learning_coefficient._request import ChainRequest
-from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import (
-    hamiltonian_estimate,
-)
-from sklearn_learnability.torch.learning_coefficient.langevin._chains import (
-    langevin_estimate,
-    langevin_settings,
-)
-from sklearn_learnability.torch.learning_coefficient.langevin._request import LangevinRequest
+from sklearn_learnability.torch.learning_coefficient._llc_options import published_settings
+from sklearn_learnability.torch.learning_coefficient._posed import Run, draw_seed, posed
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import ChainSettings
-from sklearn_learnability.torch.models._batch_loss import Loss, logits_in_full
-from sklearn_learnability.torch.models._devices import gradients_of
-from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss, Selection
-from sklearn_learnability.torch.models._held_still import held_still
+from sklearn_learnability.torch.models._batch_loss import Loss
+from sklearn_learnability.torch.models._empirical_loss import Selection
 from sklearn_learnability.torch.models._named_checkpoints import (
     file_name,
     first_middle_last,
@@ -50,14 +30,6 @@ from sklearn_learnability.torch.models._store import Store
 
 #: What a checkpoint is skipped for: its loss is not finite, at w* or along every chain.
 FAULTS = (NotFiniteError, SamplingError)
-
-
-class Run(NamedTuple):
-    """What a run has beside the settings of the estimator; without a seed any will do."""
-
-    seed: int | None
-    chance_loss: float | None
-    store: str | os.PathLike[str] | None
 
 
 class LocalLearningCoefficient(BaseEstimator):
@@ -238,7 +210,7 @@ class LocalLearningCoefficient(BaseEstimator):
             If `store` is damaged.
         """
         any_seed = self.random_state is None and store is not None  # also that of a killed run
-        seed = None if any_seed else self._draw_seed()
+        seed = None if any_seed else draw_seed(self.random_state)
         return self._estimate(model, data, Run(seed, chance_loss, store))
 
     def estimate_checkpoints(
@@ -285,7 +257,7 @@ class LocalLearningCoefficient(BaseEstimator):
         ValueError
             If names repeat, or as in :meth:`estimate`.
         """
-        seed = self._draw_seed() if store is None else self._seed_of(Path(store))
+        seed = draw_seed(self.random_state) if store is None else self._seed_of(Path(store))
         named = name_checkpoints(checkpoints)
         skipped: dict[str, str] = {}
 
@@ -297,11 +269,11 @@ class LocalLearningCoefficient(BaseEstimator):
         chosen: list[ChainSettings] = []
         if "auto" in (self.inverse_temperature, self.localization):
             for name, model, run in runs(first_middle_last(named), "@settings"):
-                with skipping(name, skipped, *FAULTS), self._posed(model, data) as posed:
-                    surface, sampler = posed
-                    if sampler != "hamiltonian":
-                        request = self._langevin_request(run, surface, sampler)
-                        chosen.append(langevin_settings(surface, request))
+                with (
+                    skipping(name, skipped, *FAULTS),
+                    posed(self.get_params(deep=False), model, data) as loss,
+                ):
+                    chosen += loss.chain_settings(run)
         shared = clone(self).set_params(**strongest(chosen))
         found: dict[str, LLCEstimate] = {}
         for name, model, run in runs(named, ""):
@@ -314,110 +286,16 @@ class LocalLearningCoefficient(BaseEstimator):
             )
         return LLCTrajectory(tuple(found), tuple(found.values()), tuple(skipped.items()))
 
-    def _draw_seed(self) -> int:
-        """Return the seed of all batches and noise."""
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-
     def _seed_of(self, folder: Path) -> int:
         """Return the seed of a study, without a random state that of a killed one."""
         if self.random_state is not None:
-            return self._draw_seed()
+            return draw_seed(self.random_state)
         store = Store(folder / "@seed.pt", "a seed", {})
-        content = store.read() or {"seed": self._draw_seed()}
+        content = store.read() or {"seed": draw_seed(None)}
         store.write(content)
         return content["seed"]
 
     def _estimate(self, model: nn.Module, data: Any, run: Run) -> LLCEstimate:
         """Return the estimate of one run."""
-        with self._posed(model, data) as (surface, sampler):
-            if sampler != "hamiltonian":
-                return langevin_estimate(surface, self._langevin_request(run, surface, sampler))
-            found = hamiltonian_estimate(
-                surface, ChainRequest(**self._asked(run, surface, sampler))
-            )
-            return replace(found, chance_loss=self._chance_loss(run, surface))
-
-    @contextmanager
-    def _posed(self, model: nn.Module, data: Any) -> Iterator[tuple[EmpiricalLoss, str]]:
-        """Hold the model still; yield its loss as a function of parameters, and the sampler."""
-        check_settings(self.get_params(deep=False))
-        criterion = [self.loss] if isinstance(self.loss, nn.Module) else []
-        with held_still(model, *criterion), logits_in_full(model), gradients_of(model):
-            surface = self._surface(model, data)
-            sampler = sampler_for(surface) if self.sampler == "auto" else self.sampler
-            if sampler == "hamiltonian":
-                surface, sampler = self._in_float64(model, data, surface)
-            yield surface, sampler
-
-    def _surface(
-        self, model: nn.Module, data: Any, dtype: torch.dtype | None = None
-    ) -> EmpiricalLoss:
-        """Return the loss as a function of the parameters that may vary."""
-        return EmpiricalLoss(
-            model, self.loss, data, parameters=self.parameters, device=self.device, dtype=dtype
-        )
-
-    def _in_float64(
-        self, model: nn.Module, data: Any, surface: EmpiricalLoss
-    ) -> tuple[EmpiricalLoss, str]:
-        """Return the loss in float64 for the exact sampler; or as it is, for one on batches."""
-        try:
-            return self._surface(model, data, torch.float64), "hamiltonian"
-        except (RuntimeError, TypeError) as error:
-            if self.sampler == "auto":
-                return surface, "leimkuhler-matthews"
-            raise ValueError(
-                "Expected a model and a loss that compute in float64 for the exact sampler, got "
-                f"{type(error).__name__}: {error} Use another sampler, or compute in the type of "
-                "the inputs."
-            ) from error
-
-    def _langevin_request(self, run: Run, surface: EmpiricalLoss, sampler: str) -> LangevinRequest:
-        """Return what chains on batches are asked for."""
-        return LangevinRequest(
-            **self._asked(run, surface, sampler),
-            sampler=sampler,
-            batch_size=self.batch_size,
-            chance_loss=self._chance_loss(run, surface),
-        )
-
-    def _asked(self, run: Run, surface: EmpiricalLoss, sampler: str) -> dict[str, Any]:
-        """Return what chains of either engine are asked for."""
-        store = self._store(run, surface, sampler)
-        seed = run.seed
-        if seed is None:
-            seed = (store.read() or {"seed": self._draw_seed()})["seed"]
-        return {
-            "n_chains": self.n_chains,
-            "n_draws": self.n_draws,
-            "inverse_temperature": self.inverse_temperature,
-            "localization": self.localization,
-            "step_size": self.step_size,
-            "seed": seed,
-            "progress": self.progress,
-            "store": store,
-        }
-
-    def _store(self, run: Run, surface: EmpiricalLoss, sampler: str) -> Store:
-        """Return the store of chains, with all that they depend on."""
-        rows = surface.rows
-        settings = {
-            "sampler": sampler,
-            "n_chains": self.n_chains,
-            "n_draws": self.n_draws,
-            "inverse_temperature": self.inverse_temperature,
-            "localization": self.localization,
-            "step_size": self.step_size,
-            "batch_size": rows.batch_size if self.batch_size is None else self.batch_size,
-            "random_state": run.seed,
-            "parameters": (list(surface.start), surface.masks),
-            "chance_loss": run.chance_loss,
-        }
-        model = surface.module.model
-        return Store(run.store, "chains", settings, model=model, loss=self.loss, data=rows)
-
-    def _chance_loss(self, run: Run, surface: EmpiricalLoss) -> float:
-        """Return the loss by chance, as given or of the data."""
-        if run.chance_loss is None:
-            return loss_by_chance(self.loss, surface.rows)
-        return float(run.chance_loss)
+        with posed(self.get_params(deep=False), model, data) as loss:
+            return loss.estimate(run)
