@@ -35,7 +35,7 @@ test: lint ## Lint, types, import contracts, docstrings, unit tests and doctests
 	$(BIN)/python -m pytest
 
 .PHONY: coverage
-coverage: $(VENV)/.test ## The unit tests, and that they reach as much of the code as they did
+coverage: $(VENV)/.test ## The unit tests again, and the share of the code they reach, which has a floor
 	$(BIN)/python -m pytest --cov
 
 .PHONY: test-slow
