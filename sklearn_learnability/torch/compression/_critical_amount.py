@@ -1,39 +1,25 @@
 """The amount of compression at which a model's loss rises by a tolerance."""
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 from tqdm import tqdm
 
 from sklearn_learnability._validation import warn
-from sklearn_learnability.exceptions import NotFiniteError, UndefinedLossWarning
-from sklearn_learnability.torch.compression._compression import (
-    CompressedLoss,
-    CompressionScheme,
-    FunctionScheme,
-)
+from sklearn_learnability.exceptions import UndefinedLossWarning
+from sklearn_learnability.torch.compression._compression import CompressionScheme, FunctionScheme
 from sklearn_learnability.torch.compression._compression_curve import (
     CompressionCurve,
     CriticalAmount,
 )
-from sklearn_learnability.torch.models._batch_loss import (
-    Loss,
-    check_is_mean,
-    logits_in_full,
-    mean_loss,
-    placed_loss,
-)
-from sklearn_learnability.torch.models._data_rows import Batch, data_rows
+from sklearn_learnability.torch.compression._measured_curve import MeasuredCurve
+from sklearn_learnability.torch.models._batch_loss import Loss
+from sklearn_learnability.torch.models._data_rows import data_rows
 from sklearn_learnability.torch.models._devices import check_in_memory, device_of, dtype_of
-from sklearn_learnability.torch.models._held_still import held_still
-from sklearn_learnability.torch.models._store import Store
 
 Scheme = CompressionScheme | Callable[[nn.Module, float], AbstractContextManager[None]]
 
@@ -164,58 +150,25 @@ def critical_amounts(
     check_in_memory(model)
     rows = data_rows(data, device_of(model), dtype_of(model))
     size = batch_size or rows.batch_size or 64
-    batches = [rows.take(part) for part in torch.arange(rows.n).split(size)]
-    placed = placed_loss(loss, device_of(model), dtype_of(model))
-
-    def loss_of(batches: Sequence[Batch]) -> float:
-        found = mean_loss(model, placed, batches)
-        state.restore_buffers()  # a model that counts its calls begins anew
-        return found
-
-    kept = Store(
-        store,
-        "a curve",
-        {"batch_size": size},
-        model=model,
-        loss=loss,
-        data=rows,
-        scheme=wrapped,
-        parameters=[name for name, p in model.named_parameters() if p.requires_grad],
-    )
-    measured = _read(kept)
+    measured = MeasuredCurve(model, loss, rows, size, wrapped, store)
     with (
-        held_still(model, weights=True) as state,
-        logits_in_full(model),
+        measured.held(),
         tqdm(desc=f"critical {wrapped.quantity}", unit="amount", disable=not progress) as bar,
     ):
-        baseline = loss_of(batches)
-        if not math.isfinite(baseline):
-            raise NotFiniteError(f"Expected a finite loss of the model itself, got {baseline}.")
-        check_is_mean(lambda of: loss_of([rows.take(of)]), rows.n, dtype_of(model))
 
         def measure(amount: float) -> None:
-            if amount not in measured:
-                near = _nearest(measured, amount)
-                measured[amount] = wrapped.measure(model, amount, lambda: loss_of(batches), near)
-                if state.changed_weight():
-                    raise ValueError(
-                        "Expected a scheme that gives parameters back at the end of its context, "
-                        f"got others after {wrapped.quantity} {amount:g}."
-                    )
-                _write(kept, measured)
+            value = measured.measure(amount).value
             bar.update()
-            bar.set_postfix({wrapped.quantity: f"{amount:g}", "loss": measured[amount].value})
+            bar.set_postfix({wrapped.quantity: f"{amount:g}", "loss": value})
 
         for amount in scan:
             measure(amount)
-        downwards = scan[0] > scan[-1]
-        sizes: dict[float, float] = {}
         found: list[CriticalAmount] = []
         while len(found) < len(tolerances):
-            curve = _curve(wrapped, model, baseline, measured, sizes, downwards)
+            curve = measured.curve(downwards=scan[0] > scan[-1])
             critical = curve.critical(tolerances[len(found)])
             wanted = _next_amount(wrapped, critical)
-            if wanted is None or wanted in measured:
+            if wanted is None or wanted in measured.measured:
                 found.append(critical)
             else:
                 measure(wanted)
@@ -248,12 +201,6 @@ def _check_amounts(scheme: CompressionScheme, amounts: Sequence[float] | None) -
     return scan
 
 
-def _nearest(measured: dict[float, CompressedLoss], amount: float) -> CompressedLoss | None:
-    """Return what was measured at the nearest amount, the less compressed of two."""
-    usable = [a for a, found in measured.items() if math.isfinite(found.value)]
-    return measured[min(usable, key=lambda a: abs(a - amount))] if usable else None
-
-
 def _next_amount(scheme: CompressionScheme, critical: CriticalAmount) -> float | None:
     """Return the amount to measure next: inside the bracket, then just beyond it."""
     if critical.status != "crossed":
@@ -267,31 +214,6 @@ def _next_amount(scheme: CompressionScheme, critical: CriticalAmount) -> float |
     return scheme.between(exceeding, float(beyond[0])) if len(beyond) else None
 
 
-def _curve(
-    scheme: CompressionScheme,
-    model: nn.Module,
-    baseline: float,
-    measured: dict[float, CompressedLoss],
-    sizes: dict[float, float],
-    downwards: bool,
-) -> CompressionCurve:
-    amounts = sorted(measured, reverse=downwards)
-    for amount in amounts:
-        if amount not in sizes:
-            sizes[amount] = scheme.size(model, amount)
-    found = [measured[amount] for amount in amounts]
-    return CompressionCurve(
-        scheme.quantity,
-        baseline,
-        np.array(amounts),
-        np.array([loss.value for loss in found]),
-        np.array([loss.standard_error for loss in found]),
-        np.array([loss.setting for loss in found]),
-        np.array([sizes[amount] for amount in amounts]),
-        1 + sum(loss.n_evaluations for loss in found),
-    )
-
-
 def _warn_undefined(curve: CompressionCurve) -> None:
     undefined = curve.amounts[~np.isfinite(curve.losses)]
     if len(undefined):
@@ -301,14 +223,3 @@ def _warn_undefined(curve: CompressionCurve) -> None:
             "tolerance.",
             UndefinedLossWarning,
         )
-
-
-def _read(store: Store) -> dict[float, CompressedLoss]:
-    """Return what a store holds by amount."""
-    content = store.read() or {"measured": {}}
-    return {amount: CompressedLoss(**loss) for amount, loss in content["measured"].items()}
-
-
-def _write(store: Store, measured: dict[float, CompressedLoss]) -> None:
-    """Store what was measured."""
-    store.write({"measured": {amount: asdict(loss) for amount, loss in measured.items()}})
