@@ -21,8 +21,8 @@ def check_probabilities(y_proba: ArrayLike, n_samples: int, classes: NDArray[Any
     column, or a vector, is the probability of the class it is named by, or of the second of two.
     """
     order = order_of_columns(column_names(y_proba), classes)
-    raw = np.asarray(y_proba)
-    if raw.dtype.kind in "USOMm" and not _holds_numbers(raw):
+    raw = _as_array(y_proba)
+    if raw.dtype.kind in "USOMmc" and not _holds_numbers(raw):
         raise ValueError(
             f"Expected probabilities, got {_example(raw)!r}. Pass predict_proba's output, not "
             "predicted labels."
@@ -64,6 +64,15 @@ def check_probabilities(y_proba: ArrayLike, n_samples: int, classes: NDArray[Any
             f"Expected probabilities that sum to 1, got a sum of {total[worst]:.6g} in row {worst}."
         )
     return proba if order is None else proba[:, order]
+
+
+def _as_array(y_proba: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(y_proba)
+    except ValueError:
+        raise ValueError(
+            "Expected probabilities of shape (n_samples, n_classes), got rows of several lengths."
+        ) from None
 
 
 def _holds_numbers(raw: NDArray[Any]) -> bool:
@@ -125,7 +134,8 @@ def check_labels_and_probabilities(
     y_true: ArrayLike, y_proba: ArrayLike, labels: ArrayLike | None = None
 ) -> tuple[NDArray[Any], NDArray, Floats]:
     """Return classes in column order, the column of every row's label, and the probabilities."""
-    n_columns = np.shape(y_proba)[1] if np.ndim(y_proba) == 2 else 1
+    raw = _as_array(y_proba)
+    n_columns = raw.shape[1] if raw.ndim == 2 else 1
     classes, codes = encode_labels(y_true, labels)
     if labels is None and len(classes) < max(2, n_columns):
         classes = _classes_from_names(y_proba, classes, n_columns)

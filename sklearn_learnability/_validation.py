@@ -63,7 +63,12 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> Floats:
     """
     if sample_weight is None:
         return np.ones(n_samples)
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"Expected numbers as sample_weight, got {type(sample_weight).__name__}."
+        ) from None
     if weight.shape != (n_samples,):
         raise ValueError(
             f"Expected sample_weight of shape ({n_samples},), one weight per row, got shape "
@@ -112,13 +117,24 @@ def check_several_classes(
         )
 
 
+def _vector(name: str, values: Any) -> NDArray[Any]:
+    """Return values as an array of one dimension; a column counts as one."""
+    try:
+        return np.asarray(column_or_1d(values))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"Expected {name} as a 1d array, one value per row, got {type(values).__name__} of "
+            f"{'another shape' if hasattr(values, '__len__') else 'no rows'}."
+        ) from None
+
+
 def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArray[Any], NDArray]:
     """Return the classes and, for every row, the position of its label among them.
 
     Without `labels` the classes are the sorted distinct values of `y`; with them, `labels` in the
     order given.
     """
-    y = np.asarray(column_or_1d(y))
+    y = _vector("y", y)
     if len(y) == 0:
         raise ValueError("Expected at least one row, got no labels.")
     if y.dtype.kind == "f" and np.isinf(y).any():
@@ -144,7 +160,7 @@ def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArra
         present, codes = np.unique(y, return_inverse=True)
     if labels is None:
         return present, codes
-    classes = np.asarray(column_or_1d(labels))
+    classes = _vector("labels", labels)
     distinct, order = np.unique(classes, return_index=True)
     if len(distinct) != len(classes):
         raise ValueError(f"Expected each of the labels once, got {classes.tolist()}.")

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_consistent_length
 
 from sklearn_learnability._folds import make_folds
 from sklearn_learnability._probabilities import (
@@ -240,7 +239,6 @@ def cross_fit_calibration(
     _, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
     warn_of_hard_labels(proba, codes)
     check_method(calibration, proba.shape[1])
-    check_consistent_length(codes, groups)
     weight = check_weights(sample_weight, len(codes))
     folds = make_folds(cv, np.zeros((len(codes), 1)), codes, groups, random_state)
     if not folds.is_partition:

@@ -364,6 +364,21 @@ class TestRefuses:
         with pytest.raises(ValueError, match=r"got .* without \['c'\]"):
             function(["a", "c"], [[0.5, 0.5], [0.5, 0.5]], labels=["a", "b"])
 
+    @pytest.mark.parametrize("y", [3, None, {}, object(), [[0, 1], [1]], [[0, 1], [1, 0]]])
+    def test_labels_that_are_no_vector(self, function, y):
+        with pytest.raises(ValueError, match=r"^Expected (y as a 1d array|at least one row)"):
+            function(y, [[0.5, 0.5], [0.5, 0.5]])
+
+    @pytest.mark.parametrize("proba", [3, None, {}, object(), "late", [[0.5, 0.5], [1]], [1j, 0]])
+    def test_probabilities_that_are_none(self, function, proba):
+        with pytest.raises(ValueError, match=r"^Expected "):
+            function([0, 1], proba)
+
+    @pytest.mark.parametrize("labels", [3, {}, object(), [[0, 1], [1]], [[0, 1], [1, 0]]])
+    def test_classes_that_are_no_vector(self, function, labels):
+        with pytest.raises(ValueError, match=r"^Expected labels as a 1d array"):
+            function([0, 1], [0.5, 0.5], labels=labels)
+
     def test_repeated_labels(self, function):
         with pytest.raises(ValueError, match="Expected each of the labels once"):
             function(["a", "b"], [[0.3, 0.3, 0.4]] * 2, labels=["a", "b", "b"])
@@ -377,6 +392,8 @@ class TestRefuses:
         ([1, np.nan, 2], "NaN or infinity in sample_weight"),
         ([1, np.inf, 2], "NaN or infinity in sample_weight"),
         ([0, 0, 0], "zero in every row"),
+        (["a", "b", "c"], "Expected numbers as sample_weight, got list"),
+        ([[1], [1, 2], 1], "Expected numbers as sample_weight, got list"),
         ([1, 2], r"of shape \(3,\).*got shape \(2,\)"),
         ([[1], [1], [1]], r"of shape \(3,\).*got shape \(3, 1\)"),
     ],
