@@ -51,7 +51,9 @@ def pass_table(estimator: Any, X: Any, *, reset: bool) -> Any:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     shape = tuple(getattr(X, "shape", ()))
     if len(shape) > 1 and shape[1] == 0:
-        raise ValueError(f"Got 0 feature(s) (shape={shape}) while a minimum of 1 is required.")
+        raise ValueError(
+            f"Expected features, got 0 feature(s) (shape={shape}) while a minimum of 1 is required."
+        )
     return X
 
 
