@@ -128,3 +128,9 @@ def number_column(
 def format_number(value: float) -> str:
     """Return a number with three decimals, as columns need them; large ones with one."""
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def check_result(result: Any, attribute: str, maker: str) -> None:
+    """Refuse what is not the result that a function returns."""
+    if not hasattr(result, attribute):
+        raise TypeError(f"Expected what {maker} returns, got {type(result).__name__}.")

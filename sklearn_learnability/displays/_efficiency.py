@@ -14,6 +14,7 @@ from sklearn_learnability.displays._drawing import (
     BLUE,
     MUTED,
     VERMILION,
+    check_result,
     draw_interval,
     left_limit,
     mark_off_scale,
@@ -142,6 +143,7 @@ class EfficiencyDisplay:
         score_names = {"f1": "F1", "accuracy": "accuracy"}
         if score not in score_names:
             raise ValueError(f"Expected score as one of {sorted(score_names)}, got {score!r}.")
+        check_result(comparison, "models", "compare_models")
         models = comparison.models
         raw = [model.efficiency for model in models]
         calibrated = [model.calibrated_efficiency for model in models]

@@ -18,6 +18,7 @@ from sklearn_learnability.displays._drawing import (
     PALE,
     SKY,
     VERMILION,
+    check_result,
     draw_interval,
     left_limit,
     mark_off_scale,
@@ -141,6 +142,7 @@ class LearnabilityDisplay:
         LearnabilityDisplay
             The display, drawn.
         """
+        check_result(comparison, "models", "compare_models")
         models = comparison.models
         entropy = np.full(len(models), comparison.label_entropy)
         raw = [model.efficiency.information_score.value for model in models]

@@ -15,6 +15,7 @@ from sklearn_learnability.displays._drawing import (
     INK,
     MUTED,
     VERMILION,
+    check_result,
     left_limit,
     mark_off_scale,
     number_column,
@@ -144,6 +145,7 @@ class SegmentDisplay:
         SegmentDisplay
             The display, drawn.
         """
+        check_result(report, "segments", "information_by_segment")
         parts = sorted(
             report.segments,
             key=lambda part: (part.status == "too few rows", -part.excess_loss.value),

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from sklearn_learnability.displays import EfficiencyDisplay
+from sklearn_learnability import GoldenModelCeiling
+from sklearn_learnability.displays import (
+    EfficiencyDisplay,
+    LearnabilityDisplay,
+    SegmentDisplay,
+)
 from sklearn_learnability.metrics import compare_models
 
 NAN = float("nan")
@@ -24,6 +29,20 @@ def make_display(efficiency, calibrated=(0.70, 0.68), score=(0.70, 0.69)):
 
 def texts(ax):
     return [text.get_text() for text in ax.texts]
+
+
+@pytest.mark.parametrize("other", [GoldenModelCeiling(), [0.5], np.zeros(3), None])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        EfficiencyDisplay.from_comparison,
+        LearnabilityDisplay.from_comparison,
+        SegmentDisplay.from_report,
+    ],
+)
+def test_what_is_no_result_is_named(draw, other):
+    with pytest.raises(TypeError, match=rf"^Expected what .* returns, got {type(other).__name__}"):
+        draw(other)
 
 
 def test_plot_draws_points_intervals_and_numbers():
