@@ -93,7 +93,10 @@ class LabelChannel:
 def check_channel(link: str, label_noise: float | tuple[float, float]) -> LabelChannel:
     """Return the channel of a link and of label noise, one rate or one per class."""
     check_choice("link", link, tuple(LINKS))
-    rates = np.atleast_1d(np.asarray(label_noise, dtype=np.float64))
+    try:
+        rates = np.atleast_1d(np.asarray(label_noise, dtype=np.float64))
+    except (TypeError, ValueError):
+        rates = np.full(1, np.nan)
     if rates.shape not in ((1,), (2,)) or (rates < 0).any() or not 2 * rates.mean() < 1:
         raise ValueError(
             "Expected label_noise as a rate below 0.5, or as two rates (of the negatives, of the "

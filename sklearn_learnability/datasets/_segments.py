@@ -119,13 +119,13 @@ def make_segmented_classification(
     check_count("n_samples", n_samples)
     check_count("n_features", n_features, 2)
     check_count("n_active", n_active, 1, n_features - 1)
+    if np.ndim(learnabilities) != 1 or not len(learnabilities):
+        raise ValueError(f"Expected one learnability per segment, got {learnabilities!r}.")
     channel = LabelChannel("logistic")
     law = GaussianScoreLaw(float(np.sqrt(n_active)))
     strengths = [
         truth_of_learnability(wish, law, channel, 0.5).signal_strength for wish in learnabilities
     ]
-    if not strengths:
-        raise ValueError("Expected one learnability per segment, got none.")
     rng = check_random_state(random_state)
     active = 1 + np.sort(rng.permutation(n_features - 1)[:n_active])
     segments = SegmentLaw(n_features, active, np.array(strengths))

@@ -83,3 +83,9 @@ def test_bad_parameters_are_refused():
         make_segmented_classification(10, learnabilities=())
     with pytest.raises(ValueError, match=r"Expected swing in \[0, 1\], got 1.5"):
         make_drifting_classification(10, swing=1.5)
+
+
+@pytest.mark.parametrize("learnabilities", [0.3, [], None, [[0.1], [0.2]]])
+def test_learnabilities_are_one_a_segment(learnabilities):
+    with pytest.raises(ValueError, match=r"^Expected one learnability per segment, got"):
+        make_segmented_classification(20, learnabilities=learnabilities)

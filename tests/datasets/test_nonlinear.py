@@ -90,3 +90,9 @@ def test_more_blocks_than_features_are_refused():
         make_interaction_classification(10, 14, n_blocks=3)
     with pytest.raises(ValueError, match=r"order as .*got 11"):
         make_parity_classification(10, 10, order=11)
+
+
+@pytest.mark.parametrize("noise", ["high", {}, [0.1, [0.2]], float("nan"), None])
+def test_label_noise_that_is_no_rate_is_refused(noise):
+    with pytest.raises(ValueError, match=r"^Expected label_noise as a rate below 0\.5"):
+        make_interaction_classification(20, label_noise=noise)
