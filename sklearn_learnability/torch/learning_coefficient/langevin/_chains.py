@@ -88,8 +88,8 @@ def run_chains(
     trace = np.full((settings.n_chains, settings.n_steps), np.nan)
     state, done = saved.read_chains(trace, flat.start)
     if state is None:
-        positions = flat.start.repeat(settings.n_chains, 1)
-        state = sampler.init(positions, seeded(seeds[-1], device))
+        first = seeded(seeds[-1], device)
+        state = sampler.init(flat.start.repeat(settings.n_chains, 1), first)
     lost = np.isnan(trace[:, max(done - 1, 0)]) & (done > 0)
     bar = tqdm(total=settings.n_steps, initial=done, disable=not request.progress, desc="chains")
     try:
