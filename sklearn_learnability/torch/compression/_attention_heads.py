@@ -29,20 +29,28 @@ def attention_heads(model: nn.Module) -> list[list[HeadWeights]]:
     """Return the weights of every attention head of a model.
 
     Known are `torch.nn.MultiheadAttention`, and attention of transformers that has `q_proj` to
-    `o_proj` (Llama and its kin), `c_attn` (GPT-2) or `query_key_value` (GPT-NeoX). Keys and values
-    that several heads share belong to none of them.
+    `o_proj` (Llama and its kin), `c_attn` (GPT-2) or `query_key_value` (GPT-NeoX, BLOOM). Keys and
+    values that several heads share belong to none of them, nor do queries and keys that are
+    normalised over all heads together.
     """
     heads: list[list[HeadWeights]] = []
     for name, module in model.named_modules():
         prefix = f"{name}." if name else ""
+        known: list[list[HeadWeights]] | None = []
         if isinstance(module, nn.MultiheadAttention):
-            heads += _multihead(prefix, module)
+            known = _multihead(prefix, module)
         elif all(hasattr(module, part) for part in ("q_proj", "k_proj", "v_proj")):
-            heads += _separate(prefix, module)
+            known = _separate(prefix, module)
         elif hasattr(module, "c_attn") and hasattr(module, "c_proj"):
-            heads += _fused(prefix, module.num_heads, "c_attn", "c_proj", module.c_attn.weight)
-        elif hasattr(module, "query_key_value") and hasattr(module, "dense"):
-            heads += _interleaved(prefix, module)
+            known = _fused(prefix, module)
+        elif hasattr(module, "query_key_value"):
+            known = _interleaved(prefix, module)
+        if known is None:
+            raise ValueError(
+                f"Expected attention of a known kind, got {type(module).__name__} in {name!r}. "
+                "Give the weights of its heads: heads=a function of the model."
+            )
+        heads += known
     if not heads:
         raise ValueError(
             "Expected a model with attention of a known kind, got none. Give the weights of its "
@@ -67,42 +75,52 @@ def _multihead(prefix: str, module: nn.MultiheadAttention) -> list[list[HeadWeig
     return heads
 
 
-def _separate(prefix: str, module: nn.Module) -> list[list[HeadWeights]]:
-    out = "o_proj" if hasattr(module, "o_proj") else "out_proj"
+def _separate(prefix: str, module: nn.Module) -> list[list[HeadWeights]] | None:
+    """Return the heads of matrices for queries, keys and values; None if these do not fit."""
+    outs = [name for name in ("o_proj", "out_proj", "dense") if hasattr(module, name)]
+    size = getattr(module, "head_dim", None)
     queries: Tensor = module.q_proj.weight  # type: ignore[union-attr, assignment]
     keys: Tensor = module.k_proj.weight  # type: ignore[union-attr, assignment]
-    size = int(module.head_dim)  # type: ignore[arg-type]
+    if not outs or size is None or getattr(module, outs[0]).weight.shape[1] != len(queries):
+        return None
+    norm = getattr(getattr(module, "q_norm", None), "weight", None)
     shared = len(keys) != len(queries)
     inward = ["q_proj"] if shared else ["q_proj", "k_proj", "v_proj"]
+    if isinstance(norm, Tensor) and norm.ndim == 1 and size < len(norm) == len(queries):
+        inward = [part for part in inward if part == "v_proj"]
     return [
         [HeadWeights(f"{prefix}{part}.weight", 0, start, start + size) for part in inward]
-        + [HeadWeights(f"{prefix}{out}.weight", 1, start, start + size)]
+        + [HeadWeights(f"{prefix}{outs[0]}.weight", 1, start, start + size)]
         for start in range(0, len(queries), size)
     ]
 
 
-def _fused(
-    prefix: str, n_heads: int, inward: str, outward: str, weight: Tensor
-) -> list[list[HeadWeights]]:
+def _fused(prefix: str, module: nn.Module) -> list[list[HeadWeights]] | None:
     """Return the heads of matrices that are stored inputs by outputs, as in GPT-2."""
-    dim = weight.shape[1] // 3
-    size = dim // n_heads
+    weight: Tensor = module.c_attn.weight  # type: ignore[union-attr, assignment]
+    dim = weight.shape[0]
+    if type(module.c_attn).__name__ != "Conv1D" or weight.shape[1] != 3 * dim:
+        return None
+    size = dim // int(module.num_heads)  # type: ignore[arg-type]
     return [
         [
             *(
-                HeadWeights(f"{prefix}{inward}.weight", 1, p * dim + start, p * dim + start + size)
+                HeadWeights(f"{prefix}c_attn.weight", 1, p * dim + start, p * dim + start + size)
                 for p in range(3)
             ),
-            HeadWeights(f"{prefix}{outward}.weight", 0, start, start + size),
+            HeadWeights(f"{prefix}c_proj.weight", 0, start, start + size),
         ]
         for start in range(0, dim, size)
     ]
 
 
-def _interleaved(prefix: str, module: nn.Module) -> list[list[HeadWeights]]:
+def _interleaved(prefix: str, module: nn.Module) -> list[list[HeadWeights]] | None:
     """Return the heads of a matrix with query, key and value of a head beside each other."""
-    size = int(module.head_size)  # type: ignore[arg-type]
+    size = getattr(module, "head_size", getattr(module, "head_dim", None))
     rows: Tensor = module.query_key_value.weight  # type: ignore[union-attr, assignment]
+    out = getattr(module, "dense", None)
+    if size is None or out is None or len(rows) != 3 * out.weight.shape[1]:
+        return None
     return [
         [
             HeadWeights(f"{prefix}query_key_value.weight", 0, 3 * start, 3 * (start + size)),

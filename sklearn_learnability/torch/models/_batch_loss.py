@@ -31,14 +31,15 @@ class BatchLoss(NamedTuple):
 def next_token_loss(model: nn.Module, batch: Batch) -> Tensor:
     """Return the mean cross-entropy of the next token, in nats, of every sequence.
 
-    Lower is better. Padding does not count. Functions of this package that are given this loss take
-    the mean over all tokens that count, so long sequences weigh more than short ones.
+    Lower is better. Padding does not count and is not read, wherever it stands: tokens that a mask
+    lets through are moved together. Functions of this package that are given this loss take the
+    mean over all tokens that count, so long sequences weigh more than short ones.
 
     Parameters
     ----------
     model : Module
-        Takes token numbers (B, T), returns logits (B, T, V) or an object with `logits`. A model of
-        transformers is given the attention mask too.
+        Takes token numbers (B, T), returns logits (B, T, V), alone, as `logits` of an object or a
+        dict, or first in a tuple. A model of transformers is given the attention mask too.
     batch : Tensor, or dict with "input_ids"
         Token numbers (B, T + 1). Of a dict, tokens whose "attention_mask" is 0 or whose "labels"
         are -100 do not count.
@@ -47,6 +48,13 @@ def next_token_loss(model: nn.Module, batch: Batch) -> Tensor:
     -------
     Tensor of shape (B,)
         Nats a token; NaN for a sequence without a next token that counts.
+
+    Raises
+    ------
+    TypeError
+        If there are no token numbers in the batch.
+    ValueError
+        If sequences are of fewer than two tokens, or the mask or the labels of another shape.
 
     Examples
     --------
@@ -71,21 +79,30 @@ def next_token_sums(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
 def next_token_targets(batch: Batch) -> Tensor:
     """Return the tokens that are to be predicted (B, T), -100 where they do not count."""
-    if not isinstance(batch, Mapping):
-        return batch[:, 1:]
-    targets = batch.get(LABELS, batch["input_ids"])[:, 1:]
-    if "attention_mask" in batch:
-        targets = targets.masked_fill(batch["attention_mask"][:, 1:] == 0, IGNORED)
-    return targets
+    ids, targets, mask = _sequences(batch)
+    targets = ids if targets is None else targets
+    return (targets if mask is None else targets.masked_fill(~mask, IGNORED))[:, 1:]
 
 
 def next_token_logits(model: nn.Module, batch: Batch) -> Tensor:
     """Return the logits (B, T, V) from which the next tokens of a batch are predicted."""
-    if not isinstance(batch, Mapping):
-        return logits_of(model(batch[:, :-1]))
-    masked = "attention_mask" in batch and hasattr(model, "config")
-    extra = {"attention_mask": batch["attention_mask"][:, :-1]} if masked else {}
-    return logits_of(model(batch["input_ids"][:, :-1], **extra))
+    ids, _, mask = _sequences(batch)
+    if mask is None or not hasattr(model, "config"):
+        return find_logits(model(ids[:, :-1]))
+    return find_logits(model(ids[:, :-1], attention_mask=mask[:, :-1].long()))
+
+
+def find_logits(outputs: Any) -> Tensor:
+    """Return the logits (B, T, V) among the outputs of a model: so named, first, or alone."""
+    named = isinstance(outputs, Mapping)
+    found = outputs.get("logits", outputs) if named else logits_of(outputs)
+    found = found[0] if isinstance(found, tuple) and found else found
+    if not isinstance(found, Tensor) or found.ndim != 3:
+        got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(
+            f"Expected the model to return logits (batch, positions, vocabulary), got {got}."
+        )
+    return found
 
 
 def logits_of(outputs: Any) -> Any:
@@ -198,6 +215,41 @@ def check_is_mean(loss_of: Callable[[Tensor], float], n: int, dtype: torch.dtype
         )
 
 
+def _sequences(batch: Batch) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Return token numbers, labels and mask (B, T + 1), what the mask lets through moved left."""
+    if not isinstance(batch, Mapping):
+        return _token_numbers(batch), None, None
+    ids = _token_numbers(batch.get("input_ids"))
+    labels, given = (batch.get(name) for name in (LABELS, "attention_mask"))
+    wrong = [t for t in (labels, given) if t is not None and t.shape != ids.shape]
+    if wrong:
+        raise ValueError(
+            f"Expected labels and an attention_mask of the shape of input_ids, {tuple(ids.shape)}, "
+            f"got {tuple(wrong[0].shape)}."
+        )
+    labels = None if labels is None else labels.long()
+    if given is None:
+        return ids, labels, None
+    mask = given != 0
+    order = (~mask).long().argsort(dim=1, stable=True)
+    ids, mask = ids.gather(1, order), mask.gather(1, order)
+    return ids, None if labels is None else labels.gather(1, order), mask
+
+
+def _token_numbers(ids: Any) -> Tensor:
+    if not isinstance(ids, Tensor):
+        raise TypeError(
+            'Expected a tensor of token numbers, or a dict with "input_ids", as a batch, got '
+            f"{type(ids).__name__}. Of a TensorDataset give the tensor alone."
+        )
+    if ids.ndim != 2 or ids.shape[1] < 2 or ids.is_floating_point():
+        raise ValueError(
+            "Expected token numbers (batch, positions) of at least two positions, got shape "
+            f"{tuple(ids.shape)} of {ids.dtype}."
+        )
+    return ids.long()
+
+
 def _next_tokens(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     return next_token_sums(next_token_logits(model, batch), next_token_targets(batch))
 
@@ -217,7 +269,7 @@ def _criterion_loss(model: nn.Module, loss: nn.Module, batch: Batch) -> BatchLos
 
 def _target_weights(loss: nn.Module, targets: Any) -> Tensor | None:
     """Return what each target counts for in the mean of a cross-entropy of labels."""
-    known = isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) and loss.reduction == "mean"
+    known = isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) and loss.reduction != "sum"
     if not known or not isinstance(targets, Tensor) or targets.is_floating_point():
         return None
     counted = targets.ne(int(loss.ignore_index))  # type: ignore[arg-type]

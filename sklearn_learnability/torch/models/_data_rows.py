@@ -137,21 +137,30 @@ def _loader_rows(loader: DataLoader, device: Any, dtype: torch.dtype | None) -> 
     if loader.collate_fn is not default_collate:
         take = _taker(loader.dataset, loader.collate_fn, device)
     in_memory = take is rows.take and rows.in_memory
-    sampler: Any = loader.sampler
+    batches: Any = loader.batch_sampler
+    own_batches = type(batches) is BatchSampler
+    sampler = batches.sampler if own_batches else batches  # also of batches that were given
     known = isinstance(sampler, SequentialSampler | RandomSampler | SubsetRandomSampler)
-    own_batches = type(loader.batch_sampler) is BatchSampler
-    if not known or not own_batches or getattr(sampler, "replacement", False):
-        odd = sampler if own_batches else loader.batch_sampler
-        name = "batch_size=None" if odd is None else type(odd).__name__
+    if not known or getattr(sampler, "replacement", False):
+        odd = "batch_size=None" if sampler is None else type(sampler).__name__
         raise ValueError(
             "Expected a DataLoader that draws every row as often as the others, in batches of its "
-            f"own, got one with {name}. Pass the data set, or a Subset of it."
+            f"own, got one with {odd}. Pass the data set, or a Subset of it."
         )
-    if isinstance(sampler, SubsetRandomSampler):
-        chosen = torch.as_tensor(sampler.indices)
-        n, whole = _positive(len(chosen)), take
-        return DataRows(n, lambda of: whole(chosen[of]), in_memory, loader.batch_size)
-    return DataRows(rows.n, take, in_memory, loader.batch_size)
+    subset = isinstance(sampler, SubsetRandomSampler)
+    drawn = sampler.indices if subset else range(len(sampler.data_source))  # as given to it
+    if not subset and len(drawn) == rows.n:
+        return DataRows(rows.n, take, in_memory, batches.batch_size)
+    chosen = torch.as_tensor(drawn, dtype=torch.long)
+    outside = chosen[(chosen < -rows.n) | (chosen >= rows.n)]
+    if len(outside):
+        raise ValueError(
+            f"Expected a sampler of rows below {rows.n}, the length of the data set, got "
+            f"{int(outside[0])}."
+        )
+    return DataRows(
+        _positive(len(chosen)), lambda of: take(chosen[of]), in_memory, batches.batch_size
+    )
 
 
 def _tensor(values: Any, device: Any, dtype: torch.dtype | None) -> Tensor:

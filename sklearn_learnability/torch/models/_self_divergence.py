@@ -77,7 +77,9 @@ class _SelfDivergence:
                 self.expected = log_predictions(self.reference, batch)
             self.batch = batch
         found = log_predictions(model, batch)
-        divergence = (self.expected.exp() * (self.expected - found)).sum(-1)
+        never = self.expected.isneginf()  # such a class adds nothing
+        difference = (self.expected - found).masked_fill(never, 0.0)
+        divergence = (self.expected.exp() * difference).sum(-1)
         counted = positions_counted(batch, divergence.shape)
         divergence = torch.where(counted, divergence, 0.0).reshape(len(divergence), -1)
         return divergence.sum(1), counted.reshape(len(divergence), -1).sum(1)

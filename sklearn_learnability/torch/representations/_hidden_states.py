@@ -7,10 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklearn_learnability.torch.models._batch_loss import next_token_sums
+from sklearn_learnability.torch.models._batch_loss import find_logits, next_token_sums
 from sklearn_learnability.torch.representations._token_sequences import TokenSequences
-
-NOT_LOGITS = "Expected the model to return logits (batch, positions, vocabulary), got {}."
 
 
 class HiddenStates:
@@ -162,15 +160,6 @@ def learned_positions(model: nn.Module) -> float:
         if isinstance(module, nn.Embedding) and module is not tokens
     ]
     return positions if any(0 <= offset <= 2 for offset in learned) else float("inf")
-
-
-def find_logits(output: Any) -> Tensor:
-    """Return the logits (B, T, V) in what a model returned."""
-    logits = getattr(output, "logits", output[0] if isinstance(output, tuple) else output)
-    if not isinstance(logits, Tensor) or logits.ndim != 3:
-        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(NOT_LOGITS.format(got))
-    return logits
 
 
 def next_token_nats(logits: Tensor, batch: TokenSequences) -> tuple[float, int]:

@@ -12,7 +12,12 @@ from torch import Tensor
 from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import NotFiniteError, ZeroVectorWarning
 from sklearn_learnability.torch.soft_information._ngrams import as_array
-from sklearn_learnability.torch.soft_information._soft_entropy import working_dtype
+from sklearn_learnability.torch.soft_information._soft_entropy import (
+    in_range,
+    out_of_range,
+    vector_lengths,
+    working_dtype,
+)
 
 Ints = NDArray[np.int64]
 
@@ -39,14 +44,21 @@ def check_hidden(hidden: Any, n_layers: int, dim: int) -> tuple[list[Tensor], tu
 
 def finite_lengths(
     layers: list[Tensor], used: NDArray[np.bool_], shape: tuple[int, ...]
-) -> list[Tensor]:
-    """Return lengths of the vectors of each layer, refusing NaN and infinity where counted."""
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return vectors of each layer and their lengths, refusing NaN and infinity where counted.
+
+    Vectors so long or short that their squares over- or underflow are scaled.
+    """
     counted = on_devices(used, layers)
-    norms = [torch.linalg.vector_norm(z, dim=1, dtype=working_dtype(z.dtype)) for z in layers]
+    norms = [vector_lengths(z) for z in layers]
+    far = [(out_of_range(norm) & counted[norm.device]).any().to(norms[0].device) for norm in norms]
+    if not torch.stack(far).any():  # the host waits for the device here, once for all layers
+        return layers, norms
+    layers, norms = map(list, zip(*map(in_range, layers, norms), strict=True))
     wrong = [~torch.isfinite(norm) & counted[norm.device] for norm in norms]
     zero = [(norm == 0) & counted[norm.device] for norm in norms]
     found = torch.stack([mask.sum().to(norms[0].device) for mask in (*wrong, *zero)])
-    n_found = found.cpu().numpy()  # the host waits for the device here, once for all layers
+    n_found = found.cpu().numpy()
     for index, n_wrong in enumerate(n_found[: len(layers)]):
         if n_wrong:
             raise NotFiniteError(
@@ -60,7 +72,7 @@ def finite_lengths(
                 f"{first_position(zero[index], shape)}: assigned equally to all points.",
                 ZeroVectorWarning,
             )
-    return norms
+    return layers, norms
 
 
 def on_devices(values: NDArray, layers: list[Tensor]) -> dict[torch.device, Tensor]:

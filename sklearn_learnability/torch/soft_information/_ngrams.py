@@ -107,12 +107,7 @@ def check_tokens(
         raise ValueError(
             f"Expected token ids of 0 or more, got {ids[valid].min()}. Mark padding in mask."
         )
-    length = ids.shape[-1]
-    return (
-        ids.astype(np.int64, copy=False).reshape(-1, length),
-        valid.reshape(-1, length),
-        ids.shape,
-    )
+    return np.atleast_2d(ids.astype(np.int64, copy=False)), np.atleast_2d(valid), ids.shape
 
 
 def check_shape(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray:

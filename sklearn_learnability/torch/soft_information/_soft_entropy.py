@@ -27,7 +27,14 @@ def check_reference_points(points: ArrayLike | Tensor, dim: int) -> Tensor:
         raise ValueError(
             f"Expected reference_points of shape (n_points, {dim}), got {tuple(points.shape)}."
         )
-    return points / points.norm(dim=1, keepdim=True)
+    points, norm = in_range(points, vector_lengths(points))
+    wrong = ~(torch.isfinite(norm) & (norm > 0))
+    if wrong.any():
+        raise ValueError(
+            "Expected reference_points that are finite and not zero, got others, the first at row "
+            f"{int(wrong.nonzero()[0])}."
+        )
+    return points / norm[:, None]
 
 
 def working_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -35,6 +42,32 @@ def working_dtype(dtype: torch.dtype) -> torch.dtype:
     if not dtype.is_floating_point:
         raise ValueError(f"Expected hidden states of a floating-point dtype, got {dtype}.")
     return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def vector_lengths(z: Tensor) -> Tensor:
+    """Return the lengths (n,) of vectors (n, d), in their working type."""
+    return torch.linalg.vector_norm(z, dim=1, dtype=working_dtype(z.dtype))
+
+
+def out_of_range(norm: Tensor) -> Tensor:
+    """Return where the squares of a length over- or underflow, or the vector is 0 or not finite."""
+    limits = torch.finfo(norm.dtype)
+    return ~((norm > 1e6 * math.sqrt(limits.tiny)) & (norm < 1e-6 * math.sqrt(limits.max)))
+
+
+def in_range(z: Tensor, norm: Tensor) -> tuple[Tensor, Tensor]:
+    """Return vectors (n, d) and lengths (n,), those out of range divided by their largest entry.
+
+    Directions stay as they are; what is 0 or not finite stays as it is.
+    """
+    far = out_of_range(norm)
+    if not far.any():
+        return z, norm
+    z = z.to(norm.dtype)
+    largest = torch.linalg.vector_norm(z.detach(), math.inf, dim=1)
+    far &= torch.isfinite(largest) & (largest > 0)
+    z = z / torch.where(far, largest, 1)[:, None]
+    return z, vector_lengths(z)
 
 
 class Assignment(NamedTuple):
@@ -129,7 +162,7 @@ def soft_entropy(
         points = draw_reference_points(dim, n_points, random_state)
     else:
         points = check_reference_points(reference_points, dim)
-    norm = torch.linalg.vector_norm(vectors, dim=1)
+    vectors, norm = in_range(vectors, vector_lengths(vectors))
     if not torch.isfinite(norm).all():
         position = int((~torch.isfinite(norm)).nonzero()[0])
         raise ValueError(f"Expected finite vectors, got NaN or infinity in vector {position}.")

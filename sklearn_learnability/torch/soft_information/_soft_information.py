@@ -207,7 +207,7 @@ class SoftInformation:
         if not used.any():
             warn("A batch had no position to count and was skipped.", NoPositionsWarning)
             return
-        norms = finite_lengths(layers, used, shape)
+        layers, norms = finite_lengths(layers, used, shape)
         points = self.reference_points_.to(working_dtype(layers[0].dtype)).to(layers[0].device)
         with torch.no_grad(), torch.autocast(layers[0].device.type, enabled=False):
             assigned = [

@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 from scipy.special import gammaln, logsumexp
 
 METHODS = ("exact", "paper", "leading")
+LOWEST = 1e-12  # at which assignments are hard, and cosines over it far from overflow
 
 
 def calibrate_temperature(dim: int, n_points: int = 100, method: str = "exact") -> float:
@@ -119,9 +120,9 @@ def resolve_temperature(temperature: str | float, dim: int, n_points: int) -> fl
     """Return a temperature given as a number or as a method of calibration."""
     if isinstance(temperature, str):
         return calibrate_temperature(dim, n_points, temperature)
-    if not isinstance(temperature, Real) or not 0 < temperature < math.inf:
+    if not isinstance(temperature, Real) or not LOWEST <= temperature < math.inf:
         raise ValueError(
-            f"Expected temperature to be a positive number or one of {METHODS}, "
-            f"got {temperature!r}."
+            f"Expected temperature to be a positive number, at least {LOWEST:g}, or one of "
+            f"{METHODS}, got {temperature!r}."
         )
     return float(temperature)

@@ -236,33 +236,45 @@ def test_pruned_heads_say_nothing_and_are_nested():
     assert scheme.size(model, 0.3) == pytest.approx(1 - 4 * 4 * 2 * 12 / n)
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "neox"])
-def test_heads_of_transformers(kind):
-    """Pruning one head equals silencing its part of what the output projection reads."""
+SMALL = {"vocab_size": 20, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+SMALL |= {"num_attention_heads": 4, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+GPT = {"vocab_size": 20, "n_embd": 16, "n_layer": 1, "n_head": 4}
+FALCON = {"vocab_size": 20, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 4}
+KINDS = {  # settings, and where the output projection is
+    "Llama": (SMALL | {"num_key_value_heads": 2}, "model.layers.0.self_attn.o_proj"),
+    "Phi": (SMALL, "model.layers.0.self_attn.dense"),
+    "Olmo2": (SMALL, "model.layers.0.self_attn.o_proj"),  # normalises all queries together
+    "GPT2": (GPT, "transformer.h.0.attn.c_proj"),
+    "GPTNeoX": (SMALL, "gpt_neox.layers.0.attention.dense"),
+    "Persimmon": (SMALL, "model.layers.0.self_attn.dense"),
+    "Bloom": (
+        {"vocab_size": 20, "hidden_size": 16, "n_layer": 1, "n_head": 4},
+        "transformer.h.0.self_attention.dense",
+    ),
+    "Falcon": (FALCON | {"multi_query": False}, "transformer.h.0.self_attention.dense"),
+}
+
+
+def small_transformer(kind, settings):
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
-    if kind == "gpt2":
-        model = transformers.GPT2LMHeadModel(
-            transformers.GPT2Config(vocab_size=20, n_embd=16, n_layer=1, n_head=4)
-        )
-        out = model.transformer.h[0].attn.c_proj
-    else:
-        sizes = {"vocab_size": 20, "hidden_size": 16, "intermediate_size": 16}
-        sizes |= {"num_hidden_layers": 1, "num_attention_heads": 4}
-        if kind == "llama":
-            config = transformers.LlamaConfig(**sizes, num_key_value_heads=2)
-            model = transformers.LlamaForCausalLM(config)
-            out = model.model.layers[0].self_attn.o_proj
-        else:
-            model = transformers.GPTNeoXForCausalLM(transformers.GPTNeoXConfig(**sizes))
-            out = model.gpt_neox.layers[0].attention.dense
-    model.eval()
-    tokens = torch.arange(10)[None]
+    config = getattr(transformers, f"{kind}Config")(**settings)
+    model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+    return model.eval()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_heads_of_transformers(kind):
+    """Pruning one head equals silencing its part of what the output projection reads."""
+    settings, name = KINDS[kind]
+    model = small_transformer(kind, settings)
+    out = model.get_submodule(name)
+    tokens = torch.arange(3, 13)[None]
     scheme = HeadPruning(random_state=3)
     with torch.no_grad():
         with scheme(model, 0.75):  # one of four
             pruned = model(tokens).logits
-            columns = out.weight.T if kind == "gpt2" else out.weight
+            columns = out.weight.T if kind == "GPT2" else out.weight
             silent = [h for h in range(4) if not columns[:, 4 * h : 4 * h + 4].any()]
         assert len(silent) == 1
         part = slice(4 * silent[0], 4 * silent[0] + 4)
@@ -273,6 +285,17 @@ def test_heads_of_transformers(kind):
         hook = out.register_forward_pre_hook(silence)
         torch.testing.assert_close(pruned, model(tokens).logits, rtol=1e-4, atol=1e-5)
         hook.remove()
+        assert not torch.allclose(pruned, model(tokens).logits, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [("GPTBigCode", GPT), ("GPTBigCode", GPT | {"multi_query": False}), ("Falcon", FALCON)],
+)
+def test_attention_of_which_no_head_is_known_is_refused(kind, settings):
+    model = small_transformer(kind, settings)
+    with pytest.raises(ValueError, match=rf"Expected attention of a known kind, got {kind}Att"):
+        HeadPruning()(model, 0.5).__enter__()
 
 
 def test_heads_given_by_the_user():

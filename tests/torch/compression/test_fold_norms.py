@@ -1,5 +1,7 @@
 """Folding of normalisation weights: same outputs, fewer parameters, and what is left alone."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -112,6 +114,43 @@ def test_a_norm_read_by_more_than_linear_layers_is_left_exactly():
     assert fold_norms(model, x).left == {"norm": "more than linear layers read it"}
     assert [name for name, _ in model.named_parameters()] == list(before)
     assert all(torch.equal(v, before[name]) for name, v in model.state_dict().items())
+
+
+class Packed(nn.Module):
+    """Adds a normalisation to what a linear layer reads of it, and packs the sum."""
+
+    def __init__(self, pack):
+        super().__init__()
+        self.norm, self.linear, self.pack = nn.LayerNorm(8), nn.Linear(8, 8), pack
+
+    def forward(self, x):
+        hidden = self.norm(x)
+        return self.pack(self.linear(hidden) + hidden)
+
+
+PACKS = {
+    "dict": lambda y: {"prediction": y},
+    "nested": lambda y: ([y],),
+    "object": lambda y: SimpleNamespace(prediction=y),
+    "halves": lambda y: y.half(),
+    "complex": lambda y: torch.complex(y, y),
+}
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_outputs_are_compared_however_they_are_packed(pack):
+    model = randomized(Packed(PACKS[pack]))
+    x = torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
+    assert fold_norms(model, x).left == {"norm": "more than linear layers read it"}
+
+
+@pytest.mark.parametrize("pack", [lambda y: y.argmax(1), lambda y: None])
+def test_a_model_without_numbers_to_judge_by_is_refused_and_left(pack):
+    model = randomized(Packed(pack))
+    before = model.linear.weight.detach().clone()
+    with pytest.raises(ValueError, match="Expected inputs for which the model gives numbers"):
+        fold_norms(model, torch.ones(5, 8))
+    torch.testing.assert_close(model.linear.weight, before, rtol=0, atol=0)
 
 
 def test_a_layer_that_reads_two_norms_is_left():

@@ -284,3 +284,12 @@ def test_sums_are_refused_by_compression_too():
             Quantization("max"),
             progress=False,
         )
+
+
+@pytest.mark.parametrize("weight", [None, torch.tensor([1.0, 3.0, 0.5])])
+def test_a_criterion_without_a_mean_of_its_own_counts_what_it_does_not_ignore(weight):
+    X, y = drawn(12, 4), sparse_labels(12)
+    model = nn.Linear(4, 3)
+    found = batch_loss(model, nn.CrossEntropyLoss(weight=weight, reduction="none"), (X, y))
+    expected = nn.CrossEntropyLoss(weight=weight)(model(X), y)
+    torch.testing.assert_close(found.mean, expected)

@@ -9,11 +9,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import (
+    BatchSampler,
     DataLoader,
     Dataset,
     DistributedSampler,
     IterableDataset,
     RandomSampler,
+    SequentialSampler,
     SubsetRandomSampler,
     TensorDataset,
     WeightedRandomSampler,
@@ -238,8 +240,31 @@ def test_a_loader_of_some_rows_has_those_rows(collate):
 
 
 @pytest.mark.parametrize(
+    "settings",
+    [
+        {"sampler": SequentialSampler(range(7))},
+        {"sampler": RandomSampler(range(7))},
+        {"batch_sampler": BatchSampler(SubsetRandomSampler(range(7)), 3, drop_last=False)},
+    ],
+)
+def test_a_sampler_of_other_rows_than_those_of_its_data_set(settings):
+    rows = data_rows(DataLoader(Pairs(), **settings))
+    assert rows.n == 7
+    torch.testing.assert_close(rows.take(torch.arange(7))[0], X[:7])
+
+
+def test_a_sampler_of_rows_that_are_not_there():
+    with pytest.raises(ValueError, match=r"Expected a sampler of rows below 20, .* got 20"):
+        data_rows(DataLoader(Pairs(), sampler=SequentialSampler(range(25))))
+
+
+@pytest.mark.parametrize(
     ("settings", "name"),
     [
+        (
+            {"batch_sampler": BatchSampler(WeightedRandomSampler([1.0] * 20, 20), 5, False)},
+            "WeightedRandomSampler",
+        ),
         ({"sampler": WeightedRandomSampler([1.0] * 20, 20)}, "WeightedRandomSampler"),
         ({"sampler": RandomSampler(Pairs(), replacement=True)}, "RandomSampler"),
         ({"sampler": DistributedSampler(Pairs(), 2, 0)}, "DistributedSampler"),

@@ -99,3 +99,8 @@ def test_table_leaves_masked_positions_out():
     table = LabelTable.from_labels([[3, 3, 5, 5]], mask=[[True, True, True, False]])
     np.testing.assert_array_equal(table.values, [3])
     np.testing.assert_array_equal(table.once, [5])
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 5)])
+def test_no_tokens_have_no_labels(shape):
+    assert ngram_labels(np.zeros(shape, dtype=int), 2).shape == shape

@@ -29,6 +29,21 @@ def test_against_the_definition():
     assert found == pytest.approx(by_loops(z, points, 0.3), rel=1e-12)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200, 1e307])
+def test_lengths_do_not_matter(scale):
+    rng = np.random.default_rng(0)
+    z = np.concatenate([rng.uniform(-1, 1, size=(15, 6)), np.zeros((1, 6))])
+    expected = soft_entropy(z, 9)
+    assert soft_entropy(z * scale, 9) == pytest.approx(expected, rel=1e-12)
+    single = torch.tensor(z * scale ** (38 / 308), dtype=torch.float32)
+    assert soft_entropy(single, 9).item() == pytest.approx(expected, rel=1e-6)
+    leaf = torch.tensor(z[:15] * scale, requires_grad=True)
+    soft_entropy(leaf, 9).backward()
+    unit = torch.tensor(z[:15], requires_grad=True)
+    soft_entropy(unit, 9).backward()
+    torch.testing.assert_close(leaf.grad * scale, unit.grad)
+
+
 def test_rotation_with_the_points_changes_nothing():
     rng = np.random.default_rng(1)
     z, points = rng.normal(size=(50, 8)), rng.normal(size=(20, 8))
@@ -84,7 +99,10 @@ def test_half_precision(dtype):
         (np.zeros((0, 3)), {}, r"got \(0, 3\)"),
         (torch.ones((2, 3), dtype=torch.int64), {}, "int64"),
         (np.ones((2, 3)), {"reference_points": np.ones((4, 2))}, r"\(n_points, 3\)"),
+        (np.ones((2, 3)), {"reference_points": np.eye(3, k=1)}, "not zero, .* at row 2"),
+        (np.ones((2, 3)), {"reference_points": np.diag([1, np.inf, 1])}, "finite.* at row 1"),
         (np.ones((2, 3)), {"temperature": 0.0}, "got 0.0"),
+        (np.ones((2, 3)), {"temperature": 1e-320}, "at least 1e-12"),
     ],
 )
 def test_errors(z, arguments, message):

@@ -389,6 +389,15 @@ def test_zero_vectors_are_assigned_equally():
     )
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e250])
+def test_lengths_of_hidden_states_do_not_matter(scale):
+    stream, unit = SoftInformation(DIM), SoftInformation(DIM)
+    lengths = np.where(np.arange(9) % 2, scale, 1.0)[:, None]
+    stream.update(HIDDEN * lengths, LABELS)
+    unit.update(HIDDEN, LABELS)
+    frames_agree(unit, stream)
+
+
 def test_an_empty_mask_is_skipped():
     stream = SoftInformation(DIM)
     with pytest.raises(ValueError, match="at least one update"):
