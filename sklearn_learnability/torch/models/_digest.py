@@ -2,10 +2,11 @@
 
 import copyreg
 import hashlib
+import inspect
 import json
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
@@ -18,15 +19,20 @@ from torch.utils.data import DataLoader, Dataset
 
 from sklearn_learnability.torch.models._data_rows import DataRows, data_rows
 from sklearn_learnability.torch.models._whose_code import (
+    attribute,
+    codes_in,
     full_name,
     globals_read,
     is_behaviour,
+    is_library,
     is_library_file,
     is_of_library,
 )
 
 ROWS_AT_ONCE = 1024
 PLAIN = (type(None), bool, int, float, complex, str, bytes)
+WEIGHTS = (Tensor, torch.ScriptObject)
+HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 #: Of a module: kept elsewhere, told in another way, or without bearing on what it returns.
 NOT_STATE = {
     *("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks", "training"),
@@ -35,8 +41,10 @@ NOT_STATE = {
     *("_forward_pre_hooks_with_kwargs", "_state_dict_hooks", "_state_dict_pre_hooks"),
     *("_load_state_dict_pre_hooks", "_load_state_dict_post_hooks", "_compiled_call_impl"),
     *("generation_config", "name_or_path", "warnings_issued", "hf_device_map"),
-    *("_hf_hook", "_old_forward", "_is_hf_initialized", "store_key"),
+    *("_hf_hook", "_old_forward", "_is_hf_initialized", "_weight_conversions", "_use_kernels"),
+    "store_key",
 }
+CONFIGURATIONS = ("transformers.configuration_utils", "transformers.generation.configuration_utils")
 #: Of a configuration of transformers: where it lay and who wrote it.
 NOT_CONFIGURED = {
     *("_name_or_path", "name_or_path", "_commit_hash", "transformers_version"),
@@ -44,23 +52,26 @@ NOT_CONFIGURED = {
 }
 
 
-def digest(value: Any, what: str) -> str:
+def digest(value: Any, what: str, still: Collection[int] = ()) -> str:
     """Return a digest of a value, of the same kind in every process and on every device.
 
     Tensors and arrays are told by their type, shape and bytes; data sets and data loaders by all
     their rows, in order; modules by their class, parameters, buffers and attributes; functions by
-    their code, defaults, closures and the globals they read; what a library defines by its name;
-    other objects by what pickle keeps of them. An attribute `store_key` stands for the object that
-    has it, of a module for all but its parameters and buffers.
+    their code, defaults, closures and the globals they read; modules of the user's own by what
+    the code that was met reads of them; what a library defines by its name; other objects by what
+    pickle keeps of them. An attribute `store_key` stands for the object that has it, of a module
+    for all but its parameters and buffers. The mode of a module counts, but not of the value itself
+    and of those whose ids are in `still`, which are held in evaluation mode.
 
     Raises
     ------
     ValueError
         If something in the value cannot be told from others of its kind.
     """
-    walk = Walk(what)
+    of_value = map(id, value.modules()) if isinstance(value, nn.Module) else ()
+    walk = Walk(what, {*still, *of_value})
     try:
-        return walk.of(value).hex()
+        return walk.whole(value).hex()
     except RecursionError:
         walk.refuse(value, "what it holds is nested too deeply")
 
@@ -68,12 +79,26 @@ def digest(value: Any, what: str) -> str:
 class Walk:
     """One walk through a value and all it holds; what is met twice is described once."""
 
-    def __init__(self, what: str) -> None:
-        self.what = what
+    def __init__(self, what: str, still: Collection[int] = ()) -> None:
+        self.what, self.still = what, still
         self.known: dict[int, tuple[Any, bytes]] = {}  # with the value, or its id could be reused
         self.above: list[int] = []
         self.modules_above = 0
         self.names: list[str] = []  # the way from the value to what is being described
+        self.own: dict[str, ModuleType] = {}  # the user's modules that were met
+        self.read: set[str] = set()  # names that the code met reads, of whatever
+
+    def whole(self, value: Any) -> bytes:
+        """Return the digest of a value and of what its code reads of the user's modules."""
+        found = [self.of(value)]
+        seen: set[tuple[str, str]] = set()
+        while new := sorted(
+            {(at, name) for at, own in self.own.items() for name in self.read & vars(own).keys()}
+            - seen
+        ):
+            seen.update(new)
+            found += [combined(at, *self._named(n, vars(self.own[at])[n])) for at, n in new]
+        return combined(*found)
 
     def of(self, value: Any) -> bytes:
         """Return the digest of a value."""
@@ -93,7 +118,7 @@ class Walk:
 
     def _parts(self, value: Any) -> Iterator[Any]:
         """Yield texts, bytes and digests that tell a value from others."""
-        named = getattr(value, "store_key", None) if not isinstance(value, type) else None
+        named = attribute(value, "store_key") if not isinstance(value, type) else None
         if isinstance(value, nn.Module):
             yield from self._module(value, named)
         elif named is not None:
@@ -106,6 +131,7 @@ class Walk:
             yield from self._rows(value)
         elif isinstance(value, Mapping) and type(value).__module__ in ("builtins", "collections"):
             yield from (type(value).__name__, *map(self.of, value.items()))
+            yield self.of(attribute(value, "default_factory"))
         elif type(value) in (list, tuple, deque):
             yield from (type(value).__name__, *map(self.of, value))
         elif type(value) in (set, frozenset):
@@ -118,13 +144,19 @@ class Walk:
     def _tensor(self, value: Tensor) -> Iterator[Any]:
         if value.is_meta:
             self.refuse(value, "its values are not in memory")
+        if value.is_nested:
+            yield from ("nested", *map(self.of, value.unbind()))
+            return
         strided = value.detach() if value.layout is torch.strided else value.detach().to_dense()
+        strided = strided.dequantize() if strided.is_quantized else strided
         host = strided.cpu().resolve_conj().resolve_neg().contiguous()
         yield from ("tensor", str(value.dtype), str(tuple(value.shape)))
         yield host.flatten().view(torch.uint8).numpy().data
 
     def _array(self, value: np.ndarray) -> Iterator[Any]:
-        yield from ("array", value.dtype.str, str(value.shape))
+        yield from ("array", repr(value.dtype.descr), str(value.shape))
+        if isinstance(value, np.ma.MaskedArray):
+            yield self.of(np.ma.getmaskarray(value))
         if value.dtype.hasobject:
             yield from map(self.of, value.ravel().tolist())
         else:
@@ -150,16 +182,31 @@ class Walk:
         if named is not None:
             yield self.of(named)
         elif isinstance(value, torch.jit.ScriptModule):
-            yield value.code
+            yield from self._script(value)
         else:
             yield self.of(type(value))
+            yield str(value.training and id(value) not in self.still)
             yield from self._attributes(self._module_state(value))
-            hooks = [*value._forward_pre_hooks.values(), *value._forward_hooks.values()]
+            hooks = [hook for kind in HOOKS for hook in getattr(value, kind).values()]
             codes = [getattr(hook, "__code__", None) for hook in hooks]
             for hook, code in zip(hooks, codes, strict=True):
                 if code is None or not is_library_file(code.co_filename):
                     yield self.of(hook)
         self.modules_above -= 1
+
+    def _script(self, value: torch.jit.ScriptModule) -> Iterator[Any]:
+        """Yield the code of every method, its constants, and the attributes that it reads."""
+        compiled: Any = value._c
+        read: set[str] = set()
+        for name in sorted(compiled._method_names()):
+            method = compiled._get_method(name)
+            code, constants = method.code_with_constants
+            yield from (name, code, self.of(constants))
+            read.update(n.s("name") for n in method.graph.findAllNodes("prim::GetAttr"))
+        held: tuple[Any, ...] = (value._parameters, value._buffers, value._modules)
+        elsewhere = {"training", *(name for kind in held for name, _ in kind.items())}
+        for name in sorted(name for name in read - elsewhere if compiled.hasattr(name)):
+            yield from self._named(name, compiled.getattr(name))
 
     def _module_state(self, value: nn.Module) -> dict[str, Any]:
         try:
@@ -174,7 +221,7 @@ class Walk:
             for name in held
             if name not in NOT_STATE
             and not (dispatched and name == "forward")
-            and not (private and name.startswith("_"))
+            and not (private and name.startswith("_") and not isinstance(held[name], WEIGHTS))
         }
 
     def _attributes(self, state: Mapping[Any, Any]) -> Iterator[Any]:
@@ -191,6 +238,7 @@ class Walk:
 
     def _function(self, value: FunctionType) -> Iterator[Any]:
         yield "function"
+        self.read.update(name for code in codes_in(value.__code__) for name in code.co_names)
         yield from self._code(value.__code__)
         yield self.of(value.__defaults__)
         yield self.of(value.__kwdefaults__)
@@ -207,7 +255,11 @@ class Walk:
                 yield from self._named(name, held)
 
     def _code(self, value: CodeType) -> Iterator[Any]:
-        yield from (value.co_code, repr(value.co_names))
+        n_named = value.co_argcount + value.co_kwonlyargcount
+        counts = (value.co_argcount, value.co_posonlyargcount, value.co_kwonlyargcount)
+        stars = value.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+        yield from (value.co_code, value.co_exceptiontable, repr(value.co_names))
+        yield repr((counts, stars, value.co_varnames[:n_named]))
         for constant in value.co_consts:
             if isinstance(constant, CodeType):
                 yield combined(*self._code(constant))
@@ -219,8 +271,14 @@ class Walk:
             value.__self__, ModuleType | type(None)
         ):
             yield from ("method", self.of(value.__self__), value.__name__)
-        elif is_of_library(value) or isinstance(value, BuiltinFunctionType | ModuleType):
+        elif isinstance(value, ModuleType):
+            if not is_library(value):
+                self.own[value.__name__] = value
+            yield from ("name", value.__name__)
+        elif is_of_library(value) or isinstance(value, BuiltinFunctionType):
             yield from ("name", full_name(value))
+        elif type(value).__module__ == "torch._ops":  # an operator
+            yield from ("name", str(value))
         elif isinstance(value, FunctionType):
             yield from self._function(value)
         elif isinstance(value, MethodType):
@@ -236,16 +294,16 @@ class Walk:
             yield "device"  # another device is no other result
         elif isinstance(value, torch.Generator):
             yield from ("generator", self.of(value.get_state()))
-        elif hasattr(value, "__wrapped__"):  # a cache
+        elif attribute(value, "__wrapped__") is not None:  # a cache
             yield from ("wrapped", self.of(value.__wrapped__))
         elif isinstance(value, weakref.ref):
             yield from ("reference", self.of(value()))
         elif isinstance(value, Path):
             yield from ("path", str(value.absolute()))
-        elif hasattr(value, "to_dict") and type(value).__module__.startswith("transformers."):
+        elif any(base.__module__ in CONFIGURATIONS for base in type(value).__mro__):
             held = {k: v for k, v in value.to_dict().items() if k not in NOT_CONFIGURED}
-            yield from ("configuration", type(value).__name__)
-            yield json.dumps(held, sort_keys=True, default=str)
+            yield from ("configuration", self.of(type(value)))
+            yield json.dumps(held, sort_keys=True, default=lambda part: self.of(part).hex())
         else:
             yield from self._pickled(value)
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import numpy as np
 import torch
+from torch import nn
 
 from sklearn_learnability.exceptions import CheckpointError
 from sklearn_learnability.torch.models._digest import digest
@@ -49,7 +50,9 @@ class Store:
         self.key: dict[str, str] = {}
         if self.path is not None:
             parts = things | {name: as_number(setting) for name, setting in settings.items()}
-            self.key = {name: digest(part, name) for name, part in parts.items()}
+            modules = [thing for thing in things.values() if isinstance(thing, nn.Module)]
+            still = {id(part) for module in modules for part in module.modules()}
+            self.key = {name: digest(part, name, still) for name, part in parts.items()}
 
     def read(self) -> dict[str, Any] | None:
         """Return the content on the CPU, None if there is none.

@@ -5,7 +5,9 @@ import itertools
 import os
 import subprocess
 import sys
+import textwrap
 import types
+from collections import defaultdict
 from copy import deepcopy
 
 import numpy as np
@@ -209,3 +211,153 @@ def test_it_is_the_same_in_every_process(tmp_path):
         for seed in "123"
     }
     assert len(found) == 1
+
+
+def defined(source, name="loss"):
+    """Return what source defines that is in no file, as of a notebook or `python -c`."""
+    held = {}
+    exec(compile(textwrap.dedent(source), "<string>", "exec"), held)
+    return held[name]
+
+
+SOURCES = {
+    "a method of a class": """
+        from torch import nn
+        class Net(nn.Module):
+            def forward(self, x): return {} * x
+        loss = Net()
+        """,
+    "names of arguments": """
+        def divergence({}): return p - 2 * q
+        def loss(model, batch): return divergence(p=batch[0], q=batch[1])
+        """,
+    "a class within a function": """
+        K = {}
+        def loss(model, batch):
+            class Scale:
+                factor = K
+            return Scale.factor
+        """,
+    "a dataclass": """
+        from dataclasses import dataclass
+        @dataclass
+        class Scale:
+            factor: float = 1.0
+            def __call__(self, model, batch): return {} * self.factor
+        loss = Scale()
+        """,
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_code_without_a_file_is_told_by_all_it_says(name):
+    one, other = ("p, q", "q, p") if "arguments" in name else (2, 3)
+    source = SOURCES[name]
+    if "arguments" in name:  # the same steps on the same places, by other names
+        swapped = source.format(other).replace("p - 2 * q", "q - 2 * p")
+    else:
+        swapped = source.format(other)
+    assert told(defined(source.format(one))) == told(defined(source.format(one)))
+    assert told(defined(source.format(one))) != told(defined(swapped))
+
+
+@pytest.fixture
+def own_modules(tmp_path, monkeypatch):
+    """A module, a package and a folder of the user's, each with a number that code reads."""
+    text = "K = 1\ndef scaled(x):\n    return K * x\n"
+    for path in ("own_module.py", "own_package/part.py", "own_folder/part.py"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    (tmp_path / "own_package" / "__init__.py").write_text("from . import part\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    for name in [name for name in sys.modules if name.startswith("own_")]:
+        del sys.modules[name]
+
+
+READ = {
+    "by name": "import own_module\ndef loss(*both): return own_module.K",
+    "a function": "import own_module\ndef loss(*both): return own_module.scaled(2)",
+    "in a package": "import own_package\ndef loss(*both): return own_package.part.K",
+    "in a folder": "import own_folder.part\ndef loss(*both): return own_folder.part.scaled(2)",
+    "imported within": "def loss(*both):\n    import own_module as m\n    return m.K",
+    "a name imported within": "def loss(*both):\n    from own_folder.part import K\n    return K",
+    "another name": "import own_module\ndef loss(*both):\n    m = own_module\n    return m.K",
+    "a default": "import own_module\ndef loss(*both, m=own_module): return m.K",
+    "a closure": "import own_module\nmade = lambda m: lambda *both: m.K\nloss = made(own_module)",
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_the_users_modules_are_told_by_what_is_read_however_it_is_reached(name, own_modules):
+    before = told(defined(READ[name]))
+    module = next(m for n, m in sys.modules.items() if n.startswith("own_") and hasattr(m, "K"))
+    module.unread = 2
+    assert told(defined(READ[name])) == before
+    module.K = 2
+    assert told(defined(READ[name])) != before
+
+
+class Lookup(dict):
+    """A configuration whose items are attributes, and which knows no others."""
+
+    __getattr__ = dict.__getitem__
+
+
+class Holder(nn.Module):
+    def __init__(self, held):
+        super().__init__()
+        self.held = held
+
+
+def hooked(factor):
+    module = nn.Identity()
+    module.register_full_backward_hook(lambda module, *grads: (factor * grads[0][0],))
+    return module
+
+
+def quantized(value):
+    layer = nn.Linear(2, 1)
+    nn.init.constant_(layer.weight, value)
+    nn.init.zeros_(layer.bias)
+    return torch.ao.quantization.quantize_dynamic(nn.Sequential(layer), {nn.Linear})
+
+
+class Scripted(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
+HELD = {
+    "the default of a dict": lambda v: Holder(defaultdict(lambda: v)),
+    "the items of a dict": lambda v: Holder(Lookup(scale=v)),
+    "the mask of an array": lambda v: Holder(np.ma.array([1, 2], mask=[True, v > 1])),
+    "the names of columns": lambda v: Holder(np.zeros(2, dtype=[("a" if v > 1 else "b", float)])),
+    "the mode of what is not held still": lambda v: Holder([nn.BatchNorm1d(2).train(v > 1)]),
+    "a hook on gradients": hooked,
+    "packed parameters": quantized,
+    "an attribute of a script": lambda v: torch.jit.script(Scripted(v)),
+    "a constant of a trace": lambda v: torch.jit.trace(Scripted(v), torch.ones(1)),
+    "an operator": lambda v: Holder(getattr(torch.ops.aten, "relu" if v > 1 else "tanh").default),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", HELD)
+def test_what_a_module_holds_out_of_sight_is_told(name):
+    assert told(HELD[name](2.0)) == told(HELD[name](2.0))
+    assert told(HELD[name](2.0)) != told(HELD[name](1.0))
+
+
+def test_a_class_is_the_same_after_an_instance_was_copied():
+    class Fresh:
+        def __init__(self):
+            self.scale = 1.0
+
+    before = told(lambda: Fresh)
+    deepcopy(Fresh())
+    assert told(lambda: Fresh) == before
