@@ -49,7 +49,7 @@ def check_probabilities(y_proba: ArrayLike, n_samples: int, classes: NDArray[Any
             "predict_proba's output, not labels, scores, logits or log-probabilities."
         )
     n_classes = len(classes)
-    if proba.shape[1] == 1 and n_classes <= 2:
+    if proba.shape[1] == 1 and n_classes == 2:
         proba = np.column_stack([1 - proba[:, 0], proba[:, 0]])
     if proba.shape[1] != n_classes:
         raise ValueError(

@@ -155,3 +155,24 @@ class TestWhatBothEstimatorsTake:
         ]
         np.testing.assert_allclose(found[0].oof_proba_, found[1].oof_proba_, rtol=1e-4)
         np.testing.assert_allclose(found[0].nll_, found[1].nll_, rtol=1e-6)
+
+
+def test_training_rows_of_one_class_are_an_event_never_seen():
+    X, y = np.zeros((100, 1)), np.repeat([0, 1, 0], [50, 20, 30])
+    first, last = np.arange(50), np.arange(50, 100)
+    cv = [(first, last), (last, first)]
+    with pytest.warns(MissingClassWarning, match="In 1 of 2 folds"):
+        ceiling = GoldenModelCeiling(["prior"], cv=cv).fit(X, y)
+    # of n training rows, 1/(n + 1) of the mass is spread over both classes
+    unseen, seen, frequency = 1 / 102, 101 / 102, 50 / 51 * 0.6 + 1 / 102
+    expected = -(20 * np.log2(unseen) + 30 * np.log2(seen) + 50 * np.log2(frequency)) / 100
+    assert ceiling.candidates_["nll"].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("y", [[0, 1, 0], [0, 0, 0, 0, 1, 0]])
+def test_a_class_of_one_row_is_measured(y):
+    X = np.arange(len(y), dtype=float)[:, None]
+    with pytest.warns(MissingClassWarning):
+        ceiling = GoldenModelCeiling(["prior", "logistic"], cv=3, random_state=0).fit(X, y)
+    assert np.isfinite(ceiling.oof_nll_).all()
+    assert ceiling.learnability_ < 1
