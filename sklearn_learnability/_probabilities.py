@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_learnability._validation import Floats, encode_labels, warn
+from sklearn_learnability._validation import (
+    Floats,
+    encode_labels,
+    names_of_columns,
+    readable,
+    warn,
+)
 from sklearn_learnability.exceptions import HardLabelsWarning, ZeroProbabilityWarning
 
 #: Smallest probability a true label is charged for: 52 bits, whatever the dtype of the input.
@@ -67,6 +73,7 @@ def check_probabilities(y_proba: ArrayLike, n_samples: int, classes: NDArray[Any
 
 
 def _as_array(y_proba: Any) -> NDArray[Any]:
+    y_proba = readable("probabilities", y_proba)
     try:
         return np.asarray(y_proba)
     except ValueError:
@@ -90,8 +97,8 @@ def _example(raw: NDArray[Any]) -> Any:
 
 def column_names(y_proba: Any) -> list[Any] | None:
     """Return the names of the columns of a data frame or a series, None without any."""
-    if hasattr(y_proba, "columns"):
-        names = list(y_proba.columns)
+    names = names_of_columns(y_proba)
+    if names is not None:
         return None if names == list(range(len(names))) and len(names) == 1 else names
     name = getattr(y_proba, "name", None)
     return None if name is None or np.ndim(y_proba) != 1 else [name]

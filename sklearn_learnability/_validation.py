@@ -55,6 +55,30 @@ def nats_per_unit(units: str) -> float:
     raise ValueError(f"Expected units as 'bits' or 'nats', got {units!r}.")
 
 
+def readable(name: str, values: Any) -> Any:
+    """Return values that an array can be made of: no masks, and NaN among strings of a list kept.
+
+    numpy passes over masks, and writes such a NaN as the string 'nan'.
+    """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"Expected {name} without masked entries, got {np.ma.count_masked(values)} of "
+            f"{values.size} masked. Fill them in, or leave their rows out."
+        )
+    if isinstance(values, list | tuple) and any(isinstance(value, str) for value in values):
+        has_gaps = any(isinstance(value, float) and value != value for value in values)
+        return np.fromiter(values, dtype=object) if has_gaps else values
+    return values
+
+
+def names_of_columns(X: Any) -> list[Any] | None:
+    """Return the names of the columns of a table of any library, None where there are none."""
+    if not hasattr(X, "columns"):
+        return None
+    has_arrays = hasattr(X, "column_names") and not isinstance(X, pd.DataFrame)  # pyarrow
+    return list(X.column_names if has_arrays else X.columns)
+
+
 def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> Floats:
     """Return float64 weights of shape (n_samples,), ones by default.
 
@@ -63,6 +87,7 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> Floats:
     """
     if sample_weight is None:
         return np.ones(n_samples)
+    sample_weight = readable("sample_weight", sample_weight)
     try:
         weight = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError):
@@ -93,7 +118,7 @@ def relative_weights(weight: Floats) -> Floats:
 
 def check_groups(groups: ArrayLike, n_samples: int) -> Integers:
     """Return the number of every row's group, refusing rows without a group."""
-    groups = np.asarray(groups)
+    groups = np.asarray(readable("groups", groups))
     if groups.shape != (n_samples,):
         raise ValueError(f"Expected groups of shape ({n_samples},), got {groups.shape}.")
     codes, _ = pd.factorize(groups)
@@ -119,6 +144,7 @@ def check_several_classes(
 
 def _vector(name: str, values: Any) -> NDArray[Any]:
     """Return values as an array of one dimension; a column counts as one."""
+    values = readable(name, values)
     try:
         return np.asarray(column_or_1d(values))
     except (TypeError, ValueError):
@@ -149,6 +175,13 @@ def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArra
             "Input y contains NaN or None."
         )
     target_type = type_of_target(y, input_name="y")
+    if target_type == "unknown":
+        kinds = sorted({type(value).__name__ for value in y})
+        raise ValueError(
+            f"Expected labels that are numbers, strings or booleans of one type, got objects of "
+            f"{' and '.join(kinds)}. Unknown label type: convert them, as by y.astype(int) or "
+            "y.astype(str)."
+        )
     if target_type not in ("binary", "multiclass"):
         raise ValueError(
             f"Expected class labels, got a {target_type} target. Unknown label type: information "

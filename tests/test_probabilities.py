@@ -205,3 +205,13 @@ def test_predicted_labels_are_told():
     with pytest.warns(HardLabelsWarning):
         cross_fit_calibration(y, hard, random_state=0)
     assert negative_log_likelihood(y, y) == 0  # certain, and right
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])
+def test_tables_of_arrow_are_read_by_their_names(order):
+    pa = pytest.importorskip("pyarrow")
+    proba = np.random.default_rng(0).dirichlet([1, 1, 1], 50)
+    y = np.random.default_rng(1).integers(0, 3, 50)
+    table = pa.table({str(k): proba[:, k] for k in order})
+    expected = -np.log2(proba[np.arange(50), y])
+    np.testing.assert_allclose(log_loss_per_sample(y, table), expected)

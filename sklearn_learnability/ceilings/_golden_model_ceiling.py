@@ -31,6 +31,7 @@ from sklearn_learnability._validation import (
     check_weights,
     encode_labels,
     nats_per_unit,
+    readable,
     relative_weights,
     warn,
 )
@@ -237,7 +238,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         self._check_options()
         members = check_members(self.candidates)
         table = self._check_table(X, reset=True)
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(readable("y", y), warn=True)
         check_consistent_length(table, y, groups)
         self.classes_, codes = encode_labels(y)
         weight = None

@@ -10,7 +10,14 @@ from sklearn_learnability._probabilities import (
     align_probabilities,
     widen_classes,
 )
-from sklearn_learnability._validation import Floats, Units, encode_labels, nats_per_unit, warn
+from sklearn_learnability._validation import (
+    Floats,
+    Units,
+    encode_labels,
+    nats_per_unit,
+    readable,
+    warn,
+)
 from sklearn_learnability.exceptions import InSampleWarning, LossUnitsWarning
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
 from sklearn_learnability.metrics._resampling import ratio_estimate
@@ -61,6 +68,7 @@ def reference_losses(
 
 def check_reference(reference_nll: Any, n_samples: int) -> Floats:
     """Return the ceiling's losses as float64, one a row, finite and not negative."""
+    reference_nll = readable("reference_nll", reference_nll)
     try:
         losses = np.asarray(reference_nll, dtype=np.float64)
     except (TypeError, ValueError):

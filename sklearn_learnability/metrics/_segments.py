@@ -195,7 +195,7 @@ def information_by_segment(
     """
     check_confidence(confidence)
     check_options(negligible, min_samples)
-    classes, _, proba = check_labels_and_probabilities(y_true, y_proba, labels)
+    classes, labels_of_rows, proba = check_labels_and_probabilities(y_true, y_proba, labels)
     weight = check_weights(sample_weight, len(proba))
     reference = reference_losses(reference_nll, y_true, X, units=units)
     names, codes = encode_segments(segments, len(proba))
@@ -210,7 +210,7 @@ def information_by_segment(
             random_state=random_state,
         )
     rows = Rows(
-        y=np.asarray(y_true),
+        y=labels_of_rows,
         loss=log_loss_per_sample(y_true, proba, labels=classes, units=units),
         reference=reference,
         weight=weight / weight.sum(),

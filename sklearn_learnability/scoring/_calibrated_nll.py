@@ -38,6 +38,7 @@ from sklearn_learnability._validation import (
     check_weights,
     encode_labels,
     nats_per_unit,
+    readable,
     warn,
 )
 from sklearn_learnability.ceilings._out_of_fold import weight_parameter
@@ -185,7 +186,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_classifier("estimator", self.estimator)
         nats_per_unit(self.units)
-        X, y = indexable(X, column_or_1d(y, warn=True))
+        X, y = indexable(X, column_or_1d(readable("y", y), warn=True))
         encode_labels(y)
         weight = check_weights(sample_weight, np.shape(y)[0])
         params, groups = self._route(None if sample_weight is None else weight, fit_params)

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils import column_or_1d
 from sklearn.utils.metadata_routing import UNCHANGED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,6 +19,7 @@ from sklearn_learnability._validation import (
     check_classifier,
     check_weights,
     nats_per_unit,
+    readable,
     warn,
 )
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
@@ -175,7 +177,7 @@ class EfficiencyScorer:
                 "Expected a ceiling, got none: pass EfficiencyScorer(ceiling=...), or route "
                 "reference_nll= as metadata (scorer.set_score_request(reference_nll=True))."
             )
-        y = np.asarray(y)
+        y = np.asarray(column_or_1d(readable("y", y)))
         weight = check_weights(sample_weight, len(y))
         loss = self._losses(estimator, X, y, weight)
         surprisal = prior_surprisal(y, sample_weight=weight, units=self.units)
