@@ -40,9 +40,9 @@ for name, model in fitted.items():
 
 # %%
 # Boosting has the highest loss, above the label entropy: taken as it is, it is worse than the class
-# frequencies. It is also the model that knows most; its log-odds are four times too large. The
-# random trees know nearly as much and err the other way: averaging makes them too modest. Logistic
-# regression states its confidence well, and has nothing to state.
+# frequencies. It is also the model that knows most; its log-odds are almost four times too large.
+# The random trees know nearly as much and err the other way: averaging makes them too modest.
+# Logistic regression states its confidence well, and has nothing to state.
 
 irreducible = truth.conditional_entropy()
 known_entropy = fitted["naive Bayes"].label_entropy_

@@ -2,9 +2,8 @@
 Trained too long, a wider network extracts less
 ===============================================
 
-Networks of growing width, trained for the same number of epochs, lose a few points of F1 and nearly
-all of their efficiency, and calibration gives back only part of it. Weight decay removes the
-effect.
+Networks of growing width, trained for the same number of epochs, lose a few points of F1 and all of
+their efficiency, and calibration gives back only part of it. Weight decay removes the effect.
 
 The data are the paper's: a linear-logistic construction whose inputs explain a quarter of the label
 entropy. The truth is known, so the efficiency is exact: one less the excess log-loss over the

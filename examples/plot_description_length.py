@@ -75,7 +75,7 @@ for width in (1, 2, 4, 8):
         n_parameters=estimate.n_parameters,
     )
     worth = 1 - truth.kl_divergence(fitted.predict_proba(fresh), fresh) / information
-    rows.append({"efficiency": worth, "flags": "; ".join(map(str, estimate.flags))})
+    rows.append({"efficiency": worth, "flags": " ".join(map(str, estimate.flags))})
 
 selection = select_by_description_length(minima, n, units="nats")
 table = pd.concat([selection.to_frame(), pd.DataFrame(rows)], axis=1)

@@ -3,7 +3,7 @@ A ceiling finds how much can be learned, and falls short where rows are few
 ===========================================================================
 
 On data of known learnability the estimate follows the truth. Where the structure is linear it is
-there with a thousand rows; where it is made of interactions, it stays below, and more rows bring it
+close with a thousand rows; where it is made of interactions, it stays below, and more rows bring it
 closer.
 
 That is how to read a ceiling: what can be learned is at least this much.
@@ -60,11 +60,11 @@ ax.set(
 )
 ax.axhline(0, color="0.85", linewidth=1, zorder=0)
 ax.spines[["top", "right"]].set_visible(False)
-ax.legend(frameon=False, loc="upper left")
+_ = ax.legend(frameon=False, loc="upper left")
 
 # %%
-# What is safe to claim is the one-sided lower limit. At a learnability of 0.02 it is below 0:
-# nothing was shown, and efficiencies relative to it are undefined.
+# What is safe to claim is the one-sided lower limit. At a learnability of 0.02 it is 0 to two
+# digits: next to nothing was shown, and an efficiency relative to that says nothing.
 
 for name, ceilings in found.items():
     limits = ", ".join(f"{ceiling.learnability_lower_limit_:.2f}" for ceiling in ceilings)

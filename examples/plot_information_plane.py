@@ -3,7 +3,7 @@ What a small network's training keeps of the past
 =================================================
 
 While it learns to predict the next character, a network first loses what its random beginning
-held of the past, and then gains more. How much of that is real? At a width of four characters,
+held of the past, and then gains it back. How much of that is real? At a width of four characters,
 labels without any meaning would show most of it: the crosses tell.
 
 We train a small transformer on the characters of Python's own help texts for a few seconds, keep a

@@ -76,7 +76,7 @@ left.annotate(
 left.set_xlabel("parameters that matter, of 20")
 left.set_ylabel("local learning coefficient")
 left.spines[["top", "right"]].set_visible(False)
-LLCTraceDisplay.from_estimate(found[1], ax=right)
+_ = LLCTraceDisplay.from_estimate(found[1], ax=right)
 
 # %%
 # **What to do with it.** Read ``summary()`` before the value. A flag names what is wrong: a slope

@@ -1,9 +1,9 @@
 """
-Nearly the same accuracy, very different information
-====================================================
+A few points of accuracy, most of the information
+=================================================
 
-Models whose accuracies look alike can differ widely in how much of the learnable information they
-extract, and calibration gives back only what overconfidence took.
+Models whose accuracies lie a few points apart can differ widely in how much of the learnable
+information they extract, and calibration gives back only what overconfidence took.
 
 We draw data whose inputs explain exactly 30 % of the label entropy, so that the right answer is
 known, estimate the ceiling, and compare three models with it on held-out rows.

@@ -47,7 +47,7 @@ found, meaningless = measure(tokens, hidden, contexts), measure(tokens, hidden, 
 truth = measure(*(large := draw(1500)), {"1 wide": large[0]})["information"].iloc[0]
 
 shown = ["information", "null", "lower", "upper", "coverage", "quadratic"]
-print(f"information of the last token, from 24 times as many positions: {truth:.3f}")
+print(f"information of the last token, from 23 times as many positions: {truth:.3f}")
 print(found[shown].round(3).to_string())
 
 # %%

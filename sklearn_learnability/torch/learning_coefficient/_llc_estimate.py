@@ -1,6 +1,7 @@
 """What an estimate of the local learning coefficient comes with."""
 
 from dataclasses import asdict, dataclass, field
+from math import isnan
 
 import numpy as np
 import pandas as pd
@@ -144,17 +145,25 @@ class LLCEstimate(Result):
     def summary(self) -> str:
         """Return the estimate in words: value, chains, neighbourhood, settings, and doubts."""
         s = self.settings
+        convergence = {
+            "R-hat {:.3f}": self.r_hat,
+            "{:.0f} effective draws": self.effective_sample_size,
+            "halves differ by {:.1%}": self.half_chain_drift,
+            "acceptance {:.2f}": self.acceptance,
+        }
+        loss = {
+            "{:.4g} at w*": self.initial_loss,
+            "{:+.3g} along the chains": self.excess_loss,
+            "{:.4g} by chance": self.chance_loss,
+        }
         lines = [
             f"local learning coefficient  {self.value:.4g} ± {self.standard_error:.2g} "
             f"(standard error), of {self.n_parameters} parameters",
             f"bracket                     {self.bracket[0]:.4g} to {self.bracket[1]:.4g}",
             f"chains                      {s.n_chains} x {s.n_draws} draws of {s.sampler}, "
             f"{s.n_discarded} discarded before",
-            f"convergence                 R-hat {self.r_hat:.3f}, {self.effective_sample_size:.0f} "
-            f"effective draws, halves differ by {self.half_chain_drift:.1%}"
-            + ("" if np.isnan(self.acceptance) else f", acceptance {self.acceptance:.2f}"),
-            f"loss                        {self.initial_loss:.4g} at w*, {self.excess_loss:+.3g} "
-            f"along the chains, {self.chance_loss:.4g} by chance",
+            f"convergence                 {_known(convergence)}",
+            f"loss                        {_known(loss)}",
             f"gradient at w*              norm {self.gradient_norm:.3g}",
             f"settings                    n beta {s.inverse_temperature:.4g}, "
             f"gamma {s.localization:.4g}, step {s.step_size:.3g}, "
@@ -164,3 +173,8 @@ class LLCEstimate(Result):
             *(f"  {flag}" for flag in self.flags),
         ]
         return "\n".join(lines)
+
+
+def _known(parts: dict[str, float]) -> str:
+    """Return the parts of a line whose number is known; one chain has no R-hat, for one."""
+    return ", ".join(part.format(number) for part, number in parts.items() if not isnan(number))

@@ -458,7 +458,10 @@ def test_chance_loss_is_that_of_a_constant_prediction():
     line, data = regression()
     found = quick(nn.MSELoss()).estimate(line, data)
     assert found.chance_loss == pytest.approx(float(data[1].var(correction=0)))
-    assert math.isnan(quick().estimate(line, data).chance_loss)
+    unknown = quick().estimate(line, data)
+    assert math.isnan(unknown.chance_loss)
+    assert "nan" not in unknown.summary()
+    assert "by chance" not in unknown.summary()
 
 
 @NORMAL
