@@ -15,7 +15,7 @@ from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import validate_data
 
-from sklearn_learnability._validation import Integers, warn
+from sklearn_learnability._validation import Integers, names_of_columns, warn
 from sklearn_learnability.exceptions import ConvertedColumnsWarning
 
 DATES = (
@@ -60,46 +60,95 @@ def pass_table(estimator: Any, X: Any, *, reset: bool) -> Any:
 def clean_table(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return X as a float64 array or, where it has columns, as a clean data frame of pandas.
 
-    There numbers and booleans are float64 with NaN for what is missing, and everything else is a
-    string or NaN. Which columns are numbers is decided in `fit` and kept as `_numeric_columns`.
+    There numbers and booleans are float64 with NaN for what is missing, everything else is a string
+    or NaN, and names are strings. What `fit` saw decides: its names are kept as `_column_names`,
+    None without any, and those of its columns that are numbers as `_numeric_columns`.
     """
-    if not hasattr(X, "columns"):
+    names = names_of_columns(X)
+    if names is None:
+        if isinstance(X, np.ma.MaskedArray):
+            X = np.ma.filled(X.astype(object), np.nan)
         _refuse_dates_in_array(X)
+        if reset:
+            estimator._column_names = None
+        if estimator._column_names is None:
+            return _array_of_numbers(estimator, X, reset=reset)
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+        X = pd.DataFrame(X if hasattr(X, "dtype") else list(X), columns=estimator._column_names)
+        names = estimator._column_names
+    else:
+        _check_names(X, names)
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if len(X) == 0:
+        raise ValueError("Expected at least one row, got 0 rows.")
+    columns = {str(name): _as_series(X[name], name) for name in names}
+    if reset:
+        estimator._column_names = list(columns)
+        estimator._numeric_columns = {n for n, column in columns.items() if _is_numeric(column)}
+        _warn_of_numbers_in_objects(columns, estimator._numeric_columns)
+    elif estimator._column_names is None:  # of an array of numbers
+        return np.column_stack([_numbers(column, name) for name, column in columns.items()])
+    elif list(columns) != estimator._column_names:
+        raise ValueError(
+            f"Expected the columns {estimator._column_names} in this order, as in fit, got "
+            f"{list(columns)}."
+        )
+    return pd.DataFrame(
+        {
+            name: _numbers(column, name)
+            if name in estimator._numeric_columns
+            else _categories(column)
+            for name, column in columns.items()
+        }
+    )
+
+
+def _array_of_numbers(estimator: Any, X: Any, *, reset: bool) -> NDArray[np.float64]:
+    try:
         return validate_data(
             estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
         )
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
-    if len(X) == 0:
-        raise ValueError("Expected at least one row, got 0 rows.")
-    if len(set(X.columns)) < len(X.columns):
-        raise ValueError(f"Expected unique column names, got {list(X.columns)}.")
-    columns = {name: _as_series(X[name], name) for name in X.columns}
-    if reset:
-        estimator._numeric_columns = {n for n, column in columns.items() if _is_numeric(column)}
-        objects = [
-            n
-            for n in estimator._numeric_columns
-            if columns[n].dtype == object
-            and not all(isinstance(value, bool | np.bool_) for value in _present(columns[n]))
-        ]
-        if objects:
-            warn(
-                f"The columns {sorted(map(str, objects))} hold numbers as objects, and are read as "
-                "numbers.",
-                ConvertedColumnsWarning,
-            )
-    read = {
-        name: _numbers(column, name) if name in estimator._numeric_columns else _categories(column)
-        for name, column in columns.items()
-    }
-    return pd.DataFrame(read)
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"Expected an array of numbers, got strings: {error}. Pass a data frame, whose columns "
+            "may hold categories."
+        ) from None
+
+
+def _check_names(X: Any, names: list[Any]) -> None:
+    """Refuse tables whose columns cannot be told apart or whose rows are not at hand."""
+    if len({str(name) for name in names}) < len(names):
+        raise ValueError(f"Expected unique column names, got {names}.")
+    if not hasattr(X, "__len__"):
+        raise TypeError(
+            f"Expected a table whose rows are at hand, got {type(X).__name__}. Collect it first."
+        )
+
+
+def _warn_of_numbers_in_objects(columns: dict[str, pd.Series], numeric: set[str]) -> None:
+    objects = [
+        name
+        for name in sorted(numeric)
+        if columns[name].dtype == object
+        and not all(isinstance(value, bool | np.bool_) for value in _present(columns[name]))
+    ]
+    if objects:
+        warn(
+            f"The columns {objects} hold numbers as objects, and are read as numbers.",
+            ConvertedColumnsWarning,
+        )
 
 
 def _as_series(column: Any, name: Any) -> pd.Series:
     """Return a column of any library as a series of pandas, refusing dates and complex numbers."""
-    if not isinstance(column, pd.Series):
-        column = pd.Series(column.to_list(), name=name)  # polars and its kin
-    if is_complex_dtype(column.dtype):
+    if not isinstance(column, pd.Series):  # of polars and its kin, or of pyarrow
+        values = column.to_list() if hasattr(column, "to_list") else column.to_pylist()
+        column = pd.Series(values, name=name)
+    if is_complex_dtype(column.dtype) or (
+        column.dtype == object and any(np.iscomplexobj(value) for value in _present(column))
+    ):
         raise TypeError(f"Expected real numbers, got complex ones in column {name!r}.")
     if not (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
         _refuse_dates(_present(column), f"column {name!r}")
@@ -149,6 +198,8 @@ def _numbers(column: pd.Series, name: Any) -> NDArray[np.float64]:
             values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         else:
             values = column.astype(object).where(column.notna(), np.nan).to_numpy(np.float64)
+    except OverflowError:
+        raise ValueError(f"Expected numbers below 1.8e308 in column {name!r}, got more.") from None
     except (TypeError, ValueError):
         first = next(v for v in _present(column) if not isinstance(v, Real | Decimal | np.bool_))
         raise ValueError(
@@ -177,8 +228,9 @@ def comparable_rows(X: Any) -> pd.DataFrame | None:
     """Return X as a data frame whose rows can be compared, or None where that has no meaning."""
     if isinstance(X, pd.DataFrame):
         return X
-    if hasattr(X, "columns"):
-        return pd.DataFrame({name: list(X[name]) for name in X.columns})
+    names = names_of_columns(X)
+    if names is not None:
+        return pd.DataFrame({name: _as_series(X[name], name) for name in names})
     if is_sparse(X):
         rows = X.tocsr(copy=True)
         rows.sum_duplicates()

@@ -131,3 +131,82 @@ def test_equal_rows_are_found_in_whatever_holds_them(make):
 def test_rows_that_cannot_be_compared_are_said_to_be():
     assert hash_rows(comparable_rows(pd.DataFrame({"cell": [[1], [2]]}))) is None
     assert comparable_rows([[1], [2, 3]]) is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [0, 1, 2],
+        [2, 0, 1],
+        [10, 20, 30],
+        [0.5, 1.5, 2.5],
+        pd.MultiIndex.from_product([["a"], ["p", "q", "r"]]),
+        DAYS[:3],
+    ],
+    ids=["positions", "permuted", "whole", "halves", "levels", "dates"],
+)
+def test_names_of_columns_do_not_matter(names):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"size": rng.normal(size=90), "kind": rng.choice(list("ab"), 90)})
+    table["depth"] = rng.normal(size=90)
+    y = (table["size"] + (table["kind"] == "a") + rng.normal(size=90) > 0).astype(int)
+    named = GoldenModelCeiling(CHEAP, cv=3, random_state=0).fit(table, y)
+    renamed = table.set_axis(names, axis=1)
+    other = GoldenModelCeiling(CHEAP, cv=3, random_state=0).fit(renamed, y)
+    np.testing.assert_array_equal(other.oof_nll_, named.oof_nll_)
+    np.testing.assert_array_equal(other.predict_proba(renamed), named.predict_proba(table))
+    with pytest.raises(ValueError, match=r"Expected the columns .* as in fit"):
+        other.predict_proba(renamed.iloc[:, ::-1])
+
+
+def test_predictions_take_tables_after_arrays_and_arrays_after_tables(cancer):
+    X, y = cancer
+    rows = np.r_[:40, 100:140]
+    X, y = X.iloc[rows, :3], y.iloc[rows]
+    of_table = GoldenModelCeiling(CHEAP, cv=3, random_state=0).fit(X, y)
+    of_array = GoldenModelCeiling(CHEAP, cv=3, random_state=0).fit(X.to_numpy(), y)
+    expected = of_table.predict_proba(X)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        np.testing.assert_array_equal(of_table.predict_proba(X.to_numpy()), expected)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        np.testing.assert_array_equal(of_table.predict_proba(X.to_numpy().tolist()), expected)
+    with pytest.warns(UserWarning, match="fitted without feature names"):
+        np.testing.assert_allclose(of_array.predict_proba(X), expected)
+
+
+def test_tables_of_arrow_are_those_of_pandas():
+    pa = pytest.importorskip("pyarrow")
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"size": rng.normal(size=60), "kind": rng.choice(list("ab"), 60)})
+    y = rng.integers(0, 2, 60)
+    ceiling = GoldenModelCeiling(CHEAP, cv=3, random_state=0)
+    expected = ceiling.fit(table, y).oof_nll_
+    arrow = pa.Table.from_pandas(table)
+    np.testing.assert_array_equal(ceiling.fit(arrow, y).oof_nll_, expected)
+    with pytest.raises(TypeError, match="got dates or times in column 'day'"):
+        ceiling.fit(arrow.append_column("day", pa.array(DAYS.repeat(2))), y)
+
+
+def test_masked_numbers_are_missing():
+    values = np.random.default_rng(0).normal(size=(60, 2))
+    gap = (values > 1) & [True, False]
+    y = np.tile([0, 1], 30)
+    ceiling = GoldenModelCeiling(CHEAP, cv=3, random_state=0)
+    expected = ceiling.fit(np.where(gap, np.nan, values), y).oof_nll_
+    masked = np.ma.masked_array(values, mask=gap)
+    np.testing.assert_array_equal(ceiling.fit(masked, y).oof_nll_, expected)
+
+
+@pytest.mark.filterwarnings("ignore:The columns")
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (pd.DataFrame({"a": [10**400, 1, 2]}), "Expected numbers below 1.8e308 in column 'a'"),
+        (pd.DataFrame({"a": [1j, 1, 2]}, dtype=object), "Expected real numbers, got complex"),
+        (np.array([["a"], ["b"], ["a"]], dtype=object), "Expected an array of numbers, got str"),
+        (pd.DataFrame([[1, 2]] * 3, columns=["a", "a"]), "Expected unique column names"),
+    ],
+)
+def test_what_no_table_holds_is_named(X, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        GoldenModelCeiling(["prior"], cv=3).fit(X, [0, 1, 1])

@@ -219,8 +219,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Inputs. The default family takes categories, strings and missing values. With own
-            candidates alone anything with rows.
+            Inputs. The default family takes categories and strings in the columns of a table of
+            pandas, polars or pyarrow, and missing values. With own candidates alone anything with
+            rows.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), optional
