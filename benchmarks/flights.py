@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _results import records
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
@@ -216,8 +217,8 @@ def main():
         json.dumps(
             {
                 "n_samples": len(y),
-                "ceilings": ceilings.to_dict("records"),
-                "models": models.to_dict("records"),
+                "ceilings": records(ceilings),
+                "models": records(models),
             },
             indent=1,
         )

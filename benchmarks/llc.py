@@ -1,6 +1,6 @@
 """CPU time and memory of a Langevin step, and CPU time to a standard error, beside devinterp.
 
-    pip install devinterp==2.0.1
+    pip install -e ".[torch,benchmark]"
     python benchmarks/train_small_lm.py        # once: the language model
     python benchmarks/llc.py                   # minutes on one core
 
