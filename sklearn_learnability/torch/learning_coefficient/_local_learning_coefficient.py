@@ -291,8 +291,10 @@ class LocalLearningCoefficient(BaseEstimator):
         if self.random_state is not None:
             return draw_seed(self.random_state)
         store = Store(folder / "@seed.pt", "a seed", {})
-        content = store.read() or {"seed": draw_seed(None)}
-        store.write(content)
+        content = store.read()
+        if content is None:
+            store.write({"seed": draw_seed(None)}, keep=True)
+            content = store.read() or {}
         return content["seed"]
 
     def _estimate(self, model: nn.Module, data: Any, run: Run) -> LLCEstimate:

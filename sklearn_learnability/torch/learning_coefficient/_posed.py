@@ -95,11 +95,14 @@ class Posed:
         rows, batch_size = self.surface.rows, self.settings["batch_size"]
         described = {name: self.settings[name] for name in ASKED} | {
             "sampler": self.sampler,
-            "batch_size": rows.batch_size if batch_size is None else batch_size,
             "random_state": run.seed,
             "parameters": (list(self.surface.start), self.surface.masks),
-            "chance_loss": run.chance_loss,
         }
+        if self.sampler != "hamiltonian":
+            described |= {
+                "batch_size": rows.batch_size if batch_size is None else batch_size,
+                "chance_loss": run.chance_loss,
+            }
         model, loss = self.surface.module.model, self.settings["loss"]
         return Store(run.store, "chains", described, model=model, loss=loss, data=rows)
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from sklearn_learnability.torch.models._checkpoints import (
 )
 
 ENDINGS = TORCH_ENDINGS | {".safetensors", ".gguf"}
+LONGEST_NAME = 200  # in bytes, of files; disks take 255
 # What a wrong call raises, a damaged file does not.
 MISTAKES = (ImportError, TypeError, NameError, AttributeError)
 
@@ -23,8 +25,9 @@ MISTAKES = (ImportError, TypeError, NameError, AttributeError)
 def name_checkpoints(checkpoints: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
     """Return the checkpoints by name."""
     if isinstance(checkpoints, Mapping):
-        return {str(name): source for name, source in checkpoints.items()}
-    names = [checkpoint_name(source) for source in checkpoints]
+        names, checkpoints = [str(name) for name in checkpoints], list(checkpoints.values())
+    else:
+        names = [checkpoint_name(source) for source in checkpoints]
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise ValueError(
@@ -99,4 +102,7 @@ def first_middle_last(named: Mapping[str, Any]) -> dict[str, Any]:
 
 def file_name(name: str) -> str:
     """Return a name fit for a file, another one for every name."""
-    return quote(name, safe=" ")
+    quoted = quote(name, safe=" ")
+    if len(quoted) <= LONGEST_NAME:
+        return quoted
+    return f"{quoted[:LONGEST_NAME]}~~{sha256(name.encode()).hexdigest()[:16]}"

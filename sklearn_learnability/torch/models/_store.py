@@ -3,6 +3,7 @@
 import os
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -64,15 +65,14 @@ class Store:
         ValueError
             If it holds what was computed from other things, or is a folder.
         """
-        if self.path is None or not self.path.exists():
+        if self.path is None:
             return None
-        if self.path.is_dir():
-            raise ValueError(
-                f"Expected a file to keep {self.holds} in, got the folder {self.path}."
-            )
+        self._check_place(self.path)
+        if not self.path.exists():
+            return None
         try:
             stored = read_whole(self.path)
-            version = stored.get("version", 0)
+            version, key = stored.get("version", 0), stored.get("key")
         except (MemoryError, PermissionError):
             raise
         except Exception as error:  # a damaged file shows itself in many ways
@@ -80,13 +80,17 @@ class Store:
                 f"Expected a whole store in {self.path}, got a file that cannot be read as one "
                 f"({type(error).__name__}). Remove it, and what it held is computed again."
             ) from error
+        if not isinstance(version, int) or not isinstance(key, dict):
+            raise CheckpointError(
+                f"Expected a store in {self.path}, got a file that holds something else. Name "
+                "another file."
+            )
         if version != VERSION:
             raise CheckpointError(
                 f"Expected a store of version {VERSION} in {self.path}, got one of version "
                 f"{version}, which another version of the package wrote. Name another file, or "
                 "remove it."
             )
-        key = stored["key"]
         names = [name for name in {**self.key, **key} if self.key.get(name) != key.get(name)]
         if names:
             raise ValueError(
@@ -95,26 +99,58 @@ class Store:
             )
         return stored["content"]
 
-    def write(self, content: Mapping[str, Any]) -> None:
+    def write(self, content: Mapping[str, Any], keep: bool = False) -> None:
         """Put the content in place, whole or not at all, whatever other processes do.
+
+        With `keep` what another process has put there meanwhile stays.
 
         Raises
         ------
         ValueError
             If the folder is a file.
+        OSError
+            If the disk is full or cannot be written to.
         """
         if self.path is None:
             return
-        folder = self.path.parent
-        if folder.exists() and not folder.is_dir():
-            raise ValueError(f"Expected a folder to keep {self.holds} in, got the file {folder}.")
-        folder.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_name(f".{self.path.name}.{uuid4().hex}.part")
+        self._check_place(self.path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_name(f".{uuid4().hex}.part")
+        kept = {"version": VERSION, "key": self.key, "content": plain(content)}
         try:
-            torch.save({"version": VERSION, "key": self.key, "content": plain(content)}, beside)
-            os.replace(beside, self.path)
+            torch.save(kept, beside)
+            put(beside, self.path, keep)
+        except (OSError, RuntimeError) as error:  # the latter of torch, on a full disk
+            raise OSError(
+                f"Expected to write {self.holds} to {self.path}, got {type(error).__name__}: "
+                f"{error}. Make room, or name another file; what was stored before is still there."
+            ) from error
         finally:
             beside.unlink(missing_ok=True)
+
+    def _check_place(self, path: Path) -> None:
+        """Refuse, before anything is computed, a place that nothing can be written to."""
+        if path.exists() and not path.is_file():
+            kind = "folder" if path.is_dir() else "device"
+            raise ValueError(f"Expected a file to keep {self.holds} in, got the {kind} {path}.")
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        if not above.is_dir():
+            raise ValueError(f"Expected a folder to keep {self.holds} in, got the file {above}.")
+        if not path.exists() and not os.access(above, os.W_OK):
+            raise ValueError(
+                f"Expected a folder to keep {self.holds} in, got {above}, which may not be written "
+                "to."
+            )
+
+
+def put(beside: Path, path: Path, keep: bool) -> None:
+    """Put a file in another's place; with `keep`, only if there is none."""
+    if keep:
+        with suppress(OSError):  # also where disks know no links
+            os.link(beside, path)
+        if path.exists():
+            return
+    os.replace(beside, path)
 
 
 def as_number(setting: Any) -> Any:

@@ -122,7 +122,8 @@ class RepresentationPass:
                 if time.monotonic() - saved >= SECONDS_BETWEEN_SAVES:
                     store.write(self._state())
                     saved = time.monotonic()
-        store.write(self._state())
+        if content is None or content["n_done"] < self.n_done:
+            store.write(self._state())
 
     def _store(self, path: Path | None) -> Store:
         """Return the file of this process."""

@@ -52,6 +52,18 @@ def test_different_names_have_different_files():
     assert not any("/" in file or "@" in file for file in files)
 
 
+def test_long_names_have_files_that_a_disk_takes(tmp_path):
+    names = ["é" * 200, "é" * 199 + "e", "a" * 300]
+    assert len({file_name(name) for name in names}) == len(names)
+    for name in names:
+        (tmp_path / f"{file_name(name)}@{'s' * 10}.pt").touch()
+
+
+def test_names_that_are_one_as_texts_are_refused():
+    with pytest.raises(ValueError, match="got '1' more than once"):
+        name_checkpoints({1: "first", "1": "second"})
+
+
 @pytest.mark.parametrize(
     "error", [OSError("cut"), CheckpointError("cut"), RuntimeError("size mismatch")]
 )

@@ -1,5 +1,7 @@
 """A store never answers for another run, and always for its own."""
 
+import os
+import sys
 import threading
 from copy import deepcopy
 from functools import partial
@@ -22,6 +24,7 @@ from sklearn_learnability.torch import (  # noqa: E402
     measure_information_plane,
     self_divergence_loss,
 )
+from sklearn_learnability.torch.learning_coefficient.langevin import _chains  # noqa: E402
 from sklearn_learnability.torch.models import _store  # noqa: E402
 from sklearn_learnability.torch.models._store import Store  # noqa: E402
 
@@ -364,6 +367,29 @@ def test_chains_without_a_seed_go_on_at_the_one_they_began_with(tmp_path):
         (tmp_path / "other").rename(tmp_path / f"other {user.__name__}")
 
 
+@QUIET
+@pytest.mark.parametrize("at", range(40, 54))
+def test_chains_interrupted_at_any_line_go_on_as_if_they_had_not_been(at, stored, tmp_path):
+    passed = iter(range(at + 1))
+
+    def interrupt(frame, event, _):
+        if event == "line" and next(passed) == at:
+            raise KeyboardInterrupt
+        return interrupt
+
+    def of_chains(frame, event, _):
+        return interrupt if frame.f_code is _chains.run_chains.__code__ else None
+
+    before = sys.gettrace()
+    sys.settrace(of_chains)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            langevin(*a_run(langevin), tmp_path / "store")
+    finally:
+        sys.settrace(before)
+    assert langevin(*a_run(langevin), tmp_path / "store") == stored(langevin)[1]
+
+
 # The file.
 
 
@@ -401,7 +427,7 @@ def test_a_store_of_another_version_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_store_from_before_there_were_versions_is_refused(tmp_path):
-    torch.save({"key": "a sum", "done": 3}, tmp_path / "store.pt")
+    torch.save({"key": {"sum": "of what"}, "done": 3}, tmp_path / "store.pt")
     with pytest.raises(CheckpointError, match="got one of version 0, which another version"):
         Store(tmp_path / "store.pt", "numbers", {}).read()
 
@@ -413,6 +439,64 @@ def test_a_folder_for_a_file_and_a_file_for_a_folder_are_refused_without_damage(
     with pytest.raises(ValueError, match="Expected a folder to keep numbers in, got the file"):
         Store(tmp_path / "file" / "store.pt", "numbers", {}).write({})
     assert (tmp_path / "file").read_text() == "notes"
+
+
+@QUIET
+@pytest.mark.parametrize("user", OF_ROWS + OF_TOKENS)
+def test_a_place_that_nothing_can_be_kept_in_is_refused_at_once(user, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("notes")
+    with pytest.raises(ValueError, match=r"Expected a folder to keep .* in, got the file"):
+        user(*a_run(user), tmp_path / "file" / "store.pt")
+    monkeypatch.setattr(os, "access", lambda *asked: False)
+    with pytest.raises(ValueError, match="which may not be written to"):
+        user(*a_run(user), tmp_path / "new" / "store.pt")
+
+
+@pytest.mark.parametrize("content", [{"weight": torch.ones(2)}, {"version": 1}, {"version": 1.5}])
+def test_a_file_of_something_else_is_refused_and_nobody_is_told_to_remove_it(content, tmp_path):
+    torch.save(content, tmp_path / "model.pt")
+    with pytest.raises(CheckpointError, match=r"holds something else\. Name another file\.$"):
+        Store(tmp_path / "model.pt", "numbers", {}).read()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("enforce")])
+def test_a_full_disk_is_named_and_leaves_what_was_there(error, tmp_path, monkeypatch):
+    store = filled(tmp_path / "store.pt")
+
+    def fails(content, path):
+        path.write_text("half")
+        raise error
+
+    monkeypatch.setattr(torch, "save", fails)
+    with pytest.raises(OSError, match=r"Expected to write numbers to .*store\.pt.* Make room"):
+        store.write({"numbers": []})
+    assert store.read()["numbers"] == [1, 2.5]
+    assert [path.name for path in tmp_path.iterdir()] == ["store.pt"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_of_two_that_begin_a_file_the_first_is_kept(links, tmp_path, monkeypatch):
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *paths: os.stat(tmp_path / "no links here"))
+    for number in (1, 2):
+        Store(tmp_path / "store.pt", "a seed", {}).write({"seed": number}, keep=True)
+    assert Store(tmp_path / "store.pt", "a seed", {}).read() == {"seed": 1}
+
+
+@QUIET
+@pytest.mark.parametrize("user", [langevin, hamiltonian, coefficients, complexity, plane, planes])
+def test_what_is_finished_is_read_and_not_written_again(user, tmp_path, monkeypatch):
+    first = user(*a_run(user), tmp_path / "store")
+    monkeypatch.setattr(torch, "save", lambda *given: pytest.fail("written again"))
+    assert user(*a_run(user), tmp_path / "store") == first
+
+
+@QUIET
+def test_the_size_of_batches_and_the_loss_by_chance_are_nothing_to_chains_on_all_rows(stored):
+    store, first = stored(hamiltonian)
+    model, loss, data = a_run(hamiltonian)
+    loader = DataLoader(TensorDataset(*data), batch_size=7)
+    assert hamiltonian(model, loss, loader, store, batch_size=3) == first
 
 
 def test_content_comes_back_and_a_difference_is_named(tmp_path):

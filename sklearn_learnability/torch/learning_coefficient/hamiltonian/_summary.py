@@ -62,7 +62,7 @@ class MeanOfDraws(NamedTuple):
     @property
     def error(self) -> float:
         """The larger of the two standard errors."""
-        return float(np.nanmax([self.between, self.within]))
+        return float(np.fmax(self.between, self.within))
 
 
 def mean_of(drawn: DrawsOfChains) -> MeanOfDraws:

@@ -52,7 +52,9 @@ class ChainStore:
     def write_chains(
         self, state: LangevinState, trace: NDArray[np.float64], done: int, now: bool = False
     ) -> None:
-        """Store the chains, if some time has passed or it must be now."""
+        """Store the chains if they went on, and some time has passed or it must be now."""
+        if done == self.content.get("done", 0):
+            return
         if not now and time.monotonic() - self.written <= SECONDS_BETWEEN_WRITES:
             return
         self.content |= {

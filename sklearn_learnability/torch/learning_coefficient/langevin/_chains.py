@@ -105,9 +105,9 @@ def run_chains(
                     f"any of {settings.n_chains}. Lower step_size={settings.step_size:.3g}."
                 )
             noise = rows if device.type == "cpu" else seeded(seeds[done], device)
-            state, _ = sampler.step(state, gradients, posterior, settings.step_size, noise)
-            state = hold(state, lost, flat.start)
-            done += 1
+            moved, _ = sampler.step(state, gradients, posterior, settings.step_size, noise)
+            moved = hold(moved, lost, flat.start)
+            state, done = moved, done + 1  # in one, so that no interrupt finds half of it
             bar.update()
             saved.write_chains(state, trace, done)
     finally:

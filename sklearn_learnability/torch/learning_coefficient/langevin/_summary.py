@@ -43,7 +43,7 @@ def estimate_from_chains(
     between = t * standard_error_between(kept)
     # all chains see the same batches, so the error is that of their mean's trace
     within = t * standard_error_within(whole.mean(axis=0, keepdims=True)) if len(whole) else between
-    error = float(np.nanmax([between, within])) if np.isfinite([between, within]).any() else np.nan
+    error = float(np.fmax(between, within))
     value = t * excess
     found = LLCEstimate(
         value=value,

@@ -25,6 +25,7 @@ from sklearn_learnability.torch.learning_coefficient.hamiltonian import (
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import hamiltonian_estimate
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation import extrapolate
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._flags import difference_of_starts
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._summary import MeanOfDraws
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
 from sklearn_learnability.torch.models._held_still import held_still
 from sklearn_learnability.torch.models._store import Store
@@ -315,3 +316,11 @@ def test_one_inverse_temperature_has_no_limit():
     limit = extrapolate(np.array([100.0]), np.array([2.0]), np.array([0.1]))
     assert math.isnan(limit.multiplicity_corrected)
     assert limit.bracket == (1.8, 2.2)
+
+
+def test_an_error_that_too_few_draws_leave_unknown_is_nan_without_a_warning():
+    def mean(between, within):
+        return MeanOfDraws(1.0, between, within, np.ones(2)).error
+
+    assert (mean(1.0, 2.0), mean(np.nan, 2.0), mean(3.0, np.nan)) == (2.0, 2.0, 3.0)
+    assert np.isnan(mean(np.nan, np.nan))
