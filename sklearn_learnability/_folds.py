@@ -22,7 +22,7 @@ class Folds:
     Attributes
     ----------
     splits : list of (train, test)
-        Positions of the rows; no test part is empty.
+        Positions of the rows; no part is empty. In order of time where `ordered`.
     n_tests : ndarray of shape (n_samples,)
         How often a row is predicted.
     fold_of : ndarray of shape (n_samples,)
@@ -46,17 +46,21 @@ class Folds:
         if not pairs:
             raise ValueError("Expected a cv with a row to test, got none.")
         for fold, (train, test) in enumerate(pairs):
+            if not len(train):
+                raise ValueError(f"Expected a row to train on in every fold, got none in {fold}.")
             n_both = np.isin(test, train).sum()
             if n_both:
                 raise ValueError(
                     f"Expected a cv whose folds train on none of the rows they test, got {n_both} "
                     f"of {len(test)} in fold {fold}: a loss on rows a model has seen says nothing."
                 )
+        ordered = len(pairs) > 1 and all(train.max() < test.min() for train, test in pairs)
+        if ordered:
+            pairs.sort(key=lambda pair: pair[1].min())
         fold_of = np.full(n_samples, -1)
         for fold, (_, test) in reversed(list(enumerate(pairs))):
             fold_of[test] = fold
         n_tests = np.bincount(np.concatenate([test for _, test in pairs]), minlength=n_samples)
-        ordered = len(pairs) > 1 and all(train.max() < test.min() for train, test in pairs)
         return cls(pairs, n_tests, fold_of, ordered)
 
     @property
@@ -90,8 +94,15 @@ class Folds:
 def _positions(rows: ArrayLike, n_samples: int) -> Integers:
     """Return positions of rows, given as such or as a mask."""
     rows = np.asarray(rows)
-    if rows.dtype.kind != "b":
+    if not rows.size:
+        return np.arange(0)
+    if rows.dtype.kind in "iu" and 0 <= rows.min() <= rows.max() < n_samples:
         return rows
+    if rows.dtype.kind != "b":
+        raise ValueError(
+            f"Expected positions of rows from cv, whole numbers from 0 to {n_samples - 1}, got "
+            f"{rows.dtype} from {min(rows.ravel().tolist())} to {max(rows.ravel().tolist())}."
+        )
     if rows.shape != (n_samples,):
         raise ValueError(
             f"Expected masks of shape ({n_samples},) from cv, one entry per row, got shape "

@@ -176,3 +176,29 @@ def test_a_class_of_one_row_is_measured(y):
         ceiling = GoldenModelCeiling(["prior", "logistic"], cv=3, random_state=0).fit(X, y)
     assert np.isfinite(ceiling.oof_nll_).all()
     assert ceiling.learnability_ < 1
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        ([0.0, 1.0], [2], r"Expected positions of rows from cv, .* 0 to 5, got float64"),
+        ([0, 1], [-1], "got int64 from -1 to -1"),
+        ([0, 1], [6], "got int64 from 6 to 6"),
+        (["0"], ["1"], "got <U1 from 0 to 0"),
+        ([], [2, 3], "Expected a row to train on in every fold, got none in 0"),
+        ([True] * 5, [False] * 5, r"Expected masks of shape \(6,\)"),
+    ],
+)
+def test_positions_that_are_no_rows_are_refused(train, test, message):
+    with pytest.raises(ValueError, match=message):
+        make_folds([(train, test)], None, np.array([0, 1] * 3))
+
+
+def test_folds_in_time_order_may_be_listed_in_any():
+    codes = np.tile([0, 1], 20)
+    forward = list(TimeSeriesSplit(4).split(codes))
+    expected = make_folds(forward, None, codes)
+    found = make_folds(forward[::-1], None, codes)
+    np.testing.assert_array_equal(found.fold_of, expected.fold_of)
+    for calibrated_on, scored in found.tuning_rows():
+        assert calibrated_on.max() < scored.min()
