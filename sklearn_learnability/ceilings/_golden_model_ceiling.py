@@ -128,6 +128,8 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         One row a candidate: `candidate`, `nll`, `calibrated_nll`, `information_score`, `weight`
         (what the weights lack of 1 is the weight of the class frequencies), `seconds` (CPU time
         of the threads that fitted it).
+    units_ : str
+        Unit of the entropies and losses.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     n_features_in_ : int
@@ -237,6 +239,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             The fitted estimator.
         """
         self._check_options()
+        self.units_ = self.units
         members = check_members(self.candidates)
         table = self._check_table(X, reset=True)
         y = column_or_1d(readable("y", y), warn=True)
@@ -359,7 +362,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         check_choice("blend", self.blend, ("log-linear", "best"))
 
     def _check_table(self, X: Any, *, reset: bool) -> Any:
-        read = clean_table if self._has_named_candidates else pass_table
+        if reset:
+            self._reads_tables = self._has_named_candidates
+        read = clean_table if self._reads_tables else pass_table
         return read(self, X, reset=reset)
 
     def _seeds(self, data: TrainingData) -> np.random.RandomState:
@@ -429,7 +434,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         self.n_unpredicted_ = len(pooled) - len(scored)
         self.oof_proba_ = np.exp(pooled)
         self.oof_nll_ = np.full(len(pooled), np.nan)
-        per_unit = nats_per_unit(self.units)
+        per_unit = nats_per_unit(self.units_)
         self.oof_nll_[scored] = -pooled[scored, codes] / per_unit
         surprisal = surprisal_of_frequencies(codes, weight, pooled.shape[1])[codes] / per_unit
         estimate = ratio_estimate(

@@ -29,7 +29,7 @@ MOST_OF_A_CEILING = 1.2
 class FittedCeiling(Protocol):
     """A ceiling that was fitted, such as a GoldenModelCeiling."""
 
-    units: Any
+    units_: Any
     classes_: NDArray[Any]
     oof_nll_: Floats
     oof_proba_: Floats
@@ -114,7 +114,7 @@ def _out_of_fold_losses(ceiling: FittedCeiling, y_true: ArrayLike, units: Units)
             f"order, got {np.shape(y_true)[0]} rows with other labels. For rows that are new to it "
             "pass their inputs as X=."
         )
-    in_units = nats_per_unit(ceiling.units) / nats_per_unit(units)
+    in_units = nats_per_unit(ceiling.units_) / nats_per_unit(units)
     return check_reference(ceiling.oof_nll_ * in_units, len(ceiling.oof_nll_))
 
 
@@ -148,7 +148,7 @@ def _was_fitted_on(ceiling: FittedCeiling, y_true: ArrayLike) -> bool:
         return False
     predicted = np.flatnonzero(np.isfinite(ceiling.oof_nll_))
     proba = ceiling.oof_proba_[predicted, codes[predicted]]
-    nats = ceiling.oof_nll_[predicted] * nats_per_unit(ceiling.units)
+    nats = ceiling.oof_nll_[predicted] * nats_per_unit(ceiling.units_)
     return bool(np.allclose(-np.log(np.maximum(proba, SMALLEST_PROBABILITY)), nats, rtol=1e-6))
 
 

@@ -121,10 +121,10 @@ class EfficiencyScorer:
         self._lower_limit: float | None = None
         if isinstance(ceiling, GoldenModelCeiling):
             check_is_fitted(ceiling, msg="Expected a fitted GoldenModelCeiling: call fit first.")
-            if ceiling.units != units:
+            if ceiling.units_ != units:
                 raise ValueError(
                     f"Expected a ceiling and a scorer in one unit, got a ceiling in "
-                    f"{ceiling.units} and units={units!r}."
+                    f"{ceiling.units_} and units={units!r}."
                 )
             self.learnability = ceiling.learnability_
             self.learnable_information = ceiling.label_entropy_ - ceiling.nll_

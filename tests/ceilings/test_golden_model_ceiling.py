@@ -25,14 +25,14 @@ from sklearn.model_selection import (
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_learnability import GoldenModelCeiling
+from sklearn_learnability import EfficiencyScorer, GoldenModelCeiling
 from sklearn_learnability.datasets import make_learnability_classification
 from sklearn_learnability.exceptions import (
     CandidateFailedWarning,
     DuplicateRowsWarning,
     MissingClassWarning,
 )
-from sklearn_learnability.metrics import label_entropy, log_loss_per_sample
+from sklearn_learnability.metrics import efficiency, label_entropy, log_loss_per_sample
 
 FAMILY = [("logistic", LogisticRegression()), ("bayes", GaussianNB())]
 
@@ -444,3 +444,17 @@ def test_dask_gives_bitwise_the_serial_ceiling(data, n_workers, n_threads):
         remote = GoldenModelCeiling(cv=3, random_state=0, n_jobs=3).fit(X, y)
     np.testing.assert_array_equal(serial.oof_nll_, remote.oof_nll_)
     assert serial.learnability_interval_ == remote.learnability_interval_
+
+
+def test_settings_changed_after_fit_wait_for_the_next(data):
+    X, y = data
+    ceiling = GoldenModelCeiling(["prior", "logistic"], random_state=0).fit(X, y)
+    expected = ceiling.predict_proba(X[:50])
+    proba = ceiling.oof_proba_
+    before = efficiency(y, proba, reference_nll=ceiling)
+    ceiling.set_params(units="nats", candidates=FAMILY)
+    np.testing.assert_array_equal(ceiling.predict_proba(X[:50]), expected)
+    assert efficiency(y, proba, reference_nll=ceiling) == before
+    with pytest.raises(ValueError, match="got a ceiling in bits and units='nats'"):
+        EfficiencyScorer(ceiling, units="nats")
+    assert ceiling.fit(X, y).units_ == "nats"
