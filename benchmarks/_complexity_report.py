@@ -4,9 +4,26 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from linear_association import (
+    centre,
+    correlation,
+    orders_of_runs,
+    orders_within_steps,
+    p_value_of_orders,
+    residual,
+)
+from scipy import stats
 
 from sklearn_learnability.metrics import linear_association
-from sklearn_learnability.torch import load_parameters
+from sklearn_learnability.torch import (
+    CheckpointComplexity,
+    ComplexityAgainstCompressibility,
+    CompressionCurve,
+    CriticalAmount,
+    Flag,
+    FlagCode,
+    load_parameters,
+)
 
 MODELS = Path(__file__).parents[1] / "output" / "small_lms"
 #: Names of settings of the estimator and of schemes.
@@ -36,36 +53,154 @@ def by_run(points):
                     "scheme": scheme,
                     "run": run,
                     "n_points": line.n_points,
-                    "r_squared": line.r_squared.value,
-                    "loss_alone": line.given_r_squared.value,
-                    "partial_correlation": line.partial_correlation.value,
+                    "r_squared": line.r_squared,
+                    "loss_alone": line.given_r_squared,
+                    "partial_correlation": line.partial_correlation,
                 }
             )
     return pd.DataFrame(rows)
 
 
-def other_baselines(points):
+def read_studies(path, start_below):
+    """Return the studies whose points were written as CSV, by size and estimator; no curves."""
+    table = pd.read_csv(path, keep_default_na=False, na_values={"critical": "", "size": ""})
+    studies = {}
+    for key, rows in table.groupby(["parameters", "estimator"], sort=False):
+        checkpoints = [checkpoint(part) for _, part in rows.groupby("checkpoint", sort=False)]
+        studies[key] = ComplexityAgainstCompressibility(tuple(checkpoints), (), start_below)
+    return studies
+
+
+def checkpoint(rows):
+    """Return one checkpoint from its rows."""
+    first = rows.iloc[0]
+    nothing = np.empty(0)
+    curve = CompressionCurve("n_q", first["loss"], *[nothing] * 5, 0)
+    critical = {}
+    for row in rows.to_dict("records"):
+        status = row["left_out"] if "crossed" in row["left_out"] else "crossed"
+        critical.setdefault(row["scheme"], []).append(
+            CriticalAmount(
+                row["critical"],
+                (np.nan, np.nan),
+                status,
+                row["tolerance"],
+                np.nan,
+                row["size"],
+                (),
+                curve,
+            )
+        )
+    flags = tuple(Flag(FlagCode(code), "") for code in first["flags"].split(", ") if code)
+    names = ("loss", "llc", "llc_standard_error", "half_chain_drift", "excess_loss")
+    return CheckpointComplexity(
+        first["checkpoint"],
+        first["group"],
+        step_of(first["checkpoint"]),
+        *(float(first[name]) for name in names),
+        flags,
+        {scheme: tuple(amounts) for scheme, amounts in critical.items()},
+    )
+
+
+def step_of(checkpoint):
+    """Return the step that ends the name of a checkpoint."""
+    return float(checkpoint.rpartition(" ")[2])
+
+
+def tests(points):
+    """Return by size how alike the runs differ at the same step, and what other tests would say.
+
+    For one clamp. A row after the sizes takes them together, as independent, by Student's test of
+    their transformed correlations.
+    """
+    used = points[(points["left_out"] == "") & points["scheme"].str.startswith("one clamp")]
+    keys = ["scheme", "estimator", "tolerance"]
+    rows = []
+    for key, of_sizes in used.groupby(keys, sort=False):
+        setting = dict(zip(keys, key, strict=True))
+        alone = []
+        for size, part in of_sizes.groupby("parameters", sort=False):
+            without_loss = associate(part, given=None).within_steps.value
+            row = setting | {"parameters": size, "without_loss": without_loss}
+            alone.append(row | associate(part).to_frame().iloc[0].to_dict() | other_tests(part))
+        rows += alone
+        if len(alone) > 2:
+            rows.append(setting | over_sizes(pd.DataFrame(alone)))
+    return pd.DataFrame(rows)
+
+
+def associate(part, given=("loss",)):
+    """Return the line through the points of several runs."""
+    return linear_association(
+        part["llc"],
+        part["critical"],
+        given=None if given is None else part[list(given)],
+        groups=part["group"],
+        steps=part["step"],
+    )
+
+
+def other_tests(part):
+    """Return p-values of exchanging whole runs and of shuffling them within each step.
+
+    And how what is left of the coefficient correlates with that at the next step.
+    """
+    names = ["llc", "critical", "loss"]
+    panel = part.pivot(index="group", columns="step", values=names).dropna(axis=1)
+    common = panel.columns.get_level_values("step").value_counts()
+    panel = [panel[name][common.index[common == len(names)]].to_numpy() for name in names]
+    rng = np.random.default_rng(0)
+    orders = orders_of_runs(*panel[0].shape, rng), orders_within_steps(*panel[0].shape, rng, 4999)
+    found = [p_value_of_orders(*panel, drawn) for drawn in orders]
+    left = residual(centre(panel[0]), centre(panel[2]))
+    goes_on = float(correlation(left[:, :-1], left[:, 1:]))
+    names = ("exchanging_runs", "shuffling_within_steps", "goes_on")
+    return dict(zip(names, [*found, goes_on], strict=True))
+
+
+def over_sizes(part):
+    """Return the mean over sizes of the correlations at the same step, by Fisher's transform."""
+    transformed = np.arctanh(part["within_steps"])
+    found = stats.ttest_1samp(transformed, 0)
+    ends = found.confidence_interval()
+    return {
+        "parameters": "all",
+        "without_loss": np.tanh(np.arctanh(part["without_loss"]).mean()),
+        "within_steps": np.tanh(transformed.mean()),
+        "within_steps_lower": np.tanh(ends.low),
+        "within_steps_upper": np.tanh(ends.high),
+        "p_value": found.pvalue,
+        "exchanging_runs": np.nan,
+        "shuffling_within_steps": np.nan,
+        "goes_on": np.nan,
+    }
+
+
+def other_baselines(points, norms=None):
     """Return what the loss, its curve, the weights' norm and the step say, and the rest given them.
 
-    At the middle tolerance, over the runs of a size.
+    At the middle tolerance, over the runs of a size. Without norms, those that need them are left
+    out.
     """
     used = points[(points["left_out"] == "") & (points["tolerance"] == MIDDLE_TOLERANCE)].copy()
     used["loss squared"] = used["loss"] ** 2
-    used["log step"] = np.log(used["checkpoint"].str.rpartition(" ")[2].astype(float))
-    used["norm of the weights"] = used["checkpoint"].map(norms(used["checkpoint"].unique()))
+    used["log step"] = np.log(used["step"])
+    if norms is not None:
+        used["norm of the weights"] = used["checkpoint"].map(norms)
     rows = []
     keys = ["parameters", "estimator", "scheme"]
     for key, part in used.groupby(keys, sort=False):
         for names in BASELINES:
-            line = linear_association(
-                part["llc"], part["critical"], given=part[names], groups=part["group"]
-            )
+            if norms is None and "norm of the weights" in names:
+                continue
+            line = associate(part, names)
             row = dict(zip(keys, key, strict=True)) | {"baseline": ", ".join(names)}
             rows.append(row | line.to_frame().iloc[0].to_dict())
     return pd.DataFrame(rows)
 
 
-def norms(checkpoints):
+def norms_of(checkpoints):
     """Return the Euclidean norm of the parameters by checkpoint."""
     found = {}
     for name in checkpoints:
@@ -133,18 +268,16 @@ def draw_panel(ax, part, title):
     for marker, (_, run) in zip(MARKERS, used.groupby("group", sort=False), strict=False):
         ax.scatter(
             *(run["llc"], run["critical"]),
-            c=np.log10(run["checkpoint"].str.rpartition(" ")[2].astype(float)),
+            c=np.log10(run["step"]),
             cmap="viridis",
             marker=marker,
             s=26,
         )
-    line = linear_association(
-        used["llc"], used["critical"], given=used["loss"], groups=used["group"]
-    )
+    line = associate(used)
     ends = np.array([used["llc"].min(), used["llc"].max()])
     ax.plot(ends, line.intercept + line.slope * ends, color="#666666", linewidth=1, zorder=1)
     ax.set_title(
-        f"{title}\nR² {line.r_squared.value:.3f}, loss alone {line.given_r_squared.value:.3f}",
+        f"{title}\nR² {line.r_squared:.3f}, loss alone {line.given_r_squared:.3f}",
         fontsize=10,
     )
     ax.set_xlabel("local learning coefficient")

@@ -1,14 +1,20 @@
 """Tables of the study of complexity against compressibility."""
 
 import pandas as pd
-from _complexity_report import FIRST_ESTIMATOR, FIRST_SCHEME, PAPER_ESTIMATOR, TENSOR_SCHEME
+from _complexity_report import (
+    FIRST_ESTIMATOR,
+    FIRST_SCHEME,
+    MIDDLE_TOLERANCE,
+    PAPER_ESTIMATOR,
+    TENSOR_SCHEME,
+)
 
 
 def with_interval(table, name, decimals):
     """Return a column of numbers with their intervals, as text."""
     ends = zip(table[name], table[f"{name}_lower"], table[f"{name}_upper"], strict=True)
     return [
-        f"{value:.{decimals}f}"
+        ("" if pd.isna(value) else f"{value:.{decimals}f}")
         + (f" ({low:.{decimals}f} to {high:.{decimals}f})" if pd.notna(low) else "")
         for value, low, high in ends
     ]
@@ -17,12 +23,19 @@ def with_interval(table, name, decimals):
 def association(table):
     """Return what a line explains, what the loss alone explains, and the rest given the loss."""
     return {
-        "R²": with_interval(table, "r_squared", 3),
+        "R²": table["r_squared"].map("{:.3f}".format),
         "loss alone": table["given_r_squared"].map("{:.3f}".format),
-        "difference": with_interval(table, "r_squared_gain", 3),
-        "partial correlation": with_interval(table, "partial_correlation", 2),
+        "difference": table["r_squared_gain"].map("{:.3f}".format),
+        "partial correlation": table["partial_correlation"].map("{:.2f}".format),
+        "at one step": with_interval(table, "within_steps", 2),
+        "p": table["p_value"].map(p_value),
         "points": table["n_points"].astype(int),
     }
+
+
+def p_value(value):
+    """Return a p-value as text, empty where there is none."""
+    return "" if pd.isna(value) else "< .001" if value < 0.001 else f"{value:.3f}".lstrip("0")
 
 
 def lines(results, column, **where):
@@ -53,9 +66,29 @@ def baselines(results):
     table = table[wanted | (one_clamp & (table["estimator"] == PAPER_ESTIMATOR))]
     shown = association(table)
     shown["baseline alone"] = shown.pop("loss alone")
-    order = ("R²", "baseline alone", "difference", "partial correlation")
+    order = ("R²", "baseline alone", "difference", "partial correlation", "at one step", "p")
     columns = {name: table[name] for name in ("parameters", "estimator", "scheme", "baseline")}
     return pd.DataFrame(columns | {name: shown[name] for name in order})
+
+
+def tests(results):
+    """Return how alike the runs differ at the same step, with the p-values of three tests."""
+    table = pd.DataFrame(results["tests"])
+    together = table["parameters"] == "all"
+    table = table[together | (table["tolerance"] == MIDDLE_TOLERANCE)]
+    table = table.sort_values("scheme", kind="stable")
+    shown = {name: table[name] for name in ("scheme", "estimator", "parameters")}
+    shown["ε"] = table["tolerance"]
+    shown["at one step"] = table["without_loss"].map("{:.2f}".format)
+    shown["given the loss"] = with_interval(table, "within_steps", 2)
+    names = {
+        "p_value": "p",
+        "exchanging_runs": "p, exchanging runs",
+        "shuffling_within_steps": "p, shuffling within steps",
+    }
+    shown |= {label: table[name].map(p_value) for name, label in names.items()}
+    goes_on = table["goes_on"].map(lambda value: "" if pd.isna(value) else f"{value:.2f}")
+    return pd.DataFrame(shown | {"goes on": goes_on})
 
 
 def single_runs(results):
@@ -97,5 +130,6 @@ def deep_linear(results):
     shown = association(table)
     shown["norm alone"] = shown.pop("loss alone")
     columns = {"line of": [names[name] for name in of], "on the coefficient": on}
-    order = ("R²", "norm alone", "difference", "partial correlation", "points")
+    shown["given the norm"] = shown.pop("at one step")
+    order = ("R²", "norm alone", "difference", "given the norm", "p", "points")
     return pd.DataFrame(columns | {name: shown[name] for name in order})

@@ -3,17 +3,18 @@
     python benchmarks/train_small_lms.py                         # first, 20 CPU-minutes
     python benchmarks/complexity_and_compressibility.py          # what is not yet measured
     python benchmarks/complexity_and_compressibility.py --small  # one run, three checkpoints
+    python benchmarks/complexity_and_compressibility.py --from-points  # the lines again, seconds
 
 Two parts. Deep linear networks, whose local learning coefficients are known. Small language models
 of three sizes and three seeds over training, whose coefficients are estimated by several settings,
 all of them listed here and reported. Coefficients and curves are kept in
-output/complexity_and_compressibility as they are done; a killed run continues. Writes
+output/complexity_and_compressibility as they are done; a killed run continues. From the points
+of an earlier run only the lines are drawn again, and what needs the weights stays. Writes
 benchmarks/results/complexity_and_compressibility.json, the points beside it as CSV, and figures.
 """
 
 import argparse
 import json
-import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,11 @@ from _complexity_report import (
     by_run,
     chains,
     draw_sizes_and_settings,
+    norms_of,
     other_baselines,
+    read_studies,
+    step_of,
+    tests,
 )
 from _results import records
 from _small_lm import load_small_lm, pack
@@ -164,27 +169,34 @@ def study(size, name, llc, seeds=SEEDS, steps=STEPS, schemes=SCHEMES):
         tolerances=TOLERANCES,
         compression_data=sequences[SAMPLED:],
         groups={path: path.rpartition(" step ")[0] for path in paths},
+        steps={path: step_of(path) for path in paths},
         start_below=START_BELOW,
         load=load_small_lm,
         store=STORE,
     )
 
 
-def language_models(small):
-    """Measure one study after the other; yield the points and lines of all that are done."""
-    points, lines = [], []
+def measured_studies(small):
+    """Measure one study after the other, and draw it."""
     for size, name in STUDIES[:1] if small else STUDIES:
         options = {"seeds": (0,), "steps": (0, 114, 477, 1240, 2000)} if small else {}
         if size == DEAR:
             options["schemes"] = {label: SCHEMES[label] for label in DEAR_SCHEMES}
         found = study(size, name, ESTIMATORS[name], **options)
+        draw(found, size, name)
+        yield (size, name), found
+
+
+def language_models(studies):
+    """Yield the points and lines of the studies that are done, after each."""
+    points, lines = [], []
+    for (size, name), found in studies:
         points.append(found.to_frame().assign(parameters=size, estimator=name))
         for start in (None, START_BELOW, LATE_BELOW):
             part = replace(found, start_below=start)
             for of in ("critical", "size"):
                 table = part.fits_to_frame(of=of)
                 lines.append(table.assign(of=of, start=start, parameters=size, estimator=name))
-        draw(found, size, name)
         yield pd.concat(points, ignore_index=True), pd.concat(lines, ignore_index=True)
 
 
@@ -252,26 +264,25 @@ def deep_estimate(known, rank, teacher):
 
 
 def deep_lines(points):
-    """Return the lines through the deep linear networks that crossed, intervals over teachers."""
+    """Return the lines through the deep linear networks that crossed, each one independent."""
     lines = {}
     for name in ("true_llc", "llc"):
         part = points[points[name].notna() & points["critical"].notna()]
         for of in ("critical", "bits"):
             if len(part) > 4:
                 line = linear_association(
-                    part[name], part[of], given=part["squared_norm"], groups=part["teacher"]
+                    part[name], part[of], given=part["squared_norm"], groups=np.arange(len(part))
                 )
                 lines[f"{of} on {name}"] = records(line.to_frame(), 12)[0]
     return lines
 
 
-def write(results, deep, points, lines, started):
+def write(results, deep, points, lines, baselines):
     """Write what is done."""
     errors = (deep["llc"] / deep["true_llc"] - 1).abs()
     unsampled = errors.isna().all()
     summary = {
         "settings": {"local": LOCAL, PAPER_ESTIMATOR: PAPER, "deep linear": DEEP},
-        "cpu_seconds_of_this_call": round(time.process_time() - started),
         "deep_linear": {
             "points": records(deep),
             "lines": deep_lines(deep),
@@ -282,11 +293,24 @@ def write(results, deep, points, lines, started):
             size: predicted_bits(1.0, n, MIDDLE_TOLERANCE) for size, n in N_PARAMETERS.items()
         },
         "by_run": records(by_run(points)),
-        "other_baselines": records(other_baselines(points)),
+        "tests": records(tests(points)),
+        "other_baselines": baselines,
         "chains": records(chains(points)),
     }
     (results / RESULTS.name).write_text(json.dumps(summary, indent=1) + "\n")
     points.to_csv(results / RESULTS.with_suffix(".csv").name, index=False, float_format="%.6g")
+
+
+def lines_again():
+    """Write the lines through the points of an earlier run; what needs the weights stays."""
+    earlier = json.loads(RESULTS.read_text())
+    studies = read_studies(RESULTS.with_suffix(".csv"), START_BELOW)
+    *_, (points, lines) = language_models(studies.items())
+    baselines = records(other_baselines(points))
+    keys = ("parameters", "estimator", "scheme", "baseline")
+    again = {tuple(row[key] for key in keys): row for row in baselines}
+    kept = [again.get(tuple(row[key] for key in keys), row) for row in earlier["other_baselines"]]
+    write(RESULTS.parent, pd.DataFrame(earlier["deep_linear"]["points"]), points, lines, kept)
 
 
 def tables(results):
@@ -303,6 +327,7 @@ def tables(results):
             results, by_size, **main_lines | {"of": "size"}, start=START_BELOW
         ),
         "complexity_baselines": shown.baselines(results),
+        "complexity_tests": shown.tests(results),
         "complexity_by_run": shown.single_runs(results),
         "complexity_chains": shown.chains(results),
         "complexity_deep_linear": shown.deep_linear(results),
@@ -312,15 +337,19 @@ def tables(results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="one run, a few checkpoints")
+    parser.add_argument("--from-points", action="store_true", help="only the lines, from the CSV")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", LearnabilityWarning)  # flags are in the tables
     STORE.mkdir(parents=True, exist_ok=True)
     results = STORE if options.small else RESULTS.parent
-    started = time.process_time()
+    if options.from_points:
+        lines_again()
+        return
     deep = deep_linear(options.small)
-    for points, lines in language_models(options.small):
-        write(results, deep, points, lines, started)
+    for points, lines in language_models(measured_studies(options.small)):
+        norms = norms_of(points["checkpoint"].unique())
+        write(results, deep, points, lines, records(other_baselines(points, norms)))
         if not options.small:
             draw_sizes_and_settings(points, FIGURES)
         latest = (lines["estimator"] == lines["estimator"].iloc[-1]) & (lines["tolerance"] == 0.5)

@@ -116,16 +116,16 @@ def relative_weights(weight: Floats) -> Floats:
     return scaled / scaled[scaled > 0].mean()
 
 
-def check_groups(groups: ArrayLike, n_samples: int) -> Integers:
+def check_groups(groups: ArrayLike, n_samples: int, name: str = "groups") -> Integers:
     """Return the number of every row's group, refusing rows without a group."""
     groups = np.asarray(readable("groups", groups))
     if groups.shape != (n_samples,):
-        raise ValueError(f"Expected groups of shape ({n_samples},), got {groups.shape}.")
+        raise ValueError(f"Expected {name} of shape ({n_samples},), got {groups.shape}.")
     codes, _ = pd.factorize(groups)
     if (codes < 0).any():
         raise ValueError(
-            f"Expected a group of every row, got {(codes < 0).sum()} of {n_samples} rows without "
-            "one (NaN or None). Give a row that stands alone a group of its own."
+            f"Expected {name} for every row, got {(codes < 0).sum()} of {n_samples} rows without "
+            "one (NaN or None). Give a row that stands alone one of its own."
         )
     return codes
 

@@ -107,7 +107,7 @@ def asymptotic_formula():
 
 
 def undefined_association():
-    linear_association([1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 3.0, 4.0], n_resamples=9)
+    linear_association([1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 3.0, 4.0])
 
 
 def hidden_states():

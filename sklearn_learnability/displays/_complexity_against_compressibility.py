@@ -23,6 +23,7 @@ from sklearn_learnability.displays._layout import say_if_nothing, within_place
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from sklearn_learnability.metrics import LinearAssociation
     from sklearn_learnability.torch.profile._complexity_results import (
         ComplexityAgainstCompressibility,
     )
@@ -37,7 +38,8 @@ class ComplexityAgainstCompressibilityDisplay:
     Left: one line a checkpoint, dark early in training and light late; dashed lines are the
     tolerances. Right: one point a checkpoint and tolerance, another marker for each run, with the
     line through the points that are used. Points that are not used are open. The key gives the
-    share of variance explained by the coefficient and, after it, by the loss alone.
+    share of variance explained by the coefficient and, after it, by the loss alone; below them the
+    correlation of the runs at the same step with its interval, or that there is no test.
 
     Parameters
     ----------
@@ -50,8 +52,8 @@ class ComplexityAgainstCompressibilityDisplay:
         Its coefficient, its critical amount, and the increase of the loss that was tolerated.
     used : array-like of bool of shape (n_points,)
         Whether the line goes through it.
-    lines : dict of float to tuple
-        By tolerance: slope, intercept, share explained by the coefficient, share by the loss alone.
+    lines : dict of float to LinearAssociation
+        By tolerance, the line through the points used.
     quantity : str
         What the amounts are.
     highest : float, default=2.0
@@ -67,6 +69,7 @@ class ComplexityAgainstCompressibilityDisplay:
     Examples
     --------
     >>> from sklearn_learnability.displays import ComplexityAgainstCompressibilityDisplay
+    >>> from sklearn_learnability.metrics import linear_association
     >>> display = ComplexityAgainstCompressibilityDisplay(
     ...     [([16, 8, 4], [0.0, 0.2, 0.9], 1.0)],
     ...     groups=["run"] * 3,
@@ -74,7 +77,7 @@ class ComplexityAgainstCompressibilityDisplay:
     ...     critical=[5.0, 6.0, 9.0],
     ...     tolerances=[0.5] * 3,
     ...     used=[True] * 3,
-    ...     lines={0.5: (1.36, 3.5, 0.99, 0.8)},
+    ...     lines={0.5: linear_association([1.0, 2.0, 4.0], [5.0, 6.0, 9.0])},
     ...     quantity="n_q",
     ... )
     >>> display.plot().axes_[1].get_ylabel()
@@ -90,7 +93,7 @@ class ComplexityAgainstCompressibilityDisplay:
         critical: ArrayLike,
         tolerances: ArrayLike,
         used: ArrayLike,
-        lines: Mapping[float, tuple[float, float, float, float]],
+        lines: Mapping[float, LinearAssociation],
         quantity: str,
         highest: float = 2.0,
     ) -> None:
@@ -146,12 +149,7 @@ class ComplexityAgainstCompressibilityDisplay:
         places = places_in_runs([point.group for point in result.checkpoints])
         tallest = max(c.increases[np.isfinite(c.increases)].max(initial=0) for c in curves)
         lines = {
-            tolerance: (
-                line.slope,
-                line.intercept,
-                line.r_squared.value,
-                line.given_r_squared.value,
-            )
+            tolerance: line
             for (of, tolerance), line in result.fits().items()
             if of == scheme and tolerance in drawn
         }
@@ -241,10 +239,19 @@ class ComplexityAgainstCompressibilityDisplay:
         """Draw the line of one tolerance over the range of the points it goes through."""
         if tolerance not in self.lines:
             return
-        slope, intercept, explained, by_loss = self.lines[tolerance]
+        line = self.lines[tolerance]
         ends = np.array([llc.min(), llc.max()])
-        label = f"ε = {tolerance:g}: R² {explained:.2f}, loss alone {by_loss:.2f}"
-        ax.plot(ends, intercept + slope * ends, color=color, linewidth=1.5, label=label)
+        label = f"ε = {tolerance:g}: R² {line.r_squared:.2f}"
+        if np.isfinite(line.given_r_squared):
+            label += f", loss alone {line.given_r_squared:.2f}"
+        within = line.within_steps
+        label += "\nruns at the same step: "
+        label += (
+            "no test"
+            if line.reason
+            else f"{within.value:.2f} ({within.lower:.2f} to {within.upper:.2f})"
+        )
+        ax.plot(ends, line.intercept + line.slope * ends, color=color, linewidth=1.5, label=label)
 
 
 def places_in_runs(groups: list[str]) -> list[float]:

@@ -4,60 +4,91 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
+from numpy.typing import ArrayLike
+from scipy import stats
 
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import Floats, check_groups, warn
+from sklearn_learnability._validation import Floats, Integers, check_groups, warn
 from sklearn_learnability.exceptions import UndefinedAssociationWarning
-from sklearn_learnability.metrics._resampling import Estimate, check_confidence
+from sklearn_learnability.metrics._resampling import UNDEFINED_ENDS, Estimate, check_confidence
 
 #: Share of a variance below which what is left of it is rounding.
 ROUNDING = 1e-12
-#: What is bootstrapped, in this order.
-STATISTICS = ("r_squared", "given_r_squared", "r_squared_gain", "partial_correlation")
+#: Runs of which one can be left out and the others still be compared.
+FEWEST_GROUPS = 3
+#: What describes the points, in this order.
+DESCRIPTION = ("r_squared", "given_r_squared", "r_squared_gain", "partial_correlation")
+
+ONE_RUN = (
+    "All points are of one run, and whatever grows over a run goes together: no test is valid. "
+    "Give groups: several runs, measured at the same steps."
+)
+NO_STEPS = "Runs of several points can only be compared at the same step, and no steps are given."
+NO_COMMON_STEP = "No step at which all of the {n_groups} runs were measured."
+FEW_RUNS = "There are {n_groups} runs, where at least 3 are needed."
+FEW_POINTS = "Too few points at common steps: without one run nothing would be left to vary."
+NO_SPREAD = (
+    "Within steps, given the others, nothing is left of a quantity, or nothing but one line: there "
+    "is no spread to judge by."
+)
 
 
 @dataclass(frozen=True, eq=False)
 class LinearAssociation(Result):
     """A straight line through points, and what it says beyond other quantities.
 
+    The line, the shares and the partial correlation describe the points at hand. Only
+    `within_steps` and its `p_value` say whether there is an association.
+
     Attributes
     ----------
     slope, intercept : float
         The line of y on x by least squares.
-    r_squared : Estimate
+    r_squared : float
         Share of the variance of y that x explains.
-    given_r_squared : Estimate
+    given_r_squared : float
         The share that the other quantities explain; NaN without any.
-    r_squared_gain : Estimate
-        The first minus the second, from the same resamples; NaN without others.
-    partial_correlation : Estimate
+    r_squared_gain : float
+        The first minus the second; NaN without others.
+    partial_correlation : float
         Correlation of x and y once their fits on the others are taken out; NaN without others.
+    within_steps : Estimate
+        The same once the mean of every step is taken out too, over the steps at which all runs
+        were measured; NaN where the points allow none.
+    p_value : float
+        The level at which the interval of `within_steps` would end at 0; NaN if it has none.
+    reason : str
+        Why there is no interval; empty where there is one.
     n_points, n_groups : int
-        Number of points, and of groups that were resampled; without groups every point is its own.
+        Number of points, and of runs.
+    n_steps : int
+        Number of steps that `within_steps` compares the runs at.
     """
 
     slope: float
     intercept: float
-    r_squared: Estimate
-    given_r_squared: Estimate
-    r_squared_gain: Estimate
-    partial_correlation: Estimate
+    r_squared: float
+    given_r_squared: float
+    r_squared_gain: float
+    partial_correlation: float
+    within_steps: Estimate
+    p_value: float
+    reason: str
     n_points: int
     n_groups: int
+    n_steps: int
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the line as a table of one row, ends of the intervals beside the values."""
-        row: dict[str, float] = {"slope": self.slope, "intercept": self.intercept}
-        for name in STATISTICS:
-            estimate: Estimate = getattr(self, name)
-            row |= {
-                name: estimate.value,
-                f"{name}_lower": estimate.lower,
-                f"{name}_upper": estimate.upper,
-            }
-        return pd.DataFrame([row | {"n_points": self.n_points, "n_groups": self.n_groups}])
+        """Return the line as a table of one row, ends of the interval beside the value."""
+        names = ("slope", "intercept", *DESCRIPTION)
+        row = {name: getattr(self, name) for name in names}
+        row |= {
+            "within_steps": self.within_steps.value,
+            "within_steps_lower": self.within_steps.lower,
+            "within_steps_upper": self.within_steps.upper,
+        }
+        counts = ("p_value", "reason", "n_points", "n_groups", "n_steps")
+        return pd.DataFrame([row | {name: getattr(self, name) for name in counts}])
 
 
 def linear_association(
@@ -66,21 +97,27 @@ def linear_association(
     *,
     given: ArrayLike | None = None,
     groups: ArrayLike | None = None,
+    steps: ArrayLike | None = None,
     confidence: float = 0.95,
-    n_resamples: int = 999,
-    random_state: int | np.random.RandomState | None = 0,
 ) -> LinearAssociation:
-    r"""Fit a line of y on x, beside the fit on other quantities z and the partial correlation.
+    r"""Fit a line of y on x, and test whether runs differ alike in both at the same step.
 
     .. math:: R^2 = r_{xy}^2, \qquad r_{xy \cdot z} = r_{x - \hat x(z),\; y - \hat y(z)}
 
     with :math:`\hat x(z)` and :math:`\hat y(z)` the least-squares fits on z and a constant. Higher
-    is better for :math:`R^2`. Two quantities that both follow a third have a high :math:`R^2`
-    without having to do with each other: look whether it exceeds the one of z alone, and whether
-    the partial correlation is away from 0.
+    is better for :math:`R^2`. These describe the points and are no evidence: over training
+    everything goes together, also given a third quantity. Evidence is that of several runs at the
+    same step those with more x have more y: :math:`r`, the same correlation with a constant for
+    each step. Its interval leaves out one whole run at a time (the jackknife),
 
-    Intervals are percentiles of the bootstrap, over points or over whole groups. Three groups make
-    ten different resamples: an interval over so few says little more than how far apart they are.
+    .. math:: \tanh\Bigl(\zeta \pm t_{G-1} \sqrt{\tfrac{G-1}{G}
+              \textstyle\sum_g (\zeta_{(g)} - \bar\zeta)^2}\Bigr), \qquad
+              \zeta = \operatorname{artanh} r,
+
+    where :math:`\zeta_{(g)}` is without run g, :math:`\bar\zeta` is the mean of these and
+    :math:`t_{G-1}` Student's quantile. Points of a run may depend on each other in any way; runs
+    must be independent. It held its level in simulations from 3 runs on, where only strong
+    associations reach it.
 
     Parameters
     ----------
@@ -89,24 +126,24 @@ def linear_association(
     given : array-like of shape (n_points,) or (n_points, n_given), optional
         The other quantities z; for a curve, a quantity and its square.
     groups : array-like of shape (n_points,), optional
-        Points of one group may depend on each other: groups are resampled as wholes.
+        The run of each point; for independent points a number of its own for each. None: all are
+        of one run, and there is no interval.
+    steps : array-like of shape (n_points,), optional
+        The step at which each point was measured. None: all at the same, one point a run.
     confidence : float, default=0.95
         Level of the intervals.
-    n_resamples : int, default=999
-        Number of resamples.
-    random_state : int, RandomState instance or None, default=0
-        Source of randomness. Draws the resamples.
 
     Returns
     -------
     LinearAssociation
-        The line, and its statistics with intervals.
+        The line, and the association within steps with its interval and p-value, or the reason why
+        there is none.
 
     Raises
     ------
     ValueError
         If there are fewer than 3 points, or 3 and one for each column of `given`, lengths differ,
-        or a value is not finite.
+        a value is not finite, or a run has two points at one step.
 
     Warns
     -----
@@ -117,32 +154,45 @@ def linear_association(
     ----------
     R. A. Fisher. The distribution of the partial correlation coefficient. Metron, 1924.
 
-    B. Efron and R. J. Tibshirani. An Introduction to the Bootstrap. Chapman and Hall, 1993.
-    https://doi.org/10.1201/9780429246593
+    R. G. Miller. The jackknife: a review. Biometrika, 1974. https://doi.org/10.1093/biomet/61.1.1
 
     Examples
     --------
+    Four runs at three steps: over a run both grow, and at each step a run with more x has more y.
+
     >>> from sklearn_learnability.metrics import linear_association
-    >>> z = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
-    >>> x = [1.2, 1.9, 3.2, 3.9, 5.2, 5.9]  # both follow z, one against the other
-    >>> y = [0.8, 2.1, 2.8, 4.1, 4.8, 6.1]
-    >>> line = linear_association(x, y, given=z)
-    >>> round(line.r_squared.value, 2), round(line.partial_correlation.value, 2)
-    (0.97, -1.0)
+    >>> runs, steps = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3], [1, 2, 3] * 4
+    >>> x = [1.0, 3.1, 5.0, 1.4, 3.5, 5.3, 1.9, 3.6, 6.1, 2.2, 4.0, 6.3]
+    >>> y = [2.0, 5.0, 9.1, 2.3, 5.6, 9.4, 2.9, 5.5, 10.2, 3.1, 6.2, 10.3]
+    >>> line = linear_association(x, y, groups=runs, steps=steps)
+    >>> round(line.r_squared, 2), round(line.within_steps.value, 2), line.p_value < 0.05
+    (0.98, 0.98, True)
+    >>> linear_association(x[:3], y[:3]).reason[:27]
+    'All points are of one run, '
     """
     check_confidence(confidence)
     points = _check_points(x, y, given)
-    codes = np.arange(len(points)) if groups is None else check_groups(groups, len(points))
+    runs = np.zeros(len(points), int) if groups is None else check_groups(groups, len(points))
+    times = None if steps is None else check_groups(steps, len(points), "steps")
     _warn_if_constant(points)
-    value = _statistics(points)
-    resampled = _bootstrap(points, codes, n_resamples, random_state)
-    estimates = {
-        name: _percentile_estimate(value[i], resampled[:, i], confidence)
-        for i, name in enumerate(STATISTICS)
-    }
-    slope, intercept = _line(points)
+    n_groups = int(runs.max()) + 1
+    panel = np.empty((n_groups, 0, points.shape[1]))
+    if times is not None or n_groups == len(points):
+        panel = _panel(points, runs, np.zeros_like(runs) if times is None else times)
+    within, p_value, reason = _jackknife(panel, confidence)
+    if groups is None:
+        reason = ONE_RUN
+    elif times is None and n_groups < len(points):
+        reason = NO_STEPS
     return LinearAssociation(
-        slope, intercept, **estimates, n_points=len(points), n_groups=int(codes.max()) + 1
+        *_line(points),
+        *_describe(points),
+        within,
+        p_value,
+        reason,
+        len(points),
+        n_groups,
+        panel.shape[1],
     )
 
 
@@ -188,54 +238,92 @@ def _line(points: Floats) -> tuple[float, float]:
     return slope, float(y.mean() - slope * x.mean())
 
 
-def _statistics(points: Floats) -> Floats:
-    """Return the four statistics; NaN where they are undefined."""
+def _describe(points: Floats) -> tuple[float, float, float, float]:
+    """Return what describes all points; NaN where it is undefined."""
+    nan = float("nan")
     centred = points - points.mean(axis=0)
     pair, others = centred[:, :2], centred[:, 2:]
     r_squared = _correlation(pair) ** 2
-    if not others.shape[1]:
-        return np.array([r_squared, np.nan, np.nan, np.nan])
-    size = np.sqrt((others**2).sum(axis=0))
-    if not size.all():
-        return np.array([r_squared, np.nan, np.nan, np.nan])
-    scaled = others / size
-    residual = pair - scaled @ np.linalg.lstsq(scaled, pair, rcond=None)[0]
+    if not others.shape[1] or not others.any(axis=0).all():
+        return r_squared, nan, nan, nan
+    residual = _residual(pair, others)
     with np.errstate(divide="ignore", invalid="ignore"):
         left = (residual**2).sum(axis=0) / (pair**2).sum(axis=0)
-    partial = _correlation(residual) if (left > ROUNDING).all() else np.nan
-    return np.array([r_squared, 1 - left[1], r_squared - 1 + left[1], partial])
+    partial = _correlation(residual) if (left > ROUNDING).all() else nan
+    return r_squared, float(1 - left[1]), float(r_squared - 1 + left[1]), partial
+
+
+def _residual(pair: Floats, others: Floats) -> Floats:
+    """Return what the fit on other centred columns leaves of two."""
+    if not others.shape[1]:
+        return pair
+    scaled = others / np.sqrt((others**2).sum(axis=0))
+    return np.asarray(pair - scaled @ np.linalg.lstsq(scaled, pair, rcond=None)[0])
 
 
 def _correlation(pair: Floats) -> float:
     """Return the correlation of two centred columns."""
     size = np.sqrt((pair**2).sum(axis=0))
-    return float(np.clip(pair[:, 0] @ pair[:, 1] / size.prod(), -1, 1)) if size.all() else np.nan
+    if not size.all():
+        return float("nan")
+    return float(np.clip(pair[:, 0] @ pair[:, 1] / size.prod(), -1, 1))
 
 
-def _bootstrap(
-    points: Floats,
-    codes: NDArray[np.integer],
-    n_resamples: int,
-    random_state: int | np.random.RandomState | None,
-) -> Floats:
-    """Return the statistics of resamplings of whole groups, one row a resampling."""
-    rng = check_random_state(random_state)
-    members = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
-    if len(members) < 2:
-        return np.full((n_resamples, len(STATISTICS)), np.nan)
-    drawn = rng.randint(len(members), size=(n_resamples, len(members)))
-    return np.array(
-        [_statistics(points[np.concatenate([members[group] for group in row])]) for row in drawn]
+def _panel(points: Floats, runs: Integers, times: Integers) -> Floats:
+    """Return the points (run, step, quantity) at the steps at which all runs were measured."""
+    n_groups = int(runs.max()) + 1
+    cells, counts = np.unique(np.column_stack([times, runs]), axis=0, return_counts=True)
+    if (counts > 1).any():
+        raise ValueError(
+            f"Expected one point of a run at each step, got {counts.max()} of the same. Give the "
+            "runs numbers of their own, or the mean of the points."
+        )
+    common = np.flatnonzero(np.bincount(cells[:, 0]) == n_groups)
+    used = np.isin(times, common)
+    order = np.lexsort((times[used], runs[used]))
+    return np.asarray(points[used][order].reshape(n_groups, len(common), points.shape[1]))
+
+
+def _jackknife(panel: Floats, confidence: float) -> tuple[Estimate, float, str]:
+    """Return the association within steps with its interval, its p-value, or why there is none."""
+    n_groups, n_steps, n_columns = panel.shape
+    value = _within_steps(panel)
+    estimate = Estimate(value, **UNDEFINED_ENDS, confidence=confidence)
+    reason = ""
+    if n_groups < FEWEST_GROUPS:
+        reason = FEW_RUNS.format(n_groups=n_groups)
+    elif not n_steps:
+        reason = NO_COMMON_STEP.format(n_groups=n_groups)
+    elif (n_groups - 2) * n_steps - (n_columns - 2) < 2:
+        reason = FEW_POINTS
+    if reason:
+        return estimate, float("nan"), reason
+    kept = ~np.eye(n_groups, dtype=bool)
+    without = np.array([_within_steps(panel[keep]) for keep in kept])
+    if not (np.abs([value, *without]) < 1 - ROUNDING).all():
+        return estimate, float("nan"), NO_SPREAD
+    error = float(np.sqrt((n_groups - 1) * np.arctanh(without).var()))
+    if error <= ROUNDING:
+        return estimate, float("nan"), NO_SPREAD
+    margin = stats.t.ppf(0.5 + confidence / 2, n_groups - 1) * error
+    lower, upper = np.tanh(np.arctanh(value) + np.array([-margin, margin]))
+    estimate = Estimate(
+        value, float((1 - value**2) * error), float(lower), float(upper), confidence
     )
+    p_value = 2 * stats.t.sf(abs(np.arctanh(value)) / error, n_groups - 1)
+    return estimate, float(p_value), ""
 
 
-def _percentile_estimate(value: float, resampled: Floats, confidence: float) -> Estimate:
-    """Return the value with its percentile interval; NaN ends if few resamples have one."""
-    defined = resampled[np.isfinite(resampled)]
-    if np.isnan(value) or 2 * len(defined) < len(resampled):
-        return Estimate(float(value), np.nan, np.nan, np.nan, confidence)
-    tail = (1 - confidence) / 2
-    lower, upper = np.quantile(defined, [tail, 1 - tail])
-    return Estimate(
-        float(value), float(defined.std(ddof=1)), float(lower), float(upper), confidence
-    )
+def _within_steps(panel: Floats) -> float:
+    """Return the partial correlation with a constant for each step; NaN where nothing varies."""
+    if panel.shape[0] < 2 or not panel.shape[1]:
+        return float("nan")
+    whole = panel.reshape(-1, panel.shape[2])
+    inside = (panel - panel.mean(axis=0)).reshape(whole.shape)
+    size = (inside**2).sum(axis=0)
+    varies = size > ROUNDING**2 * (whole**2).sum(axis=0)  # of numbers themselves, not of a variance
+    residual = _residual(inside[:, :2], inside[:, 2:][:, varies[2:]])
+    left = (residual**2).sum(axis=0)
+    if not varies[:2].all() or (left <= ROUNDING * size[:2]).any():
+        return float("nan")
+    return _correlation(residual)

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sklearn_learnability.displays import ComplexityAgainstCompressibilityDisplay
+from sklearn_learnability.metrics import Estimate, LinearAssociation
 
 LLC = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
 CRITICAL = np.array([5.0, 8.0, 11.0, np.nan, 17.0, 20.0])
@@ -16,7 +17,13 @@ POINTS = {
     "used": [False, True, True, False, True, True] * 2,
 }
 CURVES = [([64, 16, 4], [0.0, 0.1, 0.9], 0.0), ([64, 16, 4], [0.0, 0.6, np.inf], 1.0)]
-LINES = {0.5: (3.0, 2.0, 0.97, 0.8), 1.0: (1.5, 1.0, 0.9, 0.7)}
+TRIED = LinearAssociation(
+    *(3.0, 2.0, 0.97, 0.8, 0.17, 0.6), Estimate(0.66, 0.2, -0.1, 0.9, 0.95), 0.08, "", 6, 3, 2
+)
+UNTRIED = LinearAssociation(
+    *(1.5, 1.0, 0.9, 0.7, 0.2, 0.5), Estimate(*[np.nan] * 4, 0.95), np.nan, "One run.", 6, 1, 0
+)
+LINES = {0.5: TRIED, 1.0: UNTRIED}
 
 
 @pytest.fixture
@@ -41,9 +48,12 @@ def test_points_not_used_are_open_and_shown(display):
     assert len({line.get_marker() for line in points}) == 2  # one for each run
 
 
-def test_key_names_the_loss_alone(display):
+def test_key_names_the_loss_alone_and_the_test(display):
     texts = [text.get_text() for text in display.axes_[1].get_legend().get_texts()]
-    assert texts[0] == "ε = 0.5: R² 0.97, loss alone 0.80"
+    assert texts == [
+        "ε = 0.5: R² 0.97, loss alone 0.80\nruns at the same step: 0.66 (-0.10 to 0.90)",
+        "ε = 1: R² 0.90, loss alone 0.70\nruns at the same step: no test",
+    ]
 
 
 def test_curves_and_tolerances(display):
@@ -78,14 +88,14 @@ def test_from_result():
             "n_q", 1.0, np.array([64.0, 16.0, 4.0]), 1 + increases, nothing, nothing, nothing, 3
         )
         found = {"rounding": (curve.critical(0.5), curve.critical(1.0))}
-        return CheckpointComplexity(f"step {i}", "run", 5.0 - i, 10.0 * i, 0, 0, 0, (), found)
+        return CheckpointComplexity(f"step {i}", "run", i, 5.0 - i, 10.0 * i, 0, 0, 0, (), found)
 
     result = ComplexityAgainstCompressibility(tuple(map(checkpoint, range(1, 6))), (), None)
     display = ComplexityAgainstCompressibilityDisplay.from_result(result, tolerances=[1.0])
     assert [place for *_, place in display.curves] == [0.0, 0.25, 0.5, 0.75, 1.0]
     line = result.fits()["rounding", 1.0]
-    assert display.lines == {
-        1.0: (line.slope, line.intercept, line.r_squared.value, line.given_r_squared.value)
-    }
+    assert display.lines == {1.0: line}
+    (text,) = display.axes_[1].get_legend().get_texts()
+    assert text.get_text().endswith("runs at the same step: no test")
     with pytest.raises(ValueError, match=r"among \['rounding'\], got 'pruning'"):
         ComplexityAgainstCompressibilityDisplay.from_result(result, scheme="pruning")

@@ -16,6 +16,7 @@ from sklearn_learnability.displays import (
     SegmentDisplay,
 )
 from sklearn_learnability.displays._layout import short_name
+from sklearn_learnability.metrics import linear_association
 
 LONG = "HistGradientBoostingClassifier(max_depth=3) on bag of words, tuned"
 NAMES = ["small", LONG, "sklearn_pipeline__column_transformer__hist_gradient_boosting_clf_2"]
@@ -120,7 +121,7 @@ def compressibility(scale=1.0):
         critical=[5.0, 6, 9],
         tolerances=[0.5] * 3,
         used=[scale == 1] * 3,
-        lines={0.5: (1.36, 3.5, 0.99, 0.8)} if scale == 1 else {},
+        lines={0.5: linear_association([1.0, 2, 4], [5.0, 6, 9])} if scale == 1 else {},
         quantity="n_q",
     )
 

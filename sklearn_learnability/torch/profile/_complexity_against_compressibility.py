@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 from tqdm import tqdm
 
@@ -44,6 +45,7 @@ def complexity_against_compressibility(
     tolerances: Sequence[float] = (0.5,),
     compression_data: Any = None,
     groups: Mapping[str, str] | None = None,
+    steps: Mapping[str, float] | None = None,
     start_below: float | None = None,
     load: Callable[[Any], Any] | None = None,
     store: str | os.PathLike[str] | None = None,
@@ -58,7 +60,10 @@ def complexity_against_compressibility(
     so that critical amounts of compression should follow estimates of it. Both also follow the
     loss, as training goes on. The result therefore has the line on the coefficient
     (:math:`R^2`, higher is better), the line on the loss alone, and the partial correlation given
-    the loss. No point is dropped silently: the table says of each why it is not used.
+    the loss. Over one run these are no evidence, as everything goes together over training: with
+    `groups` and `steps` of several runs the result also has the correlation between runs at the
+    same step, with an interval (:func:`~sklearn_learnability.metrics.linear_association`). No point
+    is dropped silently: the table says of each why it is not used.
 
     Parameters
     ----------
@@ -81,6 +86,9 @@ def complexity_against_compressibility(
         The rows that compression is measured on. None takes `data`.
     groups : dict of str to str, default=None
         The training run of each checkpoint, by its name. None: all are of one run.
+    steps : dict of str to float, default=None
+        The step of training of each checkpoint, by its name: runs are compared at the same step.
+        None: they are not compared.
     start_below : float, default=None
         Points of a run count from its first checkpoint on whose loss is below this share of the
         loss of its first checkpoint. To be chosen before looking. None counts all.
@@ -103,8 +111,9 @@ def complexity_against_compressibility(
     CheckpointError
         If no checkpoint could be measured, or a file of `store` is damaged.
     ValueError
-        If there is no scheme or tolerance, `start_below` is outside (0, 1], or `groups` lacks a
-        checkpoint, or `store` holds something else.
+        If there is no scheme or tolerance, `start_below` is outside (0, 1], or `groups` or `steps`
+        lacks a checkpoint, or a run has two checkpoints of one step, or `store` holds something
+        else.
 
     Warns
     -----
@@ -149,7 +158,8 @@ def complexity_against_compressibility(
     0    trained  4.0      17.0
     """
     named = name_checkpoints(checkpoints)
-    _check(named, schemes, tolerances, groups, start_below)
+    _check(named, schemes, tolerances, start_below)
+    _check_runs(named, groups, steps)
     measured: list[CheckpointComplexity] = []
     skipped: dict[str, str] = {}
     rows = data if compression_data is None else compression_data
@@ -173,7 +183,8 @@ def complexity_against_compressibility(
                 path = folder and folder / f"{file_name(name)}.pt"
                 estimate = _coefficient(model, data, of_model, path)
                 group = "" if groups is None else str(groups[name])
-                measured.append(_point(name, group, estimate, critical))
+                step = None if steps is None else float(steps[name])
+                measured.append(_point(name, group, step, estimate, critical))
             bar.update()
             del model  # or two models would be held while the next is loaded
     if not measured:
@@ -187,6 +198,7 @@ def complexity_against_compressibility(
 def _point(
     name: str,
     group: str,
+    step: float | None,
     estimate: Mapping[str, Any],
     critical: Mapping[str, tuple[CriticalAmount, ...]],
 ) -> CheckpointComplexity:
@@ -194,6 +206,7 @@ def _point(
     return CheckpointComplexity(
         name,
         group,
+        step,
         next(iter(critical.values()))[0].curve.baseline,
         estimate["value"],
         estimate["standard_error"],
@@ -208,7 +221,6 @@ def _check(
     named: Mapping[str, Any],
     schemes: Mapping[str, Scheme],
     tolerances: Sequence[float],
-    groups: Mapping[str, str] | None,
     start_below: float | None,
 ) -> None:
     """Refuse what would fail late or silently."""
@@ -218,9 +230,31 @@ def _check(
         raise ValueError(f"Expected tolerances above 0, at least one, got {tolerances}.")
     if start_below is not None and not 0 < start_below <= 1:
         raise ValueError(f"Expected start_below in (0, 1], got {start_below}.")
-    missing = [] if groups is None else [name for name in named if name not in groups]
-    if missing:
-        raise ValueError(f"Expected a group of every checkpoint, got none of {missing[0]!r}.")
+
+
+def _check_runs(
+    named: Mapping[str, Any],
+    groups: Mapping[str, str] | None,
+    steps: Mapping[str, float] | None,
+) -> None:
+    """Refuse checkpoints whose place in training is missing, or taken."""
+    for what, given in (("group", groups), ("step", steps)):
+        missing = [] if given is None else [name for name in named if name not in given]
+        if missing:
+            raise ValueError(f"Expected a {what} of every checkpoint, got none of {missing[0]!r}.")
+    if steps is None:
+        return
+    places: dict[tuple[str, float], str] = {}
+    for name in named:
+        place = "" if groups is None else str(groups[name]), float(steps[name])
+        if not np.isfinite(place[1]):
+            raise ValueError(f"Expected finite steps, got {steps[name]} of {name!r}.")
+        other = places.setdefault(place, name)
+        if other != name:
+            raise ValueError(
+                f"Expected one checkpoint of a run at each step, got {other!r} and {name!r} of "
+                f"step {place[1]:g}."
+            )
 
 
 def _coefficient(

@@ -27,6 +27,8 @@ class CheckpointComplexity(Result):
         Its name.
     group : str
         The run it belongs to.
+    step : float or None
+        The step of training it was saved at; None if it was not told.
     loss : float
         Loss of the model as it is, on the rows that compression is measured on.
     llc, llc_standard_error : float
@@ -41,6 +43,7 @@ class CheckpointComplexity(Result):
 
     checkpoint: str
     group: str
+    step: float | None
     loss: float
     llc: float
     llc_standard_error: float
@@ -118,6 +121,7 @@ class ComplexityAgainstCompressibility(Result):
             {
                 "checkpoint": point.checkpoint.checkpoint,
                 "group": point.checkpoint.group,
+                "step": point.checkpoint.step,
                 "loss": point.checkpoint.loss,
                 "llc": point.checkpoint.llc,
                 "llc_standard_error": point.checkpoint.llc_standard_error,
@@ -151,9 +155,10 @@ class ComplexityAgainstCompressibility(Result):
     ) -> dict[tuple[str, float], LinearAssociation]:
         """Return the line of the critical amount on the coefficient, by scheme and tolerance.
 
-        Given the loss, as the loss alone may say as much. The intervals resample the runs if there
-        are several, otherwise the checkpoints. Fewer than four points have no line, nor has the
-        size of a scheme without one.
+        Given the loss, as the loss alone may say as much. What tells an association from what goes
+        together over training is `within_steps`: it compares the runs at the same step, and is
+        missing, with the reason, for fewer than three runs or without steps. Fewer than four points
+        have no line, nor has the size of a scheme without one.
 
         Parameters
         ----------
@@ -166,7 +171,7 @@ class ComplexityAgainstCompressibility(Result):
         for _, points in used.groupby(["scheme", "tolerance"], sort=False):
             if len(points) < 4 or points[of].isna().any():
                 continue
-            several = points["group"].nunique() > 1
+            steps = None if points["step"].isna().any() else points["step"]
             key = str(points["scheme"].iloc[0]), float(points["tolerance"].iloc[0])
             with warnings.catch_warnings():  # NaN in the table says so
                 warnings.simplefilter("ignore", UndefinedAssociationWarning)
@@ -174,7 +179,8 @@ class ComplexityAgainstCompressibility(Result):
                     points["llc"],
                     points[of],
                     given=points["loss"],
-                    groups=points["group"] if several else None,
+                    groups=points["group"] if points["group"].nunique() > 1 else None,
+                    steps=steps,
                 )
         return lines
 

@@ -165,11 +165,26 @@ class TestLines:
         row = found.fits_to_frame().set_index("scheme").loc["noise"]
         assert row["n_points"] + row["n_left_out"] == len(SCALES)
 
-    def test_resample_runs_where_there_are_several(self):
-        runs = {name: "even" if i % 2 else "odd" for i, name in enumerate(SCALES)}
-        line = measure(groups=runs).fits()["noise", 0.5]
-        assert line.n_groups == 2
-        assert measure().fits()["noise", 0.5].n_groups == line.n_points
+    def test_compare_runs_at_the_same_step(self):
+        places = {name: (f"run {i % 3}", 100.0 * (i // 3)) for i, name in enumerate(SCALES)}
+        runs = {name: run for name, (run, _) in places.items()}
+        steps = {name: step for name, (_, step) in places.items()}
+        found = measure(groups=runs, steps=steps)
+        assert found.to_frame()["step"].isin([0.0, 100.0]).all()
+        used = found.to_frame().query("left_out == '' and scheme == 'noise'")
+        columns = {"groups": used["group"], "steps": used["step"], "given": used["loss"]}
+        line = found.fits()["noise", 0.5]
+        assert line == linear_association(used["llc"], used["critical"], **columns)
+        assert (line.n_groups, line.n_steps) == (3, 2 if len(used) == 6 else 1)
+
+    def test_of_one_run_have_no_test_and_say_so(self):
+        line = measure().fits()["noise", 0.5]
+        assert line.reason.startswith("All points are of one run")
+        assert measure().fits_to_frame()["p_value"].isna().all()
+
+    def test_of_runs_without_steps_have_no_test(self):
+        runs = {name: f"run {i % 3}" for i, name in enumerate(SCALES)}
+        assert "no steps are given" in measure(groups=runs).fits()["noise", 0.5].reason
 
     def test_of_sizes_are_of_bits(self):
         found = measure()
@@ -259,7 +274,10 @@ class TestBadInput:
             ({"tolerances": (0.5, -1)}, "tolerances above 0"),
             ({"start_below": 0}, "start_below in"),
             ({"start_below": 1.5}, "start_below in"),
-            ({"groups": {"a": "run"}}, "none of 'b'"),
+            ({"groups": {"a": "run"}}, "group of every checkpoint, got none of 'b'"),
+            ({"steps": {"a": 1}}, "step of every checkpoint, got none of 'b'"),
+            ({"steps": dict.fromkeys(SCALES, 5)}, "got 'a' and 'b' of step 5"),
+            ({"steps": dict.fromkeys(SCALES, np.inf)}, "finite steps, got inf of 'a'"),
         ],
     )
     def test_is_refused_before_anything_is_loaded(self, change, message):
