@@ -447,7 +447,7 @@ def test_dask_gives_bitwise_the_serial_ceiling(data, n_workers, n_threads):
 
 
 def test_settings_changed_after_fit_wait_for_the_next(data):
-    X, y = data
+    X, y, _ = data
     ceiling = GoldenModelCeiling(["prior", "logistic"], random_state=0).fit(X, y)
     expected = ceiling.predict_proba(X[:50])
     proba = ceiling.oof_proba_
