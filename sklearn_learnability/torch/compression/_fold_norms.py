@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from sklearn_learnability.torch.models._data_rows import Batch, map_floats
 from sklearn_learnability.torch.models._devices import check_in_memory, dtype_of
-from sklearn_learnability.torch.models._held_still import ModelState, held_still
+from sklearn_learnability.torch.models._held_still import ModelState, copied, held_still
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def _in_full(model: nn.Module, inputs: Batch) -> tuple[nn.Module, Batch]:
     check_in_memory(model)
     if dtype_of(model) not in (torch.float16, torch.bfloat16):
         return model, inputs
-    return deepcopy(model).float(), map_floats(inputs, lambda value: value.float())
+    return copied(model).float(), map_floats(inputs, lambda value: value.float())
 
 
 def _is_norm(module: nn.Module) -> bool:

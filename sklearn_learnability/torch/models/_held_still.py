@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 from weakref import ReferenceType
 
@@ -18,7 +19,7 @@ class ModelState:
     A submodule counts once, however many paths lead to it. Kept are what torch keeps of it (mode,
     hooks, submodules, parameters and buffers as objects), its attributes that hold tensors or are
     true or false, where tensors lie, whether they need gradients and those they have, and copies of
-    the buffers. Other attributes are the model's own: one that counts its calls goes on counting.
+    the buffers and of tensors in attributes, also in their lists, dicts and sets. Other attributes are the model's own: one that counts its calls goes on counting.
 
     Parameters
     ----------
@@ -43,6 +44,13 @@ class ModelState:
         self.parameters = [(p, p.data, p.requires_grad, p.grad) for p in parameters]
         self.weights = [p.detach().to("cpu", copy=True) for p in parameters] if weights else []
         plain = [value for value in attributes if isinstance(value, Tensor)]
+        plain += [
+            part
+            for name, _, content in self.contents
+            if name not in TORCH_OWN
+            for part in _parts(content)
+            if isinstance(part, Tensor) and not isinstance(part, nn.Parameter)
+        ]
         buffers = _each_once([*(b for m in modules for b in m._buffers.values()), *plain])
         self.buffers = [(b, b.data, b.detach().clone()) for b in buffers]
         for p in parameters:
@@ -109,6 +117,13 @@ def held_still(*modules: nn.Module, weights: bool = False) -> Iterator[ModelStat
                 raise
 
 
+def copied(model: nn.Module) -> nn.Module:
+    """Return a copy of a model, also of one whose attributes hold tensors with a graph."""
+    held = [part for m in model.modules() for value in vars(m).values() for part in _parts([value])]
+    graphs = [part for part in held if isinstance(part, Tensor) and not part.is_leaf]
+    return deepcopy(model, {id(part): part.detach().clone() for part in graphs})
+
+
 def _each_once(tensors: Any) -> list[Tensor]:
     return list({id(t): t for t in tensors if t is not None}.values())
 
@@ -120,6 +135,18 @@ def _is_kept(name: str, *values: Any) -> bool:
     held = (v.values() if isinstance(v, dict) else v for v in values if isinstance(v, CONTAINERS))
     parts = [*values, *(part for container in held for part in container)]
     return any(isinstance(part, Tensor | ReferenceType) for part in parts)
+
+
+def _parts(values: Any) -> Iterator[Any]:
+    """Yield values; of containers what is in them, each container once."""
+    waiting, seen = list(values), set()
+    while waiting:
+        value = waiting.pop()
+        if not isinstance(value, CONTAINERS):
+            yield value
+        elif id(value) not in seen:
+            seen.add(id(value))
+            waiting.extend(value.values() if isinstance(value, dict) else value)
 
 
 def _items(container: Any) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from sklearn_learnability.torch.models._batch_loss import (
 )
 from sklearn_learnability.torch.models._data_rows import Batch
 from sklearn_learnability.torch.models._digest import digest
+from sklearn_learnability.torch.models._held_still import copied
 
 
 def self_divergence_loss(model: nn.Module) -> Callable[[nn.Module, Batch], Tensor]:
@@ -57,7 +57,7 @@ class _SelfDivergence:
     """Keeps the predictions for the last batch, as all chains read the same."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.reference = deepcopy(model).eval().requires_grad_(False)
+        self.reference = copied(model).eval().requires_grad_(False)
         with suppress(ValueError):  # told now, as the copy is cast later
             self.store_key = digest(self.reference, "loss")
         self.batch: Batch = None

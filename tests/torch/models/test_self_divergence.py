@@ -51,3 +51,17 @@ def test_the_reference_stays_as_it_was_whatever_becomes_of_the_model():
     model.bias.data.zero_()
     assert float(loss(model, batch).detach().min()) > 0
     assert loss(model.double(), (batch[0].double(), batch[1])).dtype == torch.float64
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("normalised", [nn.utils.weight_norm, nn.utils.spectral_norm])
+def test_a_model_with_a_graph_in_its_attributes_is_copied(normalised):
+    torch.manual_seed(0)
+    model = normalised(nn.Linear(3, 2))
+    X = torch.randn(5, 3)
+    model(X)  # leaves a weight with a graph
+    before = model.weight
+    loss = self_divergence_loss(model)
+    assert model.weight is before
+    model.eval()
+    assert loss(model, (X, torch.zeros(5))).abs().max() < 1e-6
