@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 from tqdm import tqdm
 
-from sklearn_learnability._validation import warn
+from sklearn_learnability._validation import check_count, warn
 from sklearn_learnability.exceptions import UndefinedLossWarning
 from sklearn_learnability.torch.compression._compression import CompressionScheme, FunctionScheme
 from sklearn_learnability.torch.compression._compression_curve import (
@@ -148,6 +148,8 @@ def critical_amounts(
     if getattr(loss, "reduction", "mean") == "sum":
         raise ValueError('Expected a loss that is a mean over rows, got one with reduction="sum".')
     check_in_memory(model)
+    if batch_size is not None:
+        check_count("batch_size", batch_size)
     rows = data_rows(data, device_of(model), dtype_of(model))
     size = batch_size or rows.batch_size or 64
     measured = MeasuredCurve(model, loss, rows, size, wrapped, store)

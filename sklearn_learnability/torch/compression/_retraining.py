@@ -1,5 +1,6 @@
 """Training of a pruned model, what was pruned held at zero."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 from sklearn.utils import check_random_state
 from torch import nn
 
+from sklearn_learnability._validation import check_count
 from sklearn_learnability.torch.compression._attention_heads import HeadWeights, zero_heads
 from sklearn_learnability.torch.compression._compression import LossNow
 from sklearn_learnability.torch.models._batch_loss import Loss, batch_loss, placed_loss
@@ -42,7 +44,8 @@ class Retraining:
     Raises
     ------
     ValueError
-        If there are fewer steps than evaluations, or less than one evaluation.
+        If there are fewer steps than evaluations, less than one evaluation or row to a step, or the
+        learning rate is not positive.
 
     Examples
     --------
@@ -68,6 +71,9 @@ class Retraining:
                 "Expected at least one evaluation and as many steps, got "
                 f"n_checks={self.n_checks} and n_steps={self.n_steps}."
             )
+        check_count("batch_size", self.batch_size)
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"Expected a learning_rate above 0, got {self.learning_rate}.")
         drawn = check_random_state(self.random_state).randint(2**31 - 1)
         object.__setattr__(self, "seed", int(drawn))
 

@@ -119,13 +119,24 @@ def batch_loss(model: nn.Module, loss: Loss, batch: Batch) -> BatchLoss:
     """
     if isinstance(loss, nn.Module):
         return _criterion_loss(model, loss, batch)
+    if not callable(loss):
+        raise TypeError(
+            "Expected a criterion, or a function of the model and a batch, as the loss, got "
+            f"{type(loss).__name__}."
+        )
     if loss is next_token_loss:
         values: Any = _next_tokens(model, batch)
     else:
         values = getattr(loss, "sums", loss)(model, batch)
     if isinstance(values, Tensor):
         return BatchLoss(values.mean(), n_rows(batch))
-    total, count = (value.sum() for value in values)
+    pair = isinstance(values, tuple | list) and len(values) == 2
+    if not pair or not isinstance(values[0], Tensor):
+        raise TypeError(
+            "Expected the loss to return a tensor, or a pair: the sum of the losses and the number "
+            f"of targets they are of; got {type(values).__name__}."
+        )
+    total, count = values[0].sum(), torch.as_tensor(values[1], device=values[0].device).sum()
     return BatchLoss(_mean(total, count), count)
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from sklearn_learnability.torch.models._batch_loss import (
+    BatchLoss,
     Loss,
     batch_loss,
     check_is_mean,
@@ -113,6 +114,8 @@ class EmpiricalLoss:
         self.weight_per_row = self._weight_per_row()
         self.written: set[str] = set()
         check_is_mean(self._loss_of, self.rows.n, self.dtype or dtype_of(model))
+        if self.weight_per_row is None:  # only the function may know what it is a mean of
+            self.weight_per_row = self._weight_found_per_row()
 
     def batch(self, rows: Tensor) -> Batch:
         """Return the batch of some rows."""
@@ -124,18 +127,19 @@ class EmpiricalLoss:
         It is the mean loss, scaled where targets tell how much each row counts for, so that its
         mean over batches of equal length is the loss of all rows.
         """
+        of_batch = self._of_batch(parameters, batch)
+        if self.weight_per_row is None or not isinstance(of_batch.weight, Tensor):
+            return of_batch.mean
+        share = of_batch.weight / (self.weight_per_row * n_rows(batch))
+        return of_batch.mean * share.to(of_batch.mean.dtype)
+
+    def _of_batch(self, parameters: Parameters, batch: Batch) -> BatchLoss:
+        """Return the mean loss of a batch at some parameters, and what the batch counts for."""
         values = {f"model.{name}": value for name, value in parameters.items()}
         for name, value in self.fixed.items():  # what forward writes to is new every time
             values[name] = value.clone() if name in self.written else value
         placed = {place: values[name] for place, name in self.places.items()}
-        return functional_call(self.module, placed, (batch, self._share(batch)), tie_weights=False)
-
-    def _share(self, batch: Batch) -> Tensor | None:
-        """Return what a batch counts for, over what as many rows do on average."""
-        if self.weight_per_row is None:
-            return None
-        weight = weight_of(self.module.loss, batch)
-        return None if weight is None else weight / (self.weight_per_row * n_rows(batch))
+        return functional_call(self.module, placed, (batch,), tie_weights=False)
 
     def _weight_per_row(self) -> float | None:
         """Return what a row counts for on average; None where all count alike."""
@@ -148,6 +152,19 @@ class EmpiricalLoss:
         total = float(sum(float(w) for w in weights if w is not None))
         if total == 0:
             raise ValueError("Expected targets that count, got none in all rows.")
+        return total / seen
+
+    @torch.no_grad()
+    def _weight_found_per_row(self) -> float | None:
+        """Return what a row counts for on average, as a function that returns pairs tells it."""
+        seen = min(self.rows.n, MOST_ROWS_WEIGHED)
+        spread = torch.arange(seen) * self.rows.n // seen
+        total = 0.0
+        for rows in spread.split(8):
+            weight = self._of_batch(self.start, self.batch(rows)).weight
+            if not isinstance(weight, Tensor):
+                return None
+            total += float(weight)
         return total / seen
 
     def _copy(self, value: Tensor, dtype: torch.dtype | None = None) -> Tensor:
@@ -179,10 +196,9 @@ class _ModelLoss(nn.Module):
         self.model = model
         self.loss = loss
 
-    def forward(self, batch: Batch, share: Tensor | None) -> Tensor:
-        """Return the mean loss of a batch, times its share."""
-        mean = batch_loss(self.model, self.loss, batch).mean
-        return mean if share is None else mean * share.to(mean.dtype)
+    def forward(self, batch: Batch) -> BatchLoss:
+        """Return the mean loss of a batch, and what the batch counts for."""
+        return batch_loss(self.model, self.loss, batch)
 
 
 def places_of(module: nn.Module) -> dict[str, str]:

@@ -19,7 +19,8 @@ class ModelState:
     A submodule counts once, however many paths lead to it. Kept are what torch keeps of it (mode,
     hooks, submodules, parameters and buffers as objects), its attributes that hold tensors or are
     true or false, where tensors lie, whether they need gradients and those they have, and copies of
-    the buffers and of tensors in attributes, also in their lists, dicts and sets. Other attributes are the model's own: one that counts its calls goes on counting.
+    the buffers and of tensors in attributes, also in their lists, dicts and sets. Other attributes
+    are the model's own: one that counts its calls goes on counting.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 from tqdm.auto import tqdm
 
+from sklearn_learnability._validation import check_count
 from sklearn_learnability.exceptions import NotFiniteError
 from sklearn_learnability.torch.models._devices import device_of, move_model
 from sklearn_learnability.torch.models._held_still import held_still
@@ -42,8 +43,7 @@ class PassSettings:
 
     def __post_init__(self) -> None:
         """Refuse batches of no sequence."""
-        if self.batch_size < 1:
-            raise ValueError(f"Expected batch_size of at least 1, got {self.batch_size}.")
+        check_count("batch_size", self.batch_size)
 
 
 @dataclass(frozen=True, eq=False)

@@ -286,6 +286,48 @@ def test_sums_are_refused_by_compression_too():
         )
 
 
+def whole_pair(model, batch):
+    total, counted = masked_pair(model, batch)
+    return total.sum(), int(counted.sum())
+
+
+@pytest.mark.parametrize("loss", [masked_pair, whole_pair])
+@pytest.mark.parametrize("size", [1, 7, 50])
+def test_batches_of_pairs_have_the_loss_of_all_rows(loss, size):
+    model, (X, y, counted) = regression()
+    counted[:30] = False
+    truth = masked_error(model, (X, y, counted)).item()
+    surface = EmpiricalLoss(model, loss, (X, y, counted))
+    with torch.no_grad():
+        losses = [
+            len(rows) * surface(surface.start, surface.batch(rows)).item()
+            for rows in torch.arange(len(X)).split(size)
+        ]
+    assert sum(losses) / len(X) == pytest.approx(truth, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ("mse", "as the loss, got str"),
+        (lambda model, batch: 1.5, "Expected the loss to return a tensor, .* got float"),
+        (lambda model, batch: (1.5, 2), "Expected the loss to return a tensor, .* got tuple"),
+    ],
+)
+def test_what_is_no_loss(loss, message):
+    model, data = regression()
+    with pytest.raises(TypeError, match=message):
+        critical_amount(model, loss, data, Quantization("max"), progress=False)
+    with pytest.raises(TypeError, match=message):
+        LocalLearningCoefficient(loss, progress=False).estimate(model, data)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, True])
+def test_batches_of_no_whole_number_of_rows(size):
+    with pytest.raises(ValueError, match=r"Expected batch_size as an integer >= 1, got"):
+        critical_amount(*regression()[:1], masked_pair, None, Quantization(), batch_size=size)
+
+
 @pytest.mark.parametrize("weight", [None, torch.tensor([1.0, 3.0, 0.5])])
 def test_a_criterion_without_a_mean_of_its_own_counts_what_it_does_not_ignore(weight):
     X, y = drawn(12, 4), sparse_labels(12)
