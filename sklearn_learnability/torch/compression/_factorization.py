@@ -77,6 +77,10 @@ class Factorization(CompressionScheme):
         *(0.4, 0.3, 0.2, 0.1, 0.05, 0.02),
     )
 
+    def __post_init__(self) -> None:
+        if isinstance(self.layers, str):
+            raise ValueError(f"Expected layers as a list of names, got {self.layers!r}.")
+
     def __call__(self, model: nn.Module, amount: float) -> AbstractContextManager[None]:
         """Truncate the matrices of a model inside the context.
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from numbers import Real
 from typing import ClassVar, Literal
 
 import torch
@@ -92,8 +93,9 @@ class Quantization(CompressionScheme):
     def __post_init__(self) -> None:
         if self.scope not in ("model", "tensor", "channel"):
             raise ValueError(f'Expected scope="model", "tensor" or "channel", got {self.scope!r}.')
-        named = self.clamp in ("search", "max")
-        if not named and (isinstance(self.clamp, str) or not 0 < self.clamp <= 1):
+        named = isinstance(self.clamp, str) and self.clamp in ("search", "max")
+        share = isinstance(self.clamp, Real) and not isinstance(self.clamp, bool)
+        if not named and not (share and 0 < float(self.clamp) <= 1):
             raise ValueError(
                 f'Expected clamp="search", "max" or a share in (0, 1], got {self.clamp!r}.'
             )

@@ -1,5 +1,6 @@
 """What may speak against an estimate of the local learning coefficient."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -117,6 +118,12 @@ class Flag:
 
     def __str__(self) -> str:
         return self.message
+
+
+def large_error(relative: float) -> Flag:
+    """Return what is said of a standard error relative to its value, NaN where it is not known."""
+    size = "not known" if math.isnan(relative) else f"{relative:.1%} of the value"
+    return Flag(FlagCode.LARGE_ERROR, f"The standard error is {size}. Draw more.")
 
 
 def warn_of(flags: Iterable[Flag]) -> None:

@@ -11,6 +11,9 @@ from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import (
     standard_error_between,
     standard_error_within,
 )
+from sklearn_learnability.torch.learning_coefficient._flag import FlagCode
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation import extrapolate
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._flags import Evidence, flags_of
 
 
 def autoregressive(phi, n_chains=4, n_draws=4000, seed=0):
@@ -72,3 +75,15 @@ def test_undefined_is_nan_without_a_warning(draws):
 def test_shape_is_checked():
     with pytest.raises(ValueError, match=r"got shape \(3,\)"):
         split_r_hat([1.0, 2.0, 3.0])
+
+
+def test_an_error_that_is_not_known_is_flagged():
+    """Of two chains one never moved, and the other has too few draws for an error."""
+    draws = np.array([[np.nan, np.nan], [3.0, 3.1]])
+    error = np.fmax(standard_error_between(draws), standard_error_within(draws))
+    ts, values = np.array([20.0, 5.0, 1.25]), np.array([3.0, 3.0, 3.0])
+    limit = extrapolate(ts, values, np.array([0.1, 0.1, 0.1]))
+    used = np.array([False, True])
+    found = Evidence(draws, used, 0.0, 3.05, error, np.nan, 0.0, 20.0, np.inf, 0.0, 0.0, limit)
+    told = {flag.code: flag.message for flag in flags_of(found)}
+    assert told[FlagCode.LARGE_ERROR] == "The standard error is not known. Draw more."

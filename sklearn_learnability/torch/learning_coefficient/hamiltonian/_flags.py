@@ -10,8 +10,9 @@ from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import (
     effective_sample_size,
     half_chain_drift,
     relative_error,
+    standard_error_between,
 )
-from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode
+from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode, large_error
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation import Extrapolation
 
 LARGEST_DIFFERENCE = 0.05
@@ -75,7 +76,7 @@ def _of_chains(found: Evidence) -> list[Flag]:
         text = f"The chains disagree: split R-hat {found.r_hat:.3g}."
         flags.append(Flag(FlagCode.CHAINS_DISAGREE, text))
     drift = half_chain_drift(whole)
-    spread = 2 * whole.mean(axis=1).std(ddof=1) / math.sqrt(len(whole))
+    spread = 2 * standard_error_between(whole)
     if abs(drift) > max(LARGEST_DIFFERENCE, SURE * relative_error(spread, float(whole.mean()))):
         text = f"The halves of the chains differ by {drift:.1%} of the value."
         flags.append(Flag(FlagCode.DRIFT, text))
@@ -92,9 +93,8 @@ def _of_draws(found: Evidence) -> list[Flag]:
     """Return whether the draws are too few, or not of the posterior."""
     flags, whole = [], found.draws[found.used]
     relative = relative_error(found.error, found.value)
-    if relative > LARGEST_DIFFERENCE / 2:
-        text = f"The standard error is {relative:.1%} of the value. Draw more."
-        flags.append(Flag(FlagCode.LARGE_ERROR, text))
+    if not relative <= LARGEST_DIFFERENCE / 2:
+        flags.append(large_error(relative))
     if found.divergences > LARGEST_SHARE_OF_DIVERGENCES and relative > SMALL_ERROR:
         text = f"{found.divergences:.1%} of the trajectories diverged."
         flags.append(Flag(FlagCode.DIVERGENCES, text))

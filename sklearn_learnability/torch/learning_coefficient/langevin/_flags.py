@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import relative_error
-from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode
+from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode, large_error
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient.langevin._neighbourhood import Neighbourhood
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import (
@@ -34,8 +34,7 @@ def flags_of_chains(found: LLCEstimate) -> list[Flag]:
         text = f"The halves of the chains differ by {found.half_chain_drift:.1%} of the value."
         flags.append(Flag(FlagCode.DRIFT, text))
     if not relative < LARGEST_ERROR:
-        text = f"The standard error is {relative:.1%} of the value. Draw more."
-        flags.append(Flag(FlagCode.LARGE_ERROR, text))
+        flags.append(large_error(relative))
     return flags
 
 
