@@ -25,7 +25,7 @@ from sklearn_learnability._validation import (
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
 from sklearn_learnability.exceptions import UndefinedInformationWarning
 from sklearn_learnability.metrics import cross_fit_calibration
-from sklearn_learnability.metrics._calibrators import CalibrationMethod
+from sklearn_learnability.metrics._calibrators import CalibrationMethod, check_method
 from sklearn_learnability.metrics._efficiency import (
     check_learnability,
     efficiency_of_losses,
@@ -114,6 +114,8 @@ class EfficiencyScorer:
         units: Units = "bits",
     ) -> None:
         nats_per_unit(units)
+        if calibration is not None:
+            check_method(calibration, n_classes=2)
         self.units = units
         self.calibration = calibration
         self.learnability: float | None = None
@@ -200,10 +202,10 @@ class EfficiencyScorer:
             information = self.learnable_information
             if information is None:
                 information = self.learnability * float(np.average(surprisal, weights=weight))
-            lost = mean_estimate((loss - reference) / information, sample_weight=weight)
-            found = replace(
-                found, value=1 - lost.value, lower=1 - lost.upper, upper=1 - lost.lower, reason=""
-            )
+            if information > 0:  # one class has none
+                lost = mean_estimate((loss - reference) / information, sample_weight=weight)
+                lower, upper = 1 - lost.upper, 1 - lost.lower
+                found = replace(found, value=1 - lost.value, lower=lower, upper=upper, reason="")
         warn_of_efficiency(found)
         return found.value
 

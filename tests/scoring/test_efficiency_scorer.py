@@ -292,3 +292,16 @@ def test_scorer_survives_pickling(data):
     scorer = EfficiencyScorer(0.35, calibration="temperature")
     model = LogisticRegression().fit(X, y)
     assert pickle.loads(pickle.dumps(scorer))(model, X, y) == scorer(model, X, y)
+
+
+def test_a_fold_of_one_class_has_no_efficiency_under_a_number():
+    X = np.arange(8.0)[:, None]
+    model = LogisticRegression().fit(X, [0, 1] * 4)
+    with pytest.warns(UndefinedInformationWarning, match="one class holds all the weight"):
+        score = EfficiencyScorer(0.3)(model, X[:3], [1, 1, 1], reference_nll=[0.5, 0.6, 0.7])
+    assert np.isnan(score)
+
+
+def test_an_unknown_calibration_is_refused_before_the_search():
+    with pytest.raises(ValueError, match="Expected calibration as one of"):
+        EfficiencyScorer(0.3, calibration="platt")
