@@ -8,10 +8,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
-from sklearn.utils import check_random_state
 
 from sklearn_learnability._tables import comparable_rows, hash_rows
-from sklearn_learnability._validation import Integers, RandomState, check_groups, warn
+from sklearn_learnability._validation import (
+    Integers,
+    RandomState,
+    check_groups,
+    check_random_state,
+    warn,
+)
 from sklearn_learnability.exceptions import DuplicateRowsWarning, MissingClassWarning
 
 
@@ -96,12 +101,15 @@ def _positions(rows: ArrayLike, n_samples: int) -> Integers:
     rows = np.asarray(rows)
     if not rows.size:
         return np.arange(0)
-    if rows.dtype.kind in "iu" and 0 <= rows.min() <= rows.max() < n_samples:
-        return rows
     if rows.dtype.kind != "b":
+        whole = rows.ndim == 1 and rows.dtype.kind in "iu"
+        if whole and 0 <= rows.min() <= rows.max() < n_samples:
+            return rows
+        values = rows.ravel().tolist()
+        ends = f" from {min(values)} to {max(values)}" if rows.dtype.kind in "iufU" else ""
         raise ValueError(
             f"Expected positions of rows from cv, whole numbers from 0 to {n_samples - 1}, got "
-            f"{rows.dtype} from {min(rows.ravel().tolist())} to {max(rows.ravel().tolist())}."
+            f"{rows.dtype}{ends}, of shape {rows.shape}."
         )
     if rows.shape != (n_samples,):
         raise ValueError(
@@ -124,6 +132,7 @@ def make_folds(
     with fewer rows than folds.
     """
     group_codes = None if groups is None else check_groups(groups, len(codes))
+    rng = check_random_state(random_state)
     if isinstance(cv, Integral):
         n_folds = int(cv)
         n_units = len(codes) if group_codes is None else len(np.unique(group_codes))
@@ -133,19 +142,27 @@ def make_folds(
                 f"{'rows' if groups is None else 'groups'}, got {n_folds}."
             )
         if groups is None:
-            return Folds.from_splits(_shuffled(codes, n_folds, random_state), len(codes))
+            return Folds.from_splits(_shuffled(codes, n_folds, rng), len(codes))
         groups = group_codes
-        cv = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_state)
+        cv = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
-        splits = check_cv(cv, codes, classifier=True).split(X, codes, groups)
-        return Folds.from_splits(splits, len(codes))
+        try:
+            splits = [
+                (train, test)
+                for train, test in check_cv(cv, codes, classifier=True).split(X, codes, groups)
+            ]
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"Expected a cv that splits {len(codes)} rows, got {cv!r}: {error}"
+            ) from error
+    return Folds.from_splits(splits, len(codes))
 
 
 def _shuffled(
-    codes: Integers, n_folds: int, random_state: RandomState
+    codes: Integers, n_folds: int, rng: np.random.RandomState
 ) -> list[tuple[Integers, Integers]]:
-    shuffled = check_random_state(random_state).permutation(len(codes))
+    shuffled = rng.permutation(len(codes))
     fold_of = np.empty(len(codes), dtype=np.intp)
     fold_of[np.lexsort((shuffled, codes))] = np.arange(len(codes)) % n_folds
     return [(np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)) for k in range(n_folds)]

@@ -1,8 +1,10 @@
 """Input checks shared by the package."""
 
+import math
 import os
 import sys
 import warnings
+from numbers import Real
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -11,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_classifier
+from sklearn.utils import check_random_state as random_state_of
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
@@ -48,11 +51,21 @@ def missing_package(names: str, extra: str, use: str) -> ImportError:
 
 def nats_per_unit(units: str) -> float:
     """Return how many nats one unit holds: ln 2 for bits, 1 for nats."""
-    if units == "bits":
-        return float(np.log(2.0))
-    if units == "nats":
-        return 1.0
-    raise ValueError(f"Expected units as 'bits' or 'nats', got {units!r}.")
+    if not isinstance(units, str) or units not in ("bits", "nats"):
+        raise ValueError(f"Expected units as 'bits' or 'nats', got {units!r}.")
+    return float(np.log(2.0)) if units == "bits" else 1.0
+
+
+def as_numbers(name: str, values: Any) -> Floats:
+    """Return values as a float64 array, refusing what holds others than real numbers."""
+    values = readable(name, values)
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "cmMSUV":
+            return array.astype(np.float64, copy=False)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError(f"Expected numbers as {name}, got {type(values).__name__}.")
 
 
 def readable(name: str, values: Any) -> Any:
@@ -87,13 +100,7 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> Floats:
     """
     if sample_weight is None:
         return np.ones(n_samples)
-    sample_weight = readable("sample_weight", sample_weight)
-    try:
-        weight = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"Expected numbers as sample_weight, got {type(sample_weight).__name__}."
-        ) from None
+    weight = as_numbers("sample_weight", sample_weight)
     if weight.shape != (n_samples,):
         raise ValueError(
             f"Expected sample_weight of shape ({n_samples},), one weight per row, got shape "
@@ -118,7 +125,11 @@ def relative_weights(weight: Floats) -> Floats:
 
 def check_groups(groups: ArrayLike, n_samples: int, name: str = "groups") -> Integers:
     """Return the number of every row's group, refusing rows without a group."""
-    groups = np.asarray(readable("groups", groups))
+    groups = readable("groups", groups)
+    try:
+        groups = np.asarray(groups)
+    except ValueError:
+        raise ValueError("Expected one group a row, got rows of several lengths.") from None
     if groups.shape != (n_samples,):
         raise ValueError(f"Expected {name} of shape ({n_samples},), got {groups.shape}.")
     codes, _ = pd.factorize(groups)
@@ -194,11 +205,19 @@ def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArra
     if labels is None:
         return present, codes
     classes = _vector("labels", labels)
-    distinct, order = np.unique(classes, return_index=True)
+    if len(classes) == 0 or pd.isna(classes).any():
+        raise ValueError(f"Expected labels that are classes, got {classes.tolist()}.")
+    try:
+        distinct, order = np.unique(classes, return_index=True)
+        position = np.searchsorted(distinct, present)
+        known = distinct[np.minimum(position, len(distinct) - 1)] == present
+    except TypeError:  # types that have no common order
+        raise ValueError(
+            f"Expected labels of the type of the classes of y_true, such as {present[0]!r}, got "
+            f"{classes.tolist()}."
+        ) from None
     if len(distinct) != len(classes):
         raise ValueError(f"Expected each of the labels once, got {classes.tolist()}.")
-    position = np.searchsorted(distinct, present)
-    known = distinct[np.minimum(position, len(distinct) - 1)] == present
     if not known.all():
         raise ValueError(
             f"Expected labels with every class of y_true, got {classes.tolist()} without "
@@ -239,16 +258,36 @@ def check_count(name: str, value: int, smallest: int = 1, largest: int | None = 
     return int(value)
 
 
+def is_finite_number(value: Any) -> bool:
+    """Return whether a value is a real number that a float can hold, and no boolean."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the largest float
+        return False
+
+
 def check_number(name: str, value: float, low: float, high: float) -> float:
     """Return a finite number between `low` and `high`, both included."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not low <= value <= high or not np.isfinite(value):
+    if not is_finite_number(value) or not low <= value <= high:
         raise ValueError(f"Expected {name} in [{low:g}, {high:g}], got {value!r}.")
     return float(value)
 
 
+def check_random_state(random_state: Any) -> np.random.RandomState:
+    """Return a source of randomness, of a seed or as it is given."""
+    try:
+        return random_state_of(random_state)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "Expected random_state as an integer from 0 to 2**32 - 1, a RandomState instance or "
+            f"None, got {random_state!r}."
+        ) from None
+
+
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     """Return a name that is among the choices."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"Expected {name} as one of {', '.join(choices)}, got {value!r}.")
     return value

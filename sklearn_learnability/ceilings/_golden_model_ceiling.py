@@ -9,7 +9,7 @@ import pandas as pd
 from joblib import Memory
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_random_state, column_or_1d, get_tags
+from sklearn.utils import Tags, column_or_1d, get_tags
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_learnability._folds import (
@@ -27,6 +27,7 @@ from sklearn_learnability._validation import (
     RandomState,
     Units,
     check_choice,
+    check_random_state,
     check_several_classes,
     check_weights,
     encode_labels,

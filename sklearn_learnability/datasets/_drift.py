@@ -4,9 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats, RandomState, check_count, check_number
+from sklearn_learnability._validation import (
+    Floats,
+    RandomState,
+    check_count,
+    check_number,
+    check_random_state,
+)
 from sklearn_learnability.datasets._linear import Level, check_strength
 from sklearn_learnability.datasets._local_truth import LocalLaw, LocalScoreTruth, with_local_truth
 from sklearn_learnability.datasets._score_truth import check_channel, draw_from_score

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, softmax
-from sklearn.utils import check_random_state
 
 from sklearn_learnability._validation import (
     Floats,
@@ -15,6 +14,7 @@ from sklearn_learnability._validation import (
     Units,
     check_count,
     check_number,
+    check_random_state,
     nats_per_unit,
 )
 from sklearn_learnability.datasets._linear import Level, check_strength

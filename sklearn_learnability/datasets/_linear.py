@@ -5,7 +5,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from sklearn_learnability._validation import (
     Floats,
@@ -13,6 +12,7 @@ from sklearn_learnability._validation import (
     check_choice,
     check_count,
     check_number,
+    check_random_state,
 )
 from sklearn_learnability.datasets._score_truth import (
     ScoreLaw,

@@ -7,9 +7,15 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, softmax
-from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats, RandomState, Units, check_count, nats_per_unit
+from sklearn_learnability._validation import (
+    Floats,
+    RandomState,
+    Units,
+    check_count,
+    check_random_state,
+    nats_per_unit,
+)
 from sklearn_learnability.datasets._linear import Level, check_strength
 from sklearn_learnability.datasets._score_truth import solve_strength
 from sklearn_learnability.datasets._truth import ClassificationTruth, check_features

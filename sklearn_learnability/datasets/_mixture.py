@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, logsumexp, softmax
-from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats, RandomState, check_count
+from sklearn_learnability._validation import Floats, RandomState, check_count, check_random_state
 from sklearn_learnability.datasets._integration import gaussian_points, mean_over_replicates
 from sklearn_learnability.datasets._linear import Level, check_strength
 from sklearn_learnability.datasets._score_truth import solve_strength

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
-from sklearn.utils import check_random_state
 
 from sklearn_learnability._validation import (
     Floats,
@@ -14,6 +13,7 @@ from sklearn_learnability._validation import (
     Units,
     check_count,
     check_number,
+    check_random_state,
     nats_per_unit,
 )
 from sklearn_learnability.datasets._linear import Level, check_n_active, check_strength

@@ -171,8 +171,8 @@ def truth_of_strength(
     strength: float, law: ScoreLaw, channel: LabelChannel, positive_rate: float
 ) -> ScoreTruth:
     """Return the truth of a given strength, its intercept solved for the rate of positives."""
-    largest = LARGEST_RELATIVE_STRENGTH / law.scale
-    if strength > largest:
+    if strength * law.scale > LARGEST_RELATIVE_STRENGTH:
+        largest = LARGEST_RELATIVE_STRENGTH / law.scale
         raise ValueError(
             f"Expected signal_strength of at most {largest:.4g} for this configuration, got "
             f"{strength:g}: beyond it the labels are as good as certain."

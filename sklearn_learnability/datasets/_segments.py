@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
-from sklearn_learnability._validation import Floats, RandomState, check_count
+from sklearn_learnability._validation import Floats, RandomState, check_count, check_random_state
 from sklearn_learnability.datasets._local_truth import (
     GaussianScoreLaw,
     LocalLaw,

@@ -187,6 +187,6 @@ def learnability_suite(version: int = 1) -> tuple[SuiteDataset, ...]:
     >>> X.shape, round(truth.learnability, 6)
     ((100, 20), 0.3)
     """
-    if version != 1:
+    if not isinstance(version, int) or version != 1:
         raise ValueError(f"Expected version=1, got {version!r}.")
     return VERSION_1

@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, xlogy
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils import check_array, check_consistent_length
 
 from sklearn_learnability._probabilities import SMALLEST_PROBABILITY, align_probabilities
 from sklearn_learnability._validation import (
     Floats,
     RandomState,
     Units,
+    as_numbers,
     check_count,
+    check_random_state,
     nats_per_unit,
     warn,
 )
@@ -182,7 +184,7 @@ def check_class_frequencies(frequencies: Sequence[float] | None, n_classes: int)
     """Return probabilities of the classes, equal ones by default."""
     if frequencies is None:
         return np.full(n_classes, 1 / n_classes)
-    given = np.asarray(frequencies, dtype=np.float64)
+    given = as_numbers("class_frequencies", frequencies)
     if given.shape != (n_classes,) or not (given > 0).all() or abs(given.sum() - 1) > 1e-9:
         raise ValueError(
             f"Expected class_frequencies as {n_classes} positive numbers that sum to 1, "

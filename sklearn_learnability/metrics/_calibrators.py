@@ -74,7 +74,7 @@ CalibrationMap = LinearMap | IsotonicMap
 
 def check_method(method: str, n_classes: int) -> None:
     """Refuse an unknown method, and "beta" for more than two classes."""
-    if method not in get_args(CalibrationMethod):
+    if not isinstance(method, str) or method not in get_args(CalibrationMethod):
         raise ValueError(
             f"Expected calibration as one of {list(get_args(CalibrationMethod))}, got {method!r}."
         )
@@ -110,6 +110,8 @@ def fit_calibration_map(
     """
     n_classes = log_proba.shape[1]
     check_method(method, n_classes)
+    if not weight.any():  # no row to learn from, as in a fold whose weight is all elsewhere
+        return LinearMap(np.array(1.0), np.zeros(n_classes))
     n_rows = min(max(weight.sum(), np.count_nonzero(weight)), MOST_ROWS)
     weight = weight / weight.sum()
     if method == "isotonic":

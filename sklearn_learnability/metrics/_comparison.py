@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from sklearn_learnability._probabilities import check_labels_and_probabilities
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import Floats, Units, check_weights
+from sklearn_learnability._validation import Floats, Units, check_weights, encode_labels
 from sklearn_learnability.metrics._calibration import cross_fit_calibration
 from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._efficiency import (
@@ -199,7 +199,7 @@ def compare_models(
         )
     if not y_probas:
         raise ValueError("Expected at least one model in y_probas, got none.")
-    weight = check_weights(sample_weight, len(np.asarray(y_true)))
+    weight = check_weights(sample_weight, len(encode_labels(y_true)[1]))
     surprisal = prior_surprisal(y_true, sample_weight=weight, units=units)
     reference = check_ceiling(learnability, reference_nll, y_true, X, units)
 

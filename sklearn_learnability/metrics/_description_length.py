@@ -1,5 +1,6 @@
 """Singular description length: what a model and the data it codes cost together."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import Floats, Units, nats_per_unit, warn
+from sklearn_learnability._validation import Floats, Units, is_finite_number, nats_per_unit, warn
 from sklearn_learnability.exceptions import AsymptoticFormulaWarning
 from sklearn_learnability.metrics._phases import Phase, find_phases
 
@@ -196,10 +197,15 @@ def two_part_code_length(
     >>> code.total, code.redundancy
     (725.0, 25.0)
     """
-    if not np.isfinite(nll_sum):
-        raise ValueError(f"Expected a finite nll_sum, got {nll_sum}.")
+    if not is_finite_number(nll_sum):
+        raise ValueError(f"Expected a finite nll_sum, got {nll_sum!r}.")
     _check_rows(n, multiplicity)
     redundancy = asymptotic_redundancy(llc, n, multiplicity) / nats_per_unit(units)
+    if not np.isfinite(nll_sum + redundancy):
+        raise ValueError(
+            f"Expected a code whose length a float can hold, got nll_sum={nll_sum:g} and "
+            f"llc={llc:g}."
+        )
     if redundancy < 0:
         _warn_too_few_rows("the code", n)
     return CodeLength(float(nll_sum + redundancy), float(nll_sum), redundancy, n, units)
@@ -267,17 +273,20 @@ def select_by_description_length(
     >>> [(phase.model, round(phase.end, 1)) for phase in chosen.phases]
     [('simple', 545.5), ('rich', 1000000000000.0)]
     """
+    if not isinstance(models, Mapping):
+        raise TypeError(
+            "Expected models as a mapping of names to Minimum, such as "
+            f'{{"model": Minimum(nll=0.9, llc=2)}}, got {type(models).__name__}.'
+        )
     if not models:
         raise ValueError("Expected at least one model, got none.")
-    low, high = n_range
-    if not 3 <= low < high < np.inf:
-        raise ValueError(f"Expected n_range of two numbers, 3 <= low < high, got {n_range}.")
-    if not low <= n <= high:
-        raise ValueError(f"Expected n inside n_range={n_range}, got n={n}.")
+    low, high = _check_range(n_range)
+    if not is_finite_number(n) or not low <= n <= high:
+        raise ValueError(f"Expected n inside n_range={n_range}, got n={n!r}.")
     unit = nats_per_unit(units)
     lines = {}
     for name, model in models.items():
-        _check_minimum(name, model)
+        _check_minimum(name, model, high)
         lines[name] = (model.nll * unit, model.llc, model.multiplicity)
     phases = find_phases(lines, low, high)
     totals = {}
@@ -330,39 +339,65 @@ def predicted_bits(llc: float, n_parameters: int, tolerance: float) -> float:
     >>> predicted_bits(llc=25.0, n_parameters=100, tolerance=2**-8)  # a regular model would need 4
     2.0
     """
-    if not 0 < tolerance < 1:
-        raise ValueError(f"Expected a tolerance inside (0, 1), got {tolerance}.")
-    if not n_parameters >= 1:
-        raise ValueError(f"Expected n_parameters of at least 1, got {n_parameters}.")
-    if not 0 <= llc < np.inf:
-        raise ValueError(f"Expected a finite llc of at least 0, got {llc}.")
-    return float(llc / n_parameters * np.log2(1 / tolerance))
+    if not is_finite_number(tolerance) or not 0 < tolerance < 1:
+        raise ValueError(f"Expected a tolerance inside (0, 1), got {tolerance!r}.")
+    if not is_finite_number(n_parameters) or not n_parameters >= 1:
+        raise ValueError(f"Expected n_parameters of at least 1, got {n_parameters!r}.")
+    _check_coefficient(llc)
+    bits = float(llc / n_parameters * -np.log2(tolerance))
+    if not np.isfinite(bits):
+        raise ValueError(f"Expected a llc whose bits a float can hold, got {llc:g}.")
+    return bits
 
 
 def asymptotic_redundancy(llc: float, n: float, multiplicity: int) -> float:
     """Return lambda log n - (m - 1) log log n in nats."""
-    if not 0 <= llc < np.inf:
-        raise ValueError(f"Expected a finite llc of at least 0, got {llc}.")
-    more = (multiplicity - 1) * np.log(np.log(n)) if multiplicity > 1 else 0.0
-    return float(llc * np.log(n) - more)
+    _check_coefficient(llc)
+    log_n = math.log(n)
+    return float(llc) * log_n - ((multiplicity - 1) * math.log(log_n) if multiplicity > 1 else 0.0)
 
 
 def _check_rows(n: float, multiplicity: int) -> None:
     """Refuse numbers of rows that the formula is not defined at."""
-    if not (multiplicity >= 1 and float(multiplicity).is_integer()):
-        raise ValueError(f"Expected a whole multiplicity of at least 1, got {multiplicity}.")
+    whole = is_finite_number(multiplicity) and float(multiplicity).is_integer()
+    if not whole or multiplicity < 1:
+        raise ValueError(f"Expected a whole multiplicity of at least 1, got {multiplicity!r}.")
     least = 3 if multiplicity > 1 else 1
-    if not least <= n < np.inf:
-        raise ValueError(f"Expected n of at least {least}, got {n}.")
+    if not is_finite_number(n) or n < least:
+        raise ValueError(f"Expected n of at least {least}, got {n!r}.")
 
 
-def _check_minimum(name: str, model: Minimum) -> None:
-    """Refuse a model with numbers that are not finite."""
-    if not np.isfinite(model.nll):
-        raise ValueError(f"Expected a finite nll of {name!r}, got {model.nll}.")
-    if not 0 <= model.llc < np.inf:
-        raise ValueError(f"Expected a finite llc of at least 0 of {name!r}, got {model.llc}.")
+def _check_coefficient(llc: float) -> None:
+    """Refuse what is no learning coefficient."""
+    if not is_finite_number(llc) or llc < 0:
+        raise ValueError(f"Expected a finite llc of at least 0, got {llc!r}.")
+
+
+def _check_range(n_range: tuple[float, float]) -> tuple[float, float]:
+    """Return the smallest and the largest number of rows."""
+    several = isinstance(n_range, tuple | list) and len(n_range) == 2
+    if not several or not all(map(is_finite_number, n_range)) or not 3 <= n_range[0] < n_range[1]:
+        raise ValueError(f"Expected n_range of two numbers, 3 <= low < high, got {n_range!r}.")
+    return n_range[0], n_range[1]
+
+
+def _check_minimum(name: str, model: Minimum, most_rows: float) -> None:
+    """Refuse a model with numbers that are not finite, or whose code is not at some n."""
+    if not isinstance(model, Minimum):
+        raise TypeError(f"Expected a Minimum for {name!r}, got {type(model).__name__}.")
     _check_rows(3, model.multiplicity)
+    numbers = {"nll": model.nll, "llc": model.llc}
+    optional = {"n_parameters": model.n_parameters, "tempered_nll": model.tempered_nll}
+    numbers |= {key: value for key, value in optional.items() if value is not None}
+    for key, value in numbers.items():
+        if not is_finite_number(value) or (key != "nll" and key != "tempered_nll" and value < 0):
+            least = "" if key.endswith("nll") else " of at least 0"
+            raise ValueError(f"Expected a finite {key}{least} of {name!r}, got {value!r}.")
+        if not np.isfinite(10 * float(value) * float(most_rows)):
+            raise ValueError(
+                f"Expected a {key} of {name!r} whose code a float can hold over n_range, got "
+                f"{value:g} and up to {most_rows:g} rows."
+            )
 
 
 def _warn_too_few_rows(name: str, n: float) -> None:

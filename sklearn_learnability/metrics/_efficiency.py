@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import Floats, Units, check_weights, warn
+from sklearn_learnability._validation import Floats, Units, check_weights, is_finite_number, warn
 from sklearn_learnability.exceptions import InSampleWarning, UndefinedInformationWarning
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
 from sklearn_learnability.metrics._reference import (
@@ -19,6 +19,9 @@ from sklearn_learnability.metrics._reference import (
     reference_losses,
 )
 from sklearn_learnability.metrics._resampling import Estimate, ratio_estimate
+
+#: A learnability below which a share of it is rounding.
+SMALLEST_LEARNABILITY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,14 +83,16 @@ def efficiency_of_losses(
     if reference_nll is None:
         assert learnability is not None
         ceiling = Estimate(learnability, 0.0, learnability, learnability, confidence)
-        ratio = ratio_of(surprisal - loss, learnability * surprisal)
+        learnable = learnability * surprisal
     else:
         ceiling = ratio_of(surprisal - reference_nll, surprisal)
-        ratio = ratio_of(surprisal - loss, surprisal - reference_nll)
+        learnable = surprisal - reference_nll
     reason = undefined_reason(score, ceiling)
     if reason:
         nan = float("nan")
         ratio = Estimate(nan, nan, nan, nan, confidence)
+    else:
+        ratio = ratio_of(surprisal - loss, learnable)
     return Efficiency(**asdict(ratio), information_score=score, learnability=ceiling, reason=reason)
 
 
@@ -96,7 +101,7 @@ def undefined_reason(score: Estimate, learnability: Estimate) -> str:
     if np.isnan(score.value):
         return "one class holds all the weight, so that H(Y) = 0"
     # of a single row or group nothing is known about the spread, and nothing is claimed
-    if not learnability.lower > 0:
+    if not learnability.lower > SMALLEST_LEARNABILITY:
         return (
             f"the learnability {learnability.value:.4g} cannot be told from 0: its "
             f"{learnability.confidence:.0%} interval starts at {learnability.lower:.4g}"
@@ -319,7 +324,7 @@ def check_ceiling(
 
 def check_learnability(learnability: Any) -> float:
     """Return a learnability as a float, refusing what no labels can have."""
-    if not isinstance(learnability, Real) or not learnability <= 1:
+    if not is_finite_number(learnability) or not learnability <= 1:
         remedy = " Pass a fitted ceiling as reference_nll=." if hasattr(learnability, "fit") else ""
         what = learnability if isinstance(learnability, Real) else type(learnability).__name__
         raise ValueError(f"Expected a learnability of at most 1, got {what}.{remedy}")

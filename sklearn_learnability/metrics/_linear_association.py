@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import Floats, Integers, check_groups, warn
+from sklearn_learnability._validation import Floats, Integers, as_numbers, check_groups, warn
 from sklearn_learnability.exceptions import UndefinedAssociationWarning
 from sklearn_learnability.metrics._resampling import UNDEFINED_ENDS, Estimate, check_confidence
 
@@ -143,12 +143,13 @@ def linear_association(
     ------
     ValueError
         If there are fewer than 3 points, or 3 and one for each column of `given`, lengths differ,
-        a value is not finite, or a run has two points at one step.
+        a value is not finite, a run has two points at one step, or no float holds the line.
 
     Warns
     -----
     UndefinedAssociationWarning
-        If a quantity is constant; what depends on it is NaN.
+        If a quantity is constant, or x or y a linear function of `given`; what depends on it is
+        NaN.
 
     References
     ----------
@@ -171,10 +172,11 @@ def linear_association(
     'All points are of one run, '
     """
     check_confidence(confidence)
-    points = _check_points(x, y, given)
+    points, scale = _check_points(x, y, given)
     runs = np.zeros(len(points), int) if groups is None else check_groups(groups, len(points))
     times = None if steps is None else check_groups(steps, len(points), "steps")
-    _warn_if_constant(points)
+    described = _describe(points)
+    _warn_if_undefined(points, described[-1])
     n_groups = int(runs.max()) + 1
     panel = np.empty((n_groups, 0, points.shape[1]))
     if times is not None or n_groups == len(points):
@@ -185,8 +187,8 @@ def linear_association(
     elif times is None and n_groups < len(points):
         reason = NO_STEPS
     return LinearAssociation(
-        *_line(points),
-        *_describe(points),
+        *_line(points, scale),
+        *described,
         within,
         p_value,
         reason,
@@ -196,15 +198,22 @@ def linear_association(
     )
 
 
-def _check_points(x: ArrayLike, y: ArrayLike, given: ArrayLike | None) -> Floats:
-    """Return x, y and the columns given side by side; refuse what no line can be drawn through."""
-    arrays = [np.asarray(column, dtype=np.float64) for column in (x, y)]
+def _check_points(x: ArrayLike, y: ArrayLike, given: ArrayLike | None) -> tuple[Floats, Floats]:
+    """Return x, y and the columns given side by side, each in units of its scale, and the scales.
+
+    The scale is a column's largest number, so that no square overflows and none vanishes. What no
+    line can be drawn through is refused.
+    """
+    arrays = [as_numbers("x", x), as_numbers("y", y)]
     if given is not None:
-        others = np.asarray(given, dtype=np.float64)
+        others = as_numbers("given", given)
         arrays.append(others[:, None] if others.ndim == 1 else others)
     shapes = [array.shape for array in arrays]
-    if arrays[0].ndim != 1 or len({shape[:1] for shape in shapes}) > 1 or arrays[1].ndim != 1:
+    flat = [array.ndim for array in arrays] in ([1, 1], [1, 1, 2])
+    if not flat or len({shape[0] for shape in shapes}) > 1:
         raise ValueError(f"Expected vectors of one length, got shapes {shapes}.")
+    if any(0 in shape[1:] for shape in shapes):
+        raise ValueError("Expected at least one column in given, got none.")
     points = np.column_stack(arrays)
     least = points.shape[1] + 1
     if len(points) < least:
@@ -212,11 +221,13 @@ def _check_points(x: ArrayLike, y: ArrayLike, given: ArrayLike | None) -> Floats
     if not np.isfinite(points).all():
         bad = int((~np.isfinite(points)).any(axis=1).sum())
         raise ValueError(f"Expected finite points, got NaN or infinity in {bad} of {len(points)}.")
-    return points
+    scale = np.abs(points).max(axis=0)
+    scale[scale == 0] = 1.0
+    return points / scale, scale
 
 
-def _warn_if_constant(points: Floats) -> None:
-    """Warn of columns without variance."""
+def _warn_if_undefined(points: Floats, partial: float) -> None:
+    """Warn of columns without variance, and of a partial correlation of what is not there."""
     flat = np.ptp(points, axis=0) == 0
     constant = [name for name, is_flat in zip(("x", "y"), flat, strict=False) if is_flat]
     constant += ["given"] if flat[2:].any() else []
@@ -226,22 +237,39 @@ def _warn_if_constant(points: Floats) -> None:
             f"all {len(points)} points.",
             UndefinedAssociationWarning,
         )
+    elif points.shape[1] > 2 and np.isnan(partial):
+        warn(
+            "The partial correlation is undefined (NaN): x or y is a linear function of given.",
+            UndefinedAssociationWarning,
+        )
 
 
-def _line(points: Floats) -> tuple[float, float]:
-    """Return slope and intercept of the second column on the first."""
-    x, y = points[:, 0], points[:, 1]
-    centred = x - x.mean()
-    if not centred.any():
+def _line(points: Floats, scale: Floats) -> tuple[float, float]:
+    """Return slope and intercept of the second column on the first, in units of their scales."""
+    x, y = _centred(points)[:, :2].T
+    if not x.any():
         return float("nan"), float("nan")
-    slope = float(centred @ (y - y.mean()) / (centred @ centred))
-    return slope, float(y.mean() - slope * x.mean())
+    slope = float(x @ y / (x @ x))
+    intercept = float(points[:, 1].mean() - slope * points[:, 0].mean())
+    with np.errstate(over="ignore", invalid="ignore"):
+        line = slope * (scale[1] / scale[0]), intercept * scale[1]
+    if not np.isfinite(line).all():
+        raise ValueError(
+            f"Expected x and y of scales that a float can hold the slope of, got x up to "
+            f"{scale[0]:g} and y up to {scale[1]:g}. Change their units."
+        )
+    return float(line[0]), float(line[1])
+
+
+def _centred(points: Floats) -> Floats:
+    """Return columns less their means, exactly 0 where they are constant."""
+    return np.where(np.ptp(points, axis=0) == 0, 0.0, points - points.mean(axis=0))
 
 
 def _describe(points: Floats) -> tuple[float, float, float, float]:
     """Return what describes all points; NaN where it is undefined."""
     nan = float("nan")
-    centred = points - points.mean(axis=0)
+    centred = _centred(points)
     pair, others = centred[:, :2], centred[:, 2:]
     r_squared = _correlation(pair) ** 2
     if not others.shape[1] or not others.any(axis=0).all():
@@ -305,7 +333,7 @@ def _jackknife(panel: Floats, confidence: float) -> tuple[Estimate, float, str]:
     error = float(np.sqrt((n_groups - 1) * np.arctanh(without).var()))
     if error <= ROUNDING:
         return estimate, float("nan"), NO_SPREAD
-    margin = stats.t.ppf(0.5 + confidence / 2, n_groups - 1) * error
+    margin = stats.t.isf((1 - confidence) / 2, n_groups - 1) * error
     lower, upper = np.tanh(np.arctanh(value) + np.array([-margin, margin]))
     estimate = Estimate(
         value, float((1 - value**2) * error), float(lower), float(upper), confidence

@@ -13,6 +13,7 @@ from sklearn_learnability._probabilities import (
 from sklearn_learnability._validation import (
     Floats,
     Units,
+    as_numbers,
     encode_labels,
     nats_per_unit,
     readable,
@@ -22,6 +23,8 @@ from sklearn_learnability.exceptions import InSampleWarning, LossUnitsWarning
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
 from sklearn_learnability.metrics._resampling import ratio_estimate
 
+#: The largest loss that is taken; its fourth power is a finite number.
+LARGEST_LOSS = 1e50
 #: A share of the ceiling above which, by more than noise, a model was likely fitted on the rows.
 MOST_OF_A_CEILING = 1.2
 
@@ -70,8 +73,8 @@ def check_reference(reference_nll: Any, n_samples: int) -> Floats:
     """Return the ceiling's losses as float64, one a row, finite and not negative."""
     reference_nll = readable("reference_nll", reference_nll)
     try:
-        losses = np.asarray(reference_nll, dtype=np.float64)
-    except (TypeError, ValueError):
+        losses = as_numbers("reference_nll", reference_nll)
+    except ValueError:
         raise TypeError(
             "Expected numbers as reference_nll, the ceiling's loss of every row, got "
             f"{type(reference_nll).__name__}."
@@ -86,6 +89,10 @@ def check_reference(reference_nll: Any, n_samples: int) -> Floats:
             f"Expected a finite loss of every row, got {np.sum(~np.isfinite(losses))} values of "
             "reference_nll that are not finite. Rows that the ceiling never predicted (NaN) cannot "
             "be paired: leave them out."
+        )
+    if losses.max() > LARGEST_LOSS:
+        raise ValueError(
+            f"Expected losses in reference_nll of at most {LARGEST_LOSS:g}, got {losses.max():g}."
         )
     if (losses < 0).any():
         raise ValueError(

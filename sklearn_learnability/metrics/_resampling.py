@@ -6,10 +6,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import norm
-from sklearn.utils import check_random_state
 
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import Floats, check_groups, check_weights
+from sklearn_learnability._validation import (
+    Floats,
+    check_groups,
+    check_random_state,
+    check_weights,
+    is_finite_number,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +53,14 @@ UNDEFINED_ENDS = {"standard_error": float("nan"), "lower": float("nan"), "upper"
 
 def check_confidence(confidence: float) -> float:
     """Return the level of confidence, refusing what is not inside (0, 1)."""
-    if not 0 < confidence < 1:
+    if not is_finite_number(confidence) or not 0 < confidence < 1:
         raise ValueError(f"Expected confidence inside (0, 1), got {confidence!r}.")
     return confidence
 
 
 def two_sided_quantile(confidence: float) -> float:
     """Return the normal quantile of a two-sided interval."""
-    return float(norm.ppf(0.5 + check_confidence(confidence) / 2))
+    return float(norm.isf((1 - check_confidence(confidence)) / 2))
 
 
 def covariance_of_means(

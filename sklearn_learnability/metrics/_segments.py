@@ -12,8 +12,10 @@ from sklearn_learnability._results import Result
 from sklearn_learnability._validation import (
     Floats,
     Units,
+    check_count,
     check_groups,
     check_weights,
+    is_finite_number,
     nats_per_unit,
 )
 from sklearn_learnability.metrics._calibration import cross_fit_calibration
@@ -296,10 +298,9 @@ class Rows:
 
 def check_options(negligible: float, min_samples: int) -> None:
     """Refuse shares outside of [0, 1) and segments of a single row."""
-    if not 0 <= negligible < 1:
+    if not is_finite_number(negligible) or not 0 <= negligible < 1:
         raise ValueError(f"Expected negligible in [0, 1), got {negligible!r}.")
-    if min_samples < 2:
-        raise ValueError(f"Expected min_samples as an integer >= 2, got {min_samples!r}.")
+    check_count("min_samples", min_samples, smallest=2)
 
 
 def encode_segments(segments: Any, n_samples: int) -> tuple[list[str], NDArray[np.integer]]:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
-from numbers import Integral
 
-from sklearn_learnability import _results
+from sklearn_learnability import _results, _validation
 
 __all__ = [
     "LearningCoefficient",
@@ -16,6 +15,12 @@ __all__ = [
     "reduced_rank_regression",
     "tanh",
 ]
+
+
+#: Widths up to this one have coefficients that a float holds exactly.
+LARGEST_WIDTH = 10**6
+#: Exponents from this one on have coefficients that a float can hold.
+SMALLEST_EXPONENT = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +78,13 @@ def normal_crossing(*terms: Sequence[float]) -> LearningCoefficient:
     >>> normal_crossing([4], [4], [4])  # a sum of three fourth powers
     LearningCoefficient(value=0.75, multiplicity=1)
     """
-    if not terms or not all(len(term) for term in terms):
-        raise ValueError(f"Expected at least one term of at least one exponent, got {terms}.")
-    exponents = [[Fraction(power) if _is_positive(power) else None for power in t] for t in terms]
+    if not terms:
+        raise ValueError("Expected at least one term of at least one exponent, got none.")
     value, multiplicity = Fraction(0), 1
-    for term, powers in zip(terms, exponents, strict=True):
-        known = [power for power in powers if power is not None]
-        if len(known) < len(powers):
-            raise ValueError(f"Expected positive exponents, got {list(term)}.")
-        value += 1 / max(known)
-        multiplicity += known.count(max(known)) - 1
+    for term in terms:
+        exponents = _checked_exponents(term)
+        value += 1 / max(exponents)
+        multiplicity += exponents.count(max(exponents)) - 1
     return LearningCoefficient(float(value), multiplicity)
 
 
@@ -133,7 +135,7 @@ def reduced_rank_regression(
     >>> reduced_rank_regression(10, 10, 10, rank=3)
     LearningCoefficient(value=44.0, multiplicity=2)
     """
-    N, H, M = n_inputs, n_hidden, n_outputs
+    N, H, M = _checked_widths([n_inputs, n_hidden, n_outputs])
     r = _checked_rank([N, H, M], rank)
     if N + r > M + H:
         return LearningCoefficient((H * M - H * r + N * r) / 2, 1)
@@ -194,6 +196,7 @@ def deep_linear_network(widths: Sequence[int], rank: int) -> LearningCoefficient
     >>> deep_linear_network([5, 4, 6, 5], rank=2)
     LearningCoefficient(value=10.5, multiplicity=1)
     """
+    widths = _checked_widths(widths)
     r = _checked_rank(widths, rank)
     excess = sorted(width - r for width in widths)
     ell = next(
@@ -254,29 +257,39 @@ def tanh(n_hidden: int) -> LearningCoefficient:
     >>> tanh(4)
     LearningCoefficient(value=1.0, multiplicity=2)
     """
-    if not _is_whole(n_hidden) or n_hidden < 1:
-        raise ValueError(f"Expected a positive number of hidden units, got {n_hidden!r}.")
+    n_hidden = _validation.check_count("n_hidden", n_hidden, largest=LARGEST_WIDTH)
     root = math.isqrt(n_hidden)
     value = Fraction(n_hidden + root**2 + root, 4 * root + 2)
     return LearningCoefficient(float(value), 2 if root**2 == n_hidden else 1)
 
 
-def _is_positive(power: float) -> bool:
-    """Return whether an exponent is a positive, finite number."""
-    return math.isfinite(power) and power > 0
+def _checked_exponents(term: Sequence[float]) -> list[Fraction]:
+    """Return the exponents of a term as exact numbers."""
+    try:
+        powers = list(term)
+    except TypeError:
+        powers = []
+    if not powers:
+        raise ValueError(f"Expected a term of at least one exponent, got {term!r}.")
+    if not all(_validation.is_finite_number(p) and p >= SMALLEST_EXPONENT for p in powers):
+        raise ValueError(
+            f"Expected positive exponents, finite and of at least {SMALLEST_EXPONENT:g}, got "
+            f"{powers}."
+        )
+    return [Fraction(float(power)) for power in powers]
 
 
-def _is_whole(number: object) -> bool:
-    """Return whether a number is an integer, and not a boolean."""
-    return isinstance(number, Integral) and not isinstance(number, bool)
+def _checked_widths(widths: Sequence[int]) -> list[int]:
+    """Return the widths of the layers."""
+    try:
+        given = list(widths)
+    except TypeError:
+        given = []
+    if len(given) < 2:
+        raise ValueError(f"Expected two or more widths, got {widths!r}.")
+    return [_validation.check_count("a width", width, largest=LARGEST_WIDTH) for width in given]
 
 
 def _checked_rank(widths: Sequence[int], rank: int) -> int:
-    """Return the rank, checked together with the widths of the layers."""
-    if len(widths) < 2 or not all(_is_whole(width) and width > 0 for width in widths):
-        raise ValueError(f"Expected two or more positive integer widths, got {list(widths)}.")
-    if not _is_whole(rank) or not 0 <= rank <= min(widths):
-        raise ValueError(
-            f"Expected a rank from 0 to the smallest width, {min(widths)}, got {rank!r}."
-        )
-    return rank
+    """Return the rank, which no layer may be too narrow for."""
+    return _validation.check_count("rank", rank, smallest=0, largest=min(widths))

@@ -258,9 +258,27 @@ def test_constant_is_undefined_and_says_so(constant):
 
 def test_nothing_is_left_where_the_third_is_the_first():
     x, y, _ = draw()
-    line = linear_association(x, y, given=3 - 2 * x)
+    with pytest.warns(UndefinedAssociationWarning, match="linear function of given"):
+        line = linear_association(x, y, given=3 - 2 * x)
     assert np.isnan(line.partial_correlation)
     assert_allclose(line.r_squared_gain, 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e160, 1e300])
+def test_no_scale_of_a_quantity_matters(scale):
+    x, y, z = draw()
+    plain = linear_association(x, y, given=z, groups=np.arange(30))
+    scaled = linear_association(x * scale, y, given=z * scale, groups=np.arange(30))
+    assert_allclose(scaled.slope * scale, plain.slope, rtol=1e-9)
+    for name in ("r_squared", "given_r_squared", "r_squared_gain", "partial_correlation"):
+        assert_allclose(getattr(scaled, name), getattr(plain, name), rtol=1e-6)
+    ends = [[line.within_steps.lower, line.within_steps.upper] for line in (scaled, plain)]
+    assert_allclose(*ends, rtol=1e-6)
+
+
+def test_a_slope_that_no_float_holds_is_refused():
+    with pytest.raises(ValueError, match="Change their units"):
+        linear_association([0, 1e-300, 2e-300], [0, 1e300, 3e300])
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_exponents_are_checked(terms):
 
 @pytest.mark.parametrize("hidden", [0, -1, 1.5, True, nan])
 def test_hidden_units_are_checked(hidden):
-    with pytest.raises(ValueError, match="Expected a positive number"):
+    with pytest.raises(ValueError, match="Expected n_hidden as an integer"):
         tanh(hidden)
 
 

@@ -9,12 +9,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from sklearn_learnability._shared_context import SharedContext
-from sklearn_learnability._validation import check_weights, encode_labels
+from sklearn_learnability._validation import check_random_state, check_weights, encode_labels
 from sklearn_learnability.torch.candidates._periodic_network import Interrupted, make_network
 
 

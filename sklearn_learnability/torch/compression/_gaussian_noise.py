@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
+from sklearn_learnability._validation import check_random_state
 from sklearn_learnability.torch.compression._compression import (
     CompressedLoss,
     CompressionScheme,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
-from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
+from sklearn_learnability._validation import check_random_state
 from sklearn_learnability.torch.compression._attention_heads import (
     HeadWeights,
     attention_heads,

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from sklearn.utils import check_random_state
 from torch import nn
 
-from sklearn_learnability._validation import check_count
+from sklearn_learnability._validation import check_count, check_random_state
 from sklearn_learnability.torch.compression._attention_heads import HeadWeights, zero_heads
 from sklearn_learnability.torch.compression._compression import LossNow
 from sklearn_learnability.torch.models._batch_loss import Loss, batch_loss, placed_loss

@@ -7,10 +7,10 @@ from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from sklearn_learnability._results import Result
+from sklearn_learnability._validation import check_random_state
 from sklearn_learnability.metrics.theoretical_llc import (
     LearningCoefficient,
     normal_crossing,

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import torch
 from scipy.stats import ortho_group
-from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
+from sklearn_learnability._validation import check_random_state
 from sklearn_learnability.metrics.theoretical_llc import deep_linear_network, tanh
 from sklearn_learnability.torch.learning_coefficient._known_models import (
     DOUBLE,

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from torch import nn
 
+from sklearn_learnability._validation import check_random_state
 from sklearn_learnability.torch.learning_coefficient._chance_loss import loss_by_chance
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient._llc_options import check_settings, sampler_for

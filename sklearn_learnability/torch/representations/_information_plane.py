@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 from torch import nn
 
+from sklearn_learnability._validation import check_random_state
 from sklearn_learnability.torch.representations._plane_results import (
     InformationPlane,
     future,

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import warn
+from sklearn_learnability._validation import check_random_state, warn
 from sklearn_learnability.exceptions import NoPositionsWarning
 from sklearn_learnability.torch.representations._plane_results import MEAN
 from sklearn_learnability.torch.representations._representation_pass import (

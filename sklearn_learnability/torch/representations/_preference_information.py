@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 from torch import nn
 
+from sklearn_learnability._validation import check_random_state
 from sklearn_learnability.torch.representations._label_information import (
     LabelInformation,
     measure_labels,

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 from torch import Tensor
 
+from sklearn_learnability._validation import check_random_state
 from sklearn_learnability.torch.soft_information._temperature import resolve_temperature
 
 

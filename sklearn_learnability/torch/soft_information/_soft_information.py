@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
 from torch import Tensor
 
-from sklearn_learnability._validation import warn
+from sklearn_learnability._validation import check_random_state, warn
 from sklearn_learnability.exceptions import (
     NoPositionsWarning,
     SingleSequenceWarning,
