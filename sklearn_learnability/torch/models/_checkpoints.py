@@ -44,7 +44,7 @@ def load_parameters(path: str | os.PathLike[str], *, allow_pickle: bool = False)
     Raises
     ------
     CheckpointError
-        If the file is missing, damaged, a pickle, holds no parameters or holds some that are not
+        If the file is missing, damaged, a pickle, holds no parameters by name, or some that are not
         finite.
 
     Examples
@@ -117,15 +117,30 @@ def check_parameters(parameters: Any, path: Path) -> dict[str, Tensor]:
             f"Expected parameters by name in {path}, got {type(parameters[others[0]]).__name__} "
             f"under {others[0]!r}. Save the model's state_dict() alone."
         )
+    unnamed = [name for name in parameters if not isinstance(name, str)]
+    if unnamed:
+        raise CheckpointError(f"Expected parameters by name in {path}, got the key {unnamed[0]!r}.")
     check_finite(parameters, path)
     return dict(parameters)
 
 
 def check_finite(parameters: Mapping[str, Tensor], path: Any) -> None:
-    """Refuse parameters that hold NaN or infinities."""
+    """Refuse parameters that hold NaN or infinities, or no numbers at all."""
     for name, value in parameters.items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
+        if value.is_meta:
+            raise CheckpointError(f"Expected numbers in {path}, got a shape alone in {name!r}.")
+        if not is_finite(value):
             raise CheckpointError(f"Expected finite parameters in {path}, got others in {name!r}.")
+
+
+def is_finite(value: Tensor) -> bool:
+    """Return whether a tensor of any layout and type holds neither NaN nor infinities."""
+    if not (value.is_floating_point() or value.is_complex()):
+        return True
+    if value.layout != torch.strided:
+        value = (value.coalesce() if value.layout == torch.sparse_coo else value).values()
+    small = value.itemsize == 1  # floats of 8 bits know no isfinite
+    return bool(torch.isfinite(value.float() if small else value).all())
 
 
 def load_language_model(

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from torch import nn
+
 from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import DamagedCheckpointWarning
 from sklearn_learnability.torch.models._checkpoints import (
@@ -72,7 +74,13 @@ def load_model(source: Any, load: Callable[[Any], Any] | None) -> tuple[Any, Any
     """Return the model of a checkpoint and its tokenizer, None if it has none."""
     if load is not None:
         loaded = load(source)
-        return loaded if isinstance(loaded, tuple) else (loaded, None)
+        parts = loaded if isinstance(loaded, tuple) else (loaded, None)
+        if len(parts) != 2 or not isinstance(parts[0], nn.Module):
+            got = ", ".join(type(part).__name__ for part in parts)
+            raise TypeError(
+                f"Expected load to return a model, or a model and its tokenizer, got {got}."
+            )
+        return parts
     if isinstance(source, tuple):
         name, revision = source
         return load_language_model(name, revision=revision)

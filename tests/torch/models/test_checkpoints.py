@@ -88,6 +88,33 @@ def test_what_holds_no_parameters_is_refused(parameters, tmp_path):
         load_parameters(write({"model": parameters}, tmp_path / "model.pt"))
 
 
+SMALL = torch.float8_e4m3fn
+
+
+@pytest.mark.parametrize("value", [torch.ones(3).to(SMALL), torch.eye(3).to_sparse()])
+def test_parameters_of_any_layout_and_type(tmp_path, value):
+    loaded = load_parameters(write({"weight": value}, tmp_path / "model.pt"))["weight"]
+    assert loaded.dtype == value.dtype
+    assert torch.equal(loaded.to_dense().float(), value.to_dense().float())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"weight": torch.tensor([torch.nan]).to(SMALL)}, "finite parameters .* in 'weight'"),
+        ({"weight": torch.tensor([[0, torch.inf]]).to_sparse()}, "finite parameters"),
+        ({"weight": torch.tensor([complex(0, torch.nan)])}, "finite parameters"),
+        ({"weight": torch.empty(3, device="meta")}, "numbers in .* a shape alone in 'weight'"),
+        ({7: torch.ones(3)}, "parameters by name .* the key 7"),
+    ],
+)
+def test_parameters_without_a_name_or_numbers_are_refused(tmp_path, parameters, message):
+    path = tmp_path / "model.pt"
+    torch.save(parameters, path)
+    with pytest.raises(CheckpointError, match=f"Expected {message}"):
+        load_parameters(path)
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A tiny language model of transformers, saved."""

@@ -4,6 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch import nn  # noqa: E402
+
 from sklearn_learnability.exceptions import (  # noqa: E402
     CheckpointError,
     DamagedCheckpointWarning,
@@ -12,6 +14,7 @@ from sklearn_learnability.exceptions import (  # noqa: E402
 from sklearn_learnability.torch.models._named_checkpoints import (  # noqa: E402
     checkpoint_name,
     file_name,
+    load_model,
     name_checkpoints,
     skipping,
     whole_checkpoints,
@@ -105,3 +108,12 @@ def test_only_errors_of_the_kinds_given_are_skipped():
     with pytest.raises(ValueError, match="a wrong setting"), skipping("b", {}, NotFiniteError):
         raise ValueError("a wrong setting")
     assert list(skipped) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("loaded", "got"),
+    [(None, "NoneType"), ({"weight": 1}, "dict"), ((nn.Linear(1, 1), None, 3), "Linear, .* int")],
+)
+def test_what_is_loaded_is_a_model(loaded, got):
+    with pytest.raises(TypeError, match=f"Expected load to return a model, .* got {got}"):
+        load_model("a", lambda source: loaded)
