@@ -1,0 +1,90 @@
+"""What the README and the front page promise is what there is."""
+
+import contextlib
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+GUIDE = ROOT / "docs" / "user_guide"
+PAGES = [ROOT / "docs" / "quickstart.rst", *GUIDE.glob("*.rst")]
+
+
+def rows(first_column):
+    """Return the rows of the README's table with this first column, without its head."""
+    (table,) = re.findall(rf"^\| {first_column}.*\n\|[-|]+\n((?:\|.*\n)+)", README, re.MULTILINE)
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()]
+
+
+def kept(name):
+    results = json.loads((ROOT / "benchmarks" / "results" / "flights.json").read_text())
+    return results[name]
+
+
+def interval(row, name=""):
+    return f"{row[name + 'lower']:.3f} to {row[name + 'upper']:.3f}"
+
+
+def test_the_readme_has_the_numbers_of_the_demo():
+    assert rows("test rows") == [
+        [
+            row["test rows"],
+            f"{row['H(Y) bits']:.3f}",
+            f"{row['learnability']:.3f}",
+            interval(row),
+            f"{row['logistic']:.3f}",
+        ]
+        for row in kept("ceilings")
+    ]
+    assert rows("model, on later days") == [
+        [
+            row["model"],
+            f"{row['f1']:.3f}",
+            f"{row['efficiency']:.3f}",
+            interval(row, "efficiency_"),
+            f"{row['calibrated_efficiency']:.3f}",
+            interval(row, "calibrated_efficiency_"),
+        ]
+        for row in kept("models")
+    ]
+
+
+def test_the_readmes_example_prints_what_it_says():
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (text,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {})
+    assert printed.getvalue() == text
+
+
+def test_what_every_change_must_pass_begins_with_the_readmes_check():
+    (check,) = re.findall(r"`(make \w+)` runs lint", README)
+    steps = re.findall(r"^make .*$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert steps[0] == check
+
+
+@pytest.mark.parametrize("page", sorted(GUIDE.glob("*.rst")), ids=lambda page: page.stem)
+def test_the_front_page_leads_to_every_page_of_the_guide(page):
+    front = (ROOT / "docs" / "index.rst").read_text()
+    assert page.stem == "index" or f"user_guide/{page.stem}`" in front
+
+
+@pytest.mark.parametrize(
+    "example", sorted((ROOT / "examples").glob("plot_*.py")), ids=lambda example: example.stem
+)
+def test_every_example_is_named_in_the_guide(example):
+    link = f":ref:`sphx_glr_auto_examples_{example.name}`"
+    assert any(link in page.read_text() for page in PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_picture_is_told_to_those_who_do_not_see_it(page):
+    pictures = re.findall(
+        r"^\.\. (?:figure|image)::.*\n((?: +:.*\n(?: {6}.*\n)*)*)", page.read_text(), re.M
+    )
+    assert all(":alt:" in options for options in pictures)
