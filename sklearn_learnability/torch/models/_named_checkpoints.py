@@ -74,13 +74,13 @@ def load_model(source: Any, load: Callable[[Any], Any] | None) -> tuple[Any, Any
     """Return the model of a checkpoint and its tokenizer, None if it has none."""
     if load is not None:
         loaded = load(source)
-        parts = loaded if isinstance(loaded, tuple) else (loaded, None)
-        if len(parts) != 2 or not isinstance(parts[0], nn.Module):
+        parts = loaded if isinstance(loaded, tuple) else (loaded,)
+        if not 1 <= len(parts) <= 2 or not isinstance(parts[0], nn.Module):
             got = ", ".join(type(part).__name__ for part in parts)
             raise TypeError(
                 f"Expected load to return a model, or a model and its tokenizer, got {got}."
             )
-        return parts
+        return parts[0], parts[1] if len(parts) == 2 else None
     if isinstance(source, tuple):
         name, revision = source
         return load_language_model(name, revision=revision)

@@ -158,7 +158,7 @@ def complexity_against_compressibility(
     0    trained  4.0      17.0
     """
     named = name_checkpoints(checkpoints)
-    _check(named, schemes, tolerances, start_below)
+    _check(llc, schemes, tolerances, start_below)
     _check_runs(named, groups, steps)
     measured: list[CheckpointComplexity] = []
     skipped: dict[str, str] = {}
@@ -218,15 +218,22 @@ def _point(
 
 
 def _check(
-    named: Mapping[str, Any],
+    llc: Any,
     schemes: Mapping[str, Scheme],
     tolerances: Sequence[float],
     start_below: float | None,
 ) -> None:
     """Refuse what would fail late or silently."""
+    if not isinstance(schemes, Mapping):
+        raise TypeError(f"Expected schemes as a dict of names, got {type(schemes).__name__}.")
+    if not (isinstance(llc, LocalLearningCoefficient) or callable(llc)):
+        raise TypeError(
+            "Expected llc as a LocalLearningCoefficient, or a function of the model that returns "
+            f"one, got {type(llc).__name__}."
+        )
     if not schemes:
         raise ValueError("Expected at least one scheme, got none.")
-    if not len(tolerances) or min(tolerances) <= 0:
+    if not len(tolerances) or not all(tolerance > 0 for tolerance in tolerances):
         raise ValueError(f"Expected tolerances above 0, at least one, got {tolerances}.")
     if start_below is not None and not 0 < start_below <= 1:
         raise ValueError(f"Expected start_below in (0, 1], got {start_below}.")

@@ -112,7 +112,11 @@ def test_only_errors_of_the_kinds_given_are_skipped():
 
 @pytest.mark.parametrize(
     ("loaded", "got"),
-    [(None, "NoneType"), ({"weight": 1}, "dict"), ((nn.Linear(1, 1), None, 3), "Linear, .* int")],
+    [
+        (None, r"NoneType\."),
+        ({"weight": 1}, "dict"),
+        ((nn.Linear(1, 1), None, 3), "Linear, .* int"),
+    ],
 )
 def test_what_is_loaded_is_a_model(loaded, got):
     with pytest.raises(TypeError, match=f"Expected load to return a model, .* got {got}"):

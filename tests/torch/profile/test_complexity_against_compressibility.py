@@ -272,6 +272,7 @@ class TestBadInput:
             ({"schemes": {}}, "at least one scheme"),
             ({"tolerances": ()}, "tolerances above 0"),
             ({"tolerances": (0.5, -1)}, "tolerances above 0"),
+            ({"tolerances": (0.5, np.nan)}, "tolerances above 0"),
             ({"start_below": 0}, "start_below in"),
             ({"start_below": 1.5}, "start_below in"),
             ({"groups": {"a": "run"}}, "group of every checkpoint, got none of 'b'"),
@@ -286,6 +287,17 @@ class TestBadInput:
 
         with pytest.raises(ValueError, match=message):
             measure(load=never, **change)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"schemes": Quantization()}, "schemes as a dict of names, got Quantization"),
+            ({"llc": "auto"}, "llc as a LocalLearningCoefficient, .* got str"),
+        ],
+    )
+    def test_what_is_of_another_kind_is_named(self, change, message):
+        with pytest.raises(TypeError, match=f"Expected {message}"):
+            measure(**change)
 
     def test_the_model_is_left_as_it_was(self):
         model = load(0.9)
