@@ -91,13 +91,26 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 def read_torch_file(path: Path, allow_pickle: bool) -> Any:
     """Return what torch.save wrote, refusing code unless it is allowed."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=not allow_pickle)
+        loaded = torch.load(path, map_location="cpu", weights_only=not allow_pickle)
+        changed = changed_part(path)
     except pickle.UnpicklingError as error:
         raise damaged(path, error) if allow_pickle or is_cut_zip(path) else refused(path) from error
-    except (EOFError, OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # a damaged file shows itself in many ways
         if is_out_of_memory(error):
             raise
         raise damaged(path, error) from error
+    if changed is not None:
+        raise damaged(path, ValueError(f"the check sum of {changed} is wrong"))
+    return loaded
+
+
+def changed_part(path: Path) -> str | None:
+    """Return the name of a part of an archive that is not as it was written, if there is one."""
+    if not zipfile.is_zipfile(path):  # as older versions of torch wrote
+        return None
+    with zipfile.ZipFile(path) as archive:
+        has_sums = any(part.CRC for part in archive.infolist())  # torch can be told to write none
+        return archive.testzip() if has_sums else None
 
 
 def is_cut_zip(path: Path) -> bool:
@@ -109,7 +122,8 @@ def is_cut_zip(path: Path) -> bool:
 def check_parameters(parameters: Any, path: Path) -> dict[str, Tensor]:
     """Return the parameters, refusing what is not a mapping to finite tensors."""
     if not isinstance(parameters, Mapping) or not parameters:
-        got = type(parameters).__name__ if parameters else "nothing"
+        nothing = parameters is None or (isinstance(parameters, Mapping) and not parameters)
+        got = "nothing" if nothing else type(parameters).__name__
         raise CheckpointError(f"Expected parameters by name in {path}, got {got}.")
     others = [name for name, value in parameters.items() if not isinstance(value, Tensor)]
     if others:
@@ -137,6 +151,8 @@ def is_finite(value: Tensor) -> bool:
     """Return whether a tensor of any layout and type holds neither NaN nor infinities."""
     if not (value.is_floating_point() or value.is_complex()):
         return True
+    if value.is_nested:
+        return all(map(is_finite, value.unbind()))
     if value.layout != torch.strided:
         value = (value.coalesce() if value.layout == torch.sparse_coo else value).values()
     small = value.itemsize == 1  # floats of 8 bits know no isfinite
@@ -182,6 +198,10 @@ def load_language_model(
     CheckpointError
         If the model or its tokenizer is missing, damaged or a pickle, parameters lack or are not
         finite, or the model has an encoder beside the decoder or sees tokens to come.
+    ValueError
+        If a revision is given of a folder or file, which has none.
+    TypeError
+        If `dtype` is no type of torch.
 
     Examples
     --------
@@ -193,6 +213,7 @@ def load_language_model(
     except ImportError as error:
         raise missing_package("transformers", "llm", "loads language models") from error
     path = Path(source)
+    check_source(path, revision, dtype)
     found: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust_remote_code}
     name = str(source)
     if path.suffix == ".gguf":
@@ -220,6 +241,22 @@ def load_language_model(
     check_finite(dict(model.named_parameters()), path)
     check_causal(model.eval(), path)
     return model, load_tokenizer(name, found)
+
+
+def check_source(path: Path, revision: str | None, dtype: Any) -> None:
+    """Refuse what would be blamed on the checkpoint, or passed over."""
+    if dtype is not None and not isinstance(dtype, torch.dtype):
+        raise TypeError(f"Expected dtype such as torch.float32, got {dtype!r}.")
+    if path.is_file() and path.suffix != ".gguf":
+        raise CheckpointError(
+            "Expected a folder that save_pretrained wrote, a .gguf file or a model's name, got the "
+            f"file {path}. Pass its folder, or read it with load_parameters."
+        )
+    if revision is not None and path.exists():
+        raise ValueError(
+            f"Expected a revision of a model in the local cache alone, got {revision!r} of {path}, "
+            "which has no revisions. Pass the folder of each."
+        )
 
 
 def check_decoder(config: Any, path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from sklearn_learnability.exceptions import CheckpointError
+from sklearn_learnability.torch.models._checkpoints import changed_part
 from sklearn_learnability.torch.models._digest import digest
 
 #: Of the files' content and of what their keys cover; a file of another one is refused.
@@ -161,8 +162,7 @@ def as_number(setting: Any) -> Any:
 
 def read_whole(path: Path) -> dict[str, Any]:
     """Return what a file holds, tensors and plain containers, on the CPU; refuse a changed one."""
-    with zipfile.ZipFile(path) as archive:
-        changed = archive.testzip()
+    changed = changed_part(path)
     if changed is not None:
         raise zipfile.BadZipFile(changed)
     return torch.load(path, map_location="cpu", weights_only=True)

@@ -52,6 +52,67 @@ def test_truncated_file_is_refused(parameters, tmp_path, name, kept):
         load_parameters(path)
 
 
+@pytest.mark.parametrize("allow_pickle", [False, True])
+def test_no_changed_bit_is_loaded_in_silence(parameters, tmp_path, allow_pickle):
+    path = write(parameters, tmp_path / "model.pt")
+    whole = path.read_bytes()
+    loaded = {}
+    for at in range(0, len(whole), 29):
+        changed = bytearray(whole)
+        changed[at] ^= 4
+        path.write_bytes(changed)
+        try:
+            loaded = load_parameters(path, allow_pickle=allow_pickle)
+        except (CheckpointError, MemoryError):
+            continue
+        assert all(torch.equal(loaded[name], value) for name, value in parameters.items())
+    assert loaded  # what lies between the parts counts for nothing
+
+
+def test_a_file_without_check_sums_is_read(parameters, tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        path = write(parameters, tmp_path / "model.pt")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert load_parameters(path).keys() == parameters.keys()
+
+
+@pytest.mark.filterwarnings("ignore")  # that layouts are in beta
+def test_parameters_of_every_type_and_layout_are_read_and_judged(tmp_path):
+    numbers = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    kinds = [numbers.to_sparse(), numbers.to_sparse_csr(), numbers.to(torch.float8_e4m3fn)]
+    kinds += [numbers.to(torch.complex64), torch.nested.nested_tensor([numbers, numbers[:, :1]])]
+    for kind in kinds:
+        torch.save({"weight": kind}, tmp_path / "model.pt")
+        assert load_parameters(tmp_path / "model.pt")["weight"].dtype == kind.dtype
+    numbers[1, 0] = torch.nan
+    kinds = [numbers.to_sparse(), numbers.to_sparse_csr(), numbers.to(torch.float8_e4m3fn)]
+    kinds += [numbers.to(torch.complex64), torch.nested.nested_tensor([numbers, numbers[:, :1]])]
+    for kind in kinds:
+        torch.save({"weight": kind}, tmp_path / "model.pt")
+        with pytest.raises(CheckpointError, match="Expected finite parameters"):
+            load_parameters(tmp_path / "model.pt")
+
+
+def test_a_tensor_alone_and_a_shape_alone_are_no_parameters(tmp_path):
+    for value, got in ((torch.ones(2), "got Tensor"), ({"w": torch.ones(2, device="meta")}, "sh")):
+        torch.save(value, tmp_path / "model.pt")
+        with pytest.raises(CheckpointError, match=got):
+            load_parameters(tmp_path / "model.pt")
+
+
+def test_a_wrong_call_is_not_blamed_on_the_checkpoint(parameters, tmp_path):
+    pytest.importorskip("transformers")
+    with pytest.raises(TypeError, match=r"Expected dtype such as torch\.float32, got 'half'"):
+        load_language_model(tmp_path, dtype="half")
+    with pytest.raises(ValueError, match=r"Expected a revision of a model.*, got 'step1' of"):
+        load_language_model(tmp_path, revision="step1")
+    path = write(parameters, tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"got the file .* Pass its folder"):
+        load_language_model(path)
+
+
 def test_pickle_is_refused_and_does_not_run(tmp_path):
     trace = tmp_path / "trace"
     path = tmp_path / "model.pt"

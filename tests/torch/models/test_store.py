@@ -390,6 +390,11 @@ def test_chains_interrupted_at_any_line_go_on_as_if_they_had_not_been(at, stored
     assert langevin(*a_run(langevin), tmp_path / "store") == stored(langevin)[1]
 
 
+@QUIET
+def test_chains_of_which_one_is_left_are_judged_without_a_warning_of_numpy(tmp_path):
+    assert np.isfinite(hamiltonian(*a_run(hamiltonian), None, random_state=17))
+
+
 # The file.
 
 
