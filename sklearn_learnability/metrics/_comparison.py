@@ -1,6 +1,6 @@
 """Several models against one ceiling: what each extracts, raw and calibrated."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -192,13 +192,7 @@ def compare_models(
     >>> compared.to_frame()[["model", "efficiency", "calibrated_efficiency"]].shape
     (2, 3)
     """
-    if not isinstance(y_probas, Mapping):
-        raise TypeError(
-            "Expected y_probas as a mapping of names to probabilities, such as "
-            f'{{"model": y_proba}}, got {type(y_probas).__name__}.'
-        )
-    if not y_probas:
-        raise ValueError("Expected at least one model in y_probas, got none.")
+    check_models(y_probas)
     weight = check_weights(sample_weight, len(encode_labels(y_true)[1]))
     surprisal = prior_surprisal(y_true, sample_weight=weight, units=units)
     reference = check_ceiling(learnability, reference_nll, y_true, X, units)
@@ -213,32 +207,26 @@ def compare_models(
         confidence=confidence,
     )
 
-    def assess(name: str, y_proba: ArrayLike) -> ModelAssessment:
-        classes, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
-        losses = partial(log_loss_per_sample, y_true, labels=classes, units=units)
-        loss = losses(proba)
-        calibrated = cross_fit_calibration(
-            y_true,
-            proba,
-            calibration=calibration,
-            sample_weight=weight,
-            groups=groups,
-            labels=classes,
-            random_state=random_state,
+    calibrate = partial(
+        cross_fit_calibration,
+        y_true,
+        calibration=calibration,
+        sample_weight=weight,
+        groups=groups,
+        random_state=random_state,
+    )
+    losses_of = partial(log_loss_per_sample, y_true, units=units)
+    models = tuple(
+        assess_model(
+            name,
+            check_labels_and_probabilities(y_true, y_proba, labels),
+            weight,
+            losses_of=losses_of,
+            calibrate=calibrate,
+            efficiency_of=efficiency_of,
         )
-        calibrated_loss = losses(calibrated)
-        accuracy, f1 = decision_scores(codes, proba, weight)
-        return ModelAssessment(
-            model=name,
-            nll=float(np.average(loss, weights=weight)),
-            calibrated_nll=float(np.average(calibrated_loss, weights=weight)),
-            efficiency=efficiency_of(loss),
-            calibrated_efficiency=efficiency_of(calibrated_loss),
-            accuracy=accuracy,
-            f1=f1,
-        )
-
-    models = tuple(assess(name, y_proba) for name, y_proba in y_probas.items())
+        for name, y_proba in y_probas.items()
+    )
     for model in models[:1] if models[0].efficiency.reason else models:
         warn_of_efficiency(model.efficiency, name=f"The model {model.model!r}")
     return ModelComparison(
@@ -247,6 +235,40 @@ def compare_models(
         models=models,
         units=units,
         n_samples=len(weight),
+    )
+
+
+def check_models(y_probas: Any) -> None:
+    """Refuse what is no mapping, and none without a model."""
+    if not isinstance(y_probas, Mapping):
+        raise TypeError(
+            "Expected y_probas as a mapping of names to probabilities, such as "
+            f'{{"model": y_proba}}, got {type(y_probas).__name__}.'
+        )
+    if not y_probas:
+        raise ValueError("Expected at least one model in y_probas, got none.")
+
+
+def assess_model(
+    name: str,
+    rows: tuple[NDArray[Any], NDArray[np.integer], Floats],
+    weight: Floats,
+    *,
+    losses_of: Callable[..., Floats],
+    calibrate: Callable[..., Floats],
+    efficiency_of: Callable[[Floats], Efficiency],
+) -> ModelAssessment:
+    """Return what a model of given classes, codes and probabilities extracts."""
+    classes, codes, proba = rows
+    loss = losses_of(proba, labels=classes)
+    calibrated_loss = losses_of(calibrate(proba, labels=classes), labels=classes)
+    return ModelAssessment(
+        name,
+        float(np.average(loss, weights=weight)),
+        float(np.average(calibrated_loss, weights=weight)),
+        efficiency_of(loss),
+        efficiency_of(calibrated_loss),
+        *decision_scores(codes, proba, weight),
     )
 
 

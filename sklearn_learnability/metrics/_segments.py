@@ -220,14 +220,7 @@ def information_by_segment(
         units=units,
         confidence=confidence,
     ).take(weight > 0)
-    codes = codes[weight > 0]
-    surprisal = np.empty(len(codes))
-    parts = []
-    for code in np.unique(codes):
-        inside = codes == code
-        part = rows.take(inside)
-        surprisal[inside] = part.surprisal()
-        parts.append(part.assess(names[code], surprisal[inside], min_samples))
+    parts, surprisal = rows.assess_segments(names, codes[weight > 0], min_samples)
     warn_small_segments(parts, min_samples)
     within = rows.assess(WITHIN, surprisal, min_samples)
     whole = rows.assess(WHOLE, rows.surprisal(), min_samples)
@@ -264,6 +257,19 @@ class Rows:
     def surprisal(self) -> Floats:
         """Return -log of the frequency of every row's class among these rows."""
         return prior_surprisal(self.y, sample_weight=self.weight, units=self.units)
+
+    def assess_segments(
+        self, names: list[str], codes: NDArray[np.integer], min_samples: int
+    ) -> tuple[list[SegmentAssessment], Floats]:
+        """Return every segment for itself, and the surprisals within the segments."""
+        surprisal = np.empty(len(codes))
+        parts = []
+        for code in np.unique(codes):
+            inside = codes == code
+            part = self.take(inside)
+            surprisal[inside] = part.surprisal()
+            parts.append(part.assess(names[code], surprisal[inside], min_samples))
+        return parts, surprisal
 
     def assess(self, name: str, surprisal: Floats, min_samples: int) -> SegmentAssessment:
         """Return estimates and unadjusted tests for these rows, still without a verdict."""

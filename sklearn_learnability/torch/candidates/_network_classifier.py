@@ -66,7 +66,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=np.float32, ensure_min_samples=2)
         self.classes_, codes = encode_labels(y)
         if len(self.classes_) < 2:
-            raise ValueError(f"Got one class ({self.classes_[0]!r}), but expected at least two.")
+            raise ValueError(
+                f"Expected at least two classes, got one class ({self.classes_[0]!r})."
+            )
         weight = check_weights(sample_weight, len(X)).astype(np.float32)
         inputs = {"X": X, "sample_weight": weight / weight.mean()}
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_members)

@@ -151,7 +151,7 @@ def parts_of(pair: Any, index: int) -> tuple[Any, Any, Any]:
     """Return the prompt and the two continuations of a pair."""
     if isinstance(pair, Mapping):
         if missing := [name for name in PARTS if name not in pair]:
-            raise ValueError(f"Expected the keys {PARTS}, but pair {index} has no {missing}.")
+            raise ValueError(f"Expected the keys {PARTS}, got pair {index} without {missing}.")
         return pair["prompt"], pair["chosen"], pair["rejected"]
     if isinstance(pair, str) or len(pair) != len(PARTS):
         got = f"the text {pair!r}" if isinstance(pair, str) else f"{len(pair)} parts"

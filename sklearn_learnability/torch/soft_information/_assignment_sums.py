@@ -99,8 +99,9 @@ class AssignmentSums:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the sums over."""
-        for name in ("totals", "once_entropy", "rows"):
-            setattr(self, name, state[name].clone())
+        self.totals = state["totals"].clone()
+        self.once_entropy = state["once_entropy"].clone()
+        self.rows = state["rows"].clone()
 
 
 class SumOnHost:

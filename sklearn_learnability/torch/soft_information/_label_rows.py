@@ -116,7 +116,9 @@ class LabelRows:
             try:
                 rows = table.rows(values)
             except ValueError as error:
-                raise ValueError(f"Labels {self.names[index]!r}: {error}") from None
+                raise ValueError(
+                    f"Expected labels {self.names[index]!r} of their table, got others: {error}"
+                ) from None
             n_once = self.n_once[index] + (rows == ONCE).sum()
             if n_once > len(table.once):
                 raise ValueError(
@@ -198,6 +200,7 @@ class LabelRows:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take counts and found labels over."""
-        for name in ("share", "counts", "n_once"):
-            setattr(self, name, state[name].numpy().copy())
+        self.share = state["share"].numpy().copy()
+        self.counts = state["counts"].numpy().copy()
+        self.n_once = state["n_once"].numpy().copy()
         self.found = [dict(found) for found in state["found"]]

@@ -107,8 +107,9 @@ class RowSample:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the contents over."""
         self.proba = state["proba"].clone()
-        for name in ("keys", "blocks", "rows"):
-            setattr(self, name, state[name].numpy().copy())
+        self.keys = state["keys"].numpy().copy()
+        self.blocks = state["blocks"].numpy().copy()
+        self.rows = state["rows"].numpy().copy()
 
 
 class PositionSample:

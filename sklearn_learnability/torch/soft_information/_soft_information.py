@@ -200,7 +200,9 @@ class SoftInformation:
                 raise ValueError(f"Expected mask of shape {shape}, got {valid.shape}.")
         pending = self._labels.look_up(labels, valid)
         if self._ids_given not in (None, sequences is not None):
-            raise ValueError("Expected ids of sequences in all updates or in none.")
+            raise ValueError(
+                "Expected ids of sequences in all updates or in none, got them in some."
+            )
         ids, within = positions(valid, sequences, self._next_sequence)
         used = (pending.rows != IGNORED).any(axis=0)
         if not used.any():
@@ -255,7 +257,9 @@ class SoftInformation:
             if theirs[name] != value:
                 raise ValueError(f"Expected {name}={value} to merge, got {theirs[name]}.")
         if None not in (self._ids_given, other._ids_given) and self._ids_given != other._ids_given:
-            raise ValueError("Expected ids of sequences in both accumulators or in none.")
+            raise ValueError(
+                "Expected ids of sequences in both accumulators or in none, got them in one."
+            )
 
     def compute(self) -> InformationProfile:
         """Return the estimates of everything seen so far.

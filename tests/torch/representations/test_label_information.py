@@ -173,7 +173,7 @@ def test_rows_of_a_data_set_are_pairs(model):
     names = ("prompt", "chosen", "rejected")
     rows = [dict(zip(names, pair, strict=True)) | {"source": "a"} for pair in pairs]
     assert prefer(model, rows).to_frame().equals(prefer(model, pairs).to_frame())
-    with pytest.raises(ValueError, match=r"pair 0 has no \['prompt'\]"):
+    with pytest.raises(ValueError, match=r"pair 0 without \['prompt'\]"):
         prefer(model, [{"chosen": [1], "rejected": [2]}])
     with pytest.raises(ValueError, match="got the text 'abc' in pair 0"):
         preference_information(model, list, ["abc"], layers=["0"])
