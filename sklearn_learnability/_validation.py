@@ -26,6 +26,8 @@ RandomState = int | np.random.RandomState | None
 PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
 
+#: No array has as many rows or columns.
+MOST_OF_ANYTHING = 10**15
 #: Weights up to this one, where all are whole numbers, count equal rows.
 LARGEST_COUNT = 1e9
 
@@ -252,6 +254,8 @@ def check_classifier(name: str, estimator: Any) -> None:
 def check_count(name: str, value: int, smallest: int = 1, largest: int | None = None) -> int:
     """Return an integer inside its range."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if whole and largest is None and value > MOST_OF_ANYTHING:
+        largest = MOST_OF_ANYTHING
     if not whole or value < smallest or (largest is not None and value > largest):
         upper = "" if largest is None else f" and <= {largest}"
         raise ValueError(f"Expected {name} as an integer >= {smallest}{upper}, got {value!r}.")

@@ -101,6 +101,7 @@ on_rows = {
         (partial(normal_crossing, [5e-324]), "positive exponents"),
         (partial(learnability_suite, PAIR), "version=1"),
         (partial(make_mixture_classification, class_frequencies="ab"), "numbers as class_freq"),
+        (partial(make_mixture_classification, 10**400), "n_samples as an integer"),
         (partial(make_mixture_classification, random_state=1j), "random_state as an integer"),
     ],
 )
