@@ -121,7 +121,7 @@ def tests(points):
         setting = dict(zip(keys, key, strict=True))
         alone = []
         for size, part in of_sizes.groupby("parameters", sort=False):
-            without_loss = associate(part, given=None).within_steps.value
+            without_loss = associate(part, given=None).within_steps
             row = setting | {"parameters": size, "without_loss": without_loss}
             alone.append(row | associate(part).to_frame().iloc[0].to_dict() | other_tests(part))
         rows += alone

@@ -73,8 +73,8 @@ line = linear_association(
     groups=np.arange(len(crossed)),  # every network stands alone
 )
 print(f"R²: {line.r_squared:.2f}, of the norm alone: {line.given_r_squared:.2f}")
-left = line.within_steps
-print(f"left given the norm: {left.value:.2f} ({left.lower:.2f} to {left.upper:.2f})")
+ends = f"{line.within_steps_lower:.2f} to {line.within_steps_upper:.2f}"
+print(f"left given the norm: {line.within_steps:.2f} ({ends})")
 
 figure, axes = plt.subplots(1, 2, figsize=(9.2, 4), layout="constrained", sharey=True)
 style = {"s": 22, "alpha": 0.6, "linewidth": 0}

@@ -244,13 +244,9 @@ class ComplexityAgainstCompressibilityDisplay:
         label = f"ε = {tolerance:g}: R² {line.r_squared:.2f}"
         if np.isfinite(line.given_r_squared):
             label += f", loss alone {line.given_r_squared:.2f}"
-        within = line.within_steps
-        label += "\nruns at the same step: "
-        label += (
-            "no test"
-            if line.reason
-            else f"{within.value:.2f} ({within.lower:.2f} to {within.upper:.2f})"
-        )
+        ends_within = f"({line.within_steps_lower:.2f} to {line.within_steps_upper:.2f})"
+        tested = "no test" if line.reason else f"{line.within_steps:.2f} {ends_within}"
+        label += f"\nruns at the same step: {tested}"
         ax.plot(ends, line.intercept + line.slope * ends, color=color, linewidth=1.5, label=label)
 
 

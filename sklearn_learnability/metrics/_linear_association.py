@@ -1,6 +1,6 @@
 """How well a line describes two quantities, and what is left of it given others."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,12 @@ from scipy import stats
 from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Floats, Integers, as_numbers, check_groups, warn
 from sklearn_learnability.exceptions import UndefinedAssociationWarning
-from sklearn_learnability.metrics._resampling import UNDEFINED_ENDS, Estimate, check_confidence
+from sklearn_learnability.metrics._resampling import check_confidence
 
 #: Share of a variance below which what is left of it is rounding.
 ROUNDING = 1e-12
 #: Runs of which one can be left out and the others still be compared.
 FEWEST_GROUPS = 3
-#: What describes the points, in this order.
-DESCRIPTION = ("r_squared", "given_r_squared", "r_squared_gain", "partial_correlation")
-
 ONE_RUN = (
     "All points are of one run, and whatever grows over a run goes together: no test is valid. "
     "Give groups: several runs, measured at the same steps."
@@ -52,9 +49,13 @@ class LinearAssociation(Result):
         The first minus the second; NaN without others.
     partial_correlation : float
         Correlation of x and y once their fits on the others are taken out; NaN without others.
-    within_steps : Estimate
+    within_steps : float
         The same once the mean of every step is taken out too, over the steps at which all runs
         were measured; NaN where the points allow none.
+    within_steps_lower, within_steps_upper : float
+        Ends of its two-sided interval; NaN if it has none.
+    confidence : float
+        Level of the interval.
     p_value : float
         The level at which the interval of `within_steps` would end at 0; NaN if it has none.
     reason : str
@@ -71,7 +72,10 @@ class LinearAssociation(Result):
     given_r_squared: float
     r_squared_gain: float
     partial_correlation: float
-    within_steps: Estimate
+    within_steps: float
+    within_steps_lower: float
+    within_steps_upper: float
+    confidence: float
     p_value: float
     reason: str
     n_points: int
@@ -79,16 +83,8 @@ class LinearAssociation(Result):
     n_steps: int
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the line as a table of one row, ends of the interval beside the value."""
-        names = ("slope", "intercept", *DESCRIPTION)
-        row = {name: getattr(self, name) for name in names}
-        row |= {
-            "within_steps": self.within_steps.value,
-            "within_steps_lower": self.within_steps.lower,
-            "within_steps_upper": self.within_steps.upper,
-        }
-        counts = ("p_value", "reason", "n_points", "n_groups", "n_steps")
-        return pd.DataFrame([row | {name: getattr(self, name) for name in counts}])
+        """Return the line as a table of one row."""
+        return pd.DataFrame([asdict(self)])
 
 
 def linear_association(
@@ -166,7 +162,7 @@ def linear_association(
     >>> x = [1.0, 3.1, 5.0, 1.4, 3.5, 5.3, 1.9, 3.6, 6.1, 2.2, 4.0, 6.3]
     >>> y = [2.0, 5.0, 9.1, 2.3, 5.6, 9.4, 2.9, 5.5, 10.2, 3.1, 6.2, 10.3]
     >>> line = linear_association(x, y, groups=runs, steps=steps)
-    >>> round(line.r_squared, 2), round(line.within_steps.value, 2), line.p_value < 0.05
+    >>> round(line.r_squared, 2), round(line.within_steps, 2), line.p_value < 0.05
     (0.98, 0.98, True)
     >>> linear_association(x[:3], y[:3]).reason[:27]
     'All points are of one run, '
@@ -181,7 +177,7 @@ def linear_association(
     panel = np.empty((n_groups, 0, points.shape[1]))
     if times is not None or n_groups == len(points):
         panel = _panel(points, runs, np.zeros_like(runs) if times is None else times)
-    within, p_value, reason = _jackknife(panel, confidence)
+    value, lower, upper, p_value, reason = _jackknife(panel, confidence)
     if groups is None:
         reason = ONE_RUN
     elif times is None and n_groups < len(points):
@@ -189,12 +185,15 @@ def linear_association(
     return LinearAssociation(
         *_line(points, scale),
         *described,
-        within,
-        p_value,
-        reason,
-        len(points),
-        n_groups,
-        panel.shape[1],
+        within_steps=value,
+        within_steps_lower=lower,
+        within_steps_upper=upper,
+        confidence=confidence,
+        p_value=p_value,
+        reason=reason,
+        n_points=len(points),
+        n_groups=n_groups,
+        n_steps=panel.shape[1],
     )
 
 
@@ -312,11 +311,10 @@ def _panel(points: Floats, runs: Integers, times: Integers) -> Floats:
     return np.asarray(points[used][order].reshape(n_groups, len(common), points.shape[1]))
 
 
-def _jackknife(panel: Floats, confidence: float) -> tuple[Estimate, float, str]:
-    """Return the association within steps with its interval, its p-value, or why there is none."""
+def _jackknife(panel: Floats, confidence: float) -> tuple[float, float, float, float, str]:
+    """Return the association within steps, its ends and p-value, or why there are none."""
     n_groups, n_steps, n_columns = panel.shape
     value = _within_steps(panel)
-    estimate = Estimate(value, **UNDEFINED_ENDS, confidence=confidence)
     reason = ""
     if n_groups < FEWEST_GROUPS:
         reason = FEW_RUNS.format(n_groups=n_groups)
@@ -325,21 +323,18 @@ def _jackknife(panel: Floats, confidence: float) -> tuple[Estimate, float, str]:
     elif (n_groups - 2) * n_steps - (n_columns - 2) < 2:
         reason = FEW_POINTS
     if reason:
-        return estimate, float("nan"), reason
+        return value, np.nan, np.nan, np.nan, reason
     kept = ~np.eye(n_groups, dtype=bool)
     without = np.array([_within_steps(panel[keep]) for keep in kept])
     if not (np.abs([value, *without]) < 1 - ROUNDING).all():
-        return estimate, float("nan"), NO_SPREAD
+        return value, np.nan, np.nan, np.nan, NO_SPREAD
     error = float(np.sqrt((n_groups - 1) * np.arctanh(without).var()))
     if error <= ROUNDING:
-        return estimate, float("nan"), NO_SPREAD
+        return value, np.nan, np.nan, np.nan, NO_SPREAD
     margin = stats.t.isf((1 - confidence) / 2, n_groups - 1) * error
     lower, upper = np.tanh(np.arctanh(value) + np.array([-margin, margin]))
-    estimate = Estimate(
-        value, float((1 - value**2) * error), float(lower), float(upper), confidence
-    )
     p_value = 2 * stats.t.sf(abs(np.arctanh(value)) / error, n_groups - 1)
-    return estimate, float(p_value), ""
+    return value, float(lower), float(upper), float(p_value), ""
 
 
 def _within_steps(panel: Floats) -> float:

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sklearn_learnability.displays import ComplexityAgainstCompressibilityDisplay
-from sklearn_learnability.metrics import Estimate, LinearAssociation
+from sklearn_learnability.metrics import LinearAssociation
 
 LLC = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
 CRITICAL = np.array([5.0, 8.0, 11.0, np.nan, 17.0, 20.0])
@@ -18,10 +18,10 @@ POINTS = {
 }
 CURVES = [([64, 16, 4], [0.0, 0.1, 0.9], 0.0), ([64, 16, 4], [0.0, 0.6, np.inf], 1.0)]
 TRIED = LinearAssociation(
-    *(3.0, 2.0, 0.97, 0.8, 0.17, 0.6), Estimate(0.66, 0.2, -0.1, 0.9, 0.95), 0.08, "", 6, 3, 2
+    *(3.0, 2.0, 0.97, 0.8, 0.17, 0.6, 0.66, -0.1, 0.9, 0.95, 0.08), "", 6, 3, 2
 )
 UNTRIED = LinearAssociation(
-    *(1.5, 1.0, 0.9, 0.7, 0.2, 0.5), Estimate(*[np.nan] * 4, 0.95), np.nan, "One run.", 6, 1, 0
+    *(1.5, 1.0, 0.9, 0.7, 0.2, 0.5), *[np.nan] * 3, 0.95, np.nan, "One run.", 6, 1, 0
 )
 LINES = {0.5: TRIED, 1.0: UNTRIED}
 
