@@ -274,7 +274,7 @@ def test_no_scale_of_a_quantity_matters(scale):
     assert_allclose(scaled.slope * scale, plain.slope, rtol=1e-9)
     for name in ("r_squared", "given_r_squared", "r_squared_gain", "partial_correlation"):
         assert_allclose(getattr(scaled, name), getattr(plain, name), rtol=1e-6)
-    ends = [[line.within_steps.lower, line.within_steps.upper] for line in (scaled, plain)]
+    ends = [[line.within_steps_lower, line.within_steps_upper] for line in (scaled, plain)]
     assert_allclose(*ends, rtol=1e-6)
 
 
