@@ -61,7 +61,7 @@ def data_rows(data: Any, device: Any = None, dtype: torch.dtype | None = None) -
     Raises
     ------
     TypeError
-        If the data is of unknown length or kind.
+        If the data is of unknown length or kind, or its rows make no tensors.
     ValueError
         If it is empty, its tensors are of different lengths, or a data loader draws its rows
         unevenly.
@@ -167,13 +167,32 @@ def _tensor(values: Any, device: Any, dtype: torch.dtype | None) -> Tensor:
     """Return values as a tensor on a device, floats of NumPy in a type."""
     if isinstance(values, np.ndarray) and not values.flags.writeable:
         values = values.copy()
-    tensor = torch.as_tensor(values)
+    try:
+        tensor = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"Expected tensors or arrays of numbers, got {type(values).__name__} ({error}). Pad "
+            "sequences of unequal length."
+        ) from error
     foreign = not isinstance(values, Tensor) and tensor.is_floating_point()
     return tensor.to(device, dtype if foreign and dtype is not None else tensor.dtype)
 
 
 def _taker(dataset: Any, collate: Callable[[list[Any]], Batch], device: Any) -> Callable:
-    return lambda rows: move(collate([dataset[int(row)] for row in rows]), device)
+    def take(rows: Tensor) -> Batch:
+        chosen = [dataset[int(row)] for row in rows]
+        try:
+            return move(collate(chosen), device)
+        except (TypeError, ValueError, RuntimeError) as error:
+            if collate is not default_collate:
+                raise
+            raise TypeError(
+                f"Expected rows that make one batch of tensors, got {type(chosen[0]).__name__} in "
+                f"{type(dataset).__name__} ({error}). Give tensors or arrays, or a DataLoader with "
+                "a collate_fn of its own."
+            ) from error
+
+    return take
 
 
 def _length(tensors: list[Tensor]) -> int:

@@ -4,6 +4,7 @@ import gc
 import weakref
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -251,6 +252,21 @@ def test_a_sampler_of_other_rows_than_those_of_its_data_set(settings):
     rows = data_rows(DataLoader(Pairs(), **settings))
     assert rows.n == 7
     torch.testing.assert_close(rows.take(torch.arange(7))[0], X[:7])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ((pd.DataFrame(X.numpy()), Y), "rows that make one batch of tensors, got DataFrame"),
+        ((X.tolist(), Y.tolist()), "rows that make one batch of tensors, got list in tuple"),
+        ([[1, 2, 3], [4, 5]], "rows that make one batch of tensors, got list in list"),
+        ({"input_ids": [[1, 2, 3], [4, 5]]}, "tensors or arrays of numbers, got list .* Pad"),
+        ((np.array(["a", "b"]), np.zeros(2)), "tensors or arrays of numbers, got ndarray"),
+    ],
+)
+def test_what_makes_no_tensors_is_named(data, message):
+    with pytest.raises(TypeError, match=f"Expected {message}"):
+        data_rows(data).take(torch.arange(2))
 
 
 def test_a_sampler_of_rows_that_are_not_there():
