@@ -60,6 +60,9 @@ def check_members(candidates: str | Sequence[Member]) -> list[Member]:
             raise TypeError(f"Expected a candidate as (name, classifier), got {member!r}.")
         name, estimator = member
         check_classifier(f"the candidate {name!r}", estimator)
+    names = [member if isinstance(member, str) else member[0] for member in candidates]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Expected candidates of different names, got {names}.")
     return list(candidates)
 
 

@@ -75,10 +75,11 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         ``"hist_gradient_boosting"``, ``"catboost"``, ``"xgboost"`` and ``"network"`` (a bag of
         neural networks, needs torch). A list may name some of these and hold own classifiers in
         pairs with their names, best the dearest last: fits begin there. Own classifiers are given
-        the labels of y. Where one of the names is in the family, X is a table: numbers, also those
-        in columns of objects, reach all candidates as float64 with NaN for gaps, and all else but
-        dates, which are refused, as strings. Otherwise X is passed as it is, whatever it is: texts,
-        images, sparse matrices. A candidate that raises an error is left out.
+        the labels of y; one in a :class:`sklearn.frozen.FrozenEstimator` is used as it is, and the
+        rows must be new to it. Where one of the names is in the family, X is a table: numbers, also
+        those in columns of objects, reach all candidates as float64 with NaN for gaps, and all else
+        but dates, which are refused, as strings. Otherwise X is passed as it is, whatever it is:
+        texts, images, sparse matrices. A candidate that raises an error is left out.
     cv : int, cross-validation splitter or iterable, default=5
         Folds. An int means that many folds, shuffled and stratified by class (by class and group
         where `groups` are given). Shuffled folds take rows as draws that do not depend on each

@@ -225,8 +225,10 @@ def run_suite(
     known = [found.name for found in learnability_suite(SUITE_VERSION) if found.target == "classes"]
     names = known if datasets is None else list(datasets)
     unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise ValueError(f"Expected names of data sets among {known}, got {unknown or names}.")
+    if isinstance(datasets, str) or unknown or not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"Expected a list of different names of data sets among {known}, got {datasets!r}."
+        )
     measure = check_memory(memory).cache(measure_model)
     measurements = []
     for name in names:

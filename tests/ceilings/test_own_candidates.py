@@ -175,6 +175,14 @@ def test_what_is_no_family_is_refused(cancer, candidates, message):
         GoldenModelCeiling(candidates).fit(*cancer)
 
 
+@pytest.mark.parametrize(
+    "candidates", [["prior", "prior"], ["prior", ("prior", LogisticRegression())]]
+)
+def test_candidates_of_one_name_are_refused(cancer, candidates):
+    with pytest.raises(ValueError, match=r"Expected candidates of different names, got "):
+        GoldenModelCeiling(candidates).fit(*cancer)
+
+
 @pytest.mark.parametrize(("n_rows", "least"), [(60, -0.1), (400, 0.3)])
 def test_boosted_trees_take_empty_columns_and_lone_rows(cancer, n_rows, least):
     X, y = (part[:n_rows].copy() for part in cancer)

@@ -144,9 +144,11 @@ def test_refuses_what_is_no_classifier(models, error, message):
         run_suite(models, datasets=["linear-low"])
 
 
-@pytest.mark.parametrize("names", [["regression-low"], ["linear"], []])
+@pytest.mark.parametrize(
+    "names", [["regression-low"], ["linear"], [], "linear-low", ["linear-low"] * 2]
+)
 def test_refuses_unknown_data_sets(names):
-    with pytest.raises(ValueError, match="Expected names of data sets among"):
+    with pytest.raises(ValueError, match="Expected a list of different names of data sets among"):
         run_suite(GaussianNB(), datasets=names)
 
 
