@@ -49,6 +49,9 @@ from sklearn_learnability.torch.soft_information._temperature import resolve_tem
 Ints = NDArray[np.int64]
 Labels = ArrayLike | Tensor | Mapping[str, ArrayLike | Tensor]
 
+#: What a state holds.
+STATE = ("settings", "labels", "sums", "sample", "next_sequence", "ids_given")
+
 
 class SoftInformation:
     r"""Mutual information of labels and hidden states, in one stream, for all layers at once.
@@ -358,8 +361,14 @@ class SoftInformation:
         Raises
         ------
         ValueError
-            If the settings or label tables differ; nothing is changed then.
+            If it is no such state, or the settings or label tables differ; nothing is changed then.
         """
+        held = state if isinstance(state, Mapping) else {}
+        if lacking := [part for part in STATE if part not in held]:
+            raise ValueError(
+                f"Expected what state_dict returned, got a {type(state).__name__} without "
+                f"{lacking[0]!r}."
+            )
         if state["settings"] != self._settings():
             raise ValueError(
                 f"Expected the state of settings {self._settings()}, got {state['settings']}."

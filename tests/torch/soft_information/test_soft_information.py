@@ -485,3 +485,17 @@ def test_masked_positions_might_as_well_not_be_there(data):
     padded.update(hidden, labels, mask)
     frames = [stream.compute().to_frame().drop(columns="labels") for stream in (plain, padded)]
     np.testing.assert_allclose(frames[1], frames[0], rtol=1e-9, atol=1e-12)
+
+
+def test_what_is_no_state_is_refused_and_changes_nothing():
+    information = SoftInformation(2, 4, random_state=0)
+    information.update(torch.eye(2), [0, 1])
+    state = information.state_dict()
+    for other in ({}, None, {"weight": torch.ones(2)}, {**state}):
+        if other and "sums" in other:
+            del other["sums"]
+        with pytest.raises(
+            ValueError, match=r"Expected what state_dict returned, got a .* without"
+        ):
+            information.load_state_dict(other)
+    assert information.n_sequences_ == 2
