@@ -350,7 +350,7 @@ def call(function, arguments):
 #: Ends of intervals and tests that one row or group has none of, and what was not asked for.
 MAY_BE_NAN = (
     *("standard_error", "lower", "upper", "p_excess_loss", "p_learnability"),
-    *("p_value", "within_steps.value"),  # with a reason
+    *("p_value", "within_steps", "within_steps_lower", "within_steps_upper"),  # with a reason
 )
 
 
