@@ -186,6 +186,8 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_classifier("estimator", self.estimator)
         nats_per_unit(self.units)
+        if X is None:
+            raise TypeError("Expected X as rows of inputs, got None.")
         X, y = indexable(X, column_or_1d(readable("y", y), warn=True))
         encode_labels(y)
         weight = check_weights(sample_weight, np.shape(y)[0])
@@ -345,7 +347,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _encode(self, y: ArrayLike, weight: Floats) -> tuple[NDArray[Any], Integers]:
         classes, _ = encode_labels(y)
         if self._is_frozen:
-            classes = np.union1d(classes, self.estimator.classes_)
+            classes = np.sort(widen_classes(self.estimator.classes_, y))
         classes, codes = encode_labels(y, classes)
         check_several_classes(classes, codes, weight)
         return classes, codes

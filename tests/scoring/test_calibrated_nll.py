@@ -436,3 +436,15 @@ def test_what_is_no_classifier_is_named(estimator, got):
     X = np.random.default_rng(0).normal(size=(60, 2))
     with pytest.raises(TypeError, match=rf"^Expected estimator as a classifier .*got {got}"):
         CalibratedNLL(estimator).fit(X, [0, 1] * 30)
+
+
+def test_labels_of_another_type_than_a_frozen_models_are_refused():
+    X, y = np.arange(40.0)[:, None], np.tile([0, 1], 20)
+    frozen = CalibratedNLL(FrozenEstimator(LogisticRegression().fit(X, y)), random_state=0)
+    with pytest.raises(ValueError, match=r"labels of the same type as the classes \[0, 1\]"):
+        frozen.fit(X, y.astype(str))
+
+
+def test_no_inputs_are_named():
+    with pytest.raises(TypeError, match="Expected X as rows of inputs, got None"):
+        CalibratedNLL(LogisticRegression()).fit(None, [0, 1] * 10)
