@@ -127,7 +127,7 @@ def relative_weights(weight: Floats) -> Floats:
 
 def check_groups(groups: ArrayLike, n_samples: int, name: str = "groups") -> Integers:
     """Return the number of every row's group, refusing rows without a group."""
-    groups = readable("groups", groups)
+    groups = readable(name, groups)
     try:
         groups = np.asarray(groups)
     except ValueError:

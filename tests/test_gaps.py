@@ -56,7 +56,7 @@ def test_nan_in_a_list_of_strings_is_no_group_and_no_label():
         lambda: CalibratedNLL(LogisticRegression()).fit(X, Y, groups=groups),
         lambda: nll_decomposition(Y, PROBA, groups=groups),
     ):
-        with pytest.raises(ValueError, match="Expected a group of every row, got 5 of 60"):
+        with pytest.raises(ValueError, match="Expected groups for every row, got 5 of 60"):
             call()
     for call in (
         lambda: label_entropy(labels),
