@@ -84,7 +84,7 @@ class NoPositionsWarning(LearnabilityWarning):
 
 
 class SingleSequenceWarning(LearnabilityWarning):
-    """Only one sequence was seen, so that an interval over sequences is undefined."""
+    """Only one sequence was seen, so that what compares sequences is undefined: intervals too."""
 
 
 class AsymptoticFormulaWarning(LearnabilityWarning):

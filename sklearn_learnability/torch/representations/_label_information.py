@@ -47,7 +47,8 @@ class LabelPoint(Result):
     information : float
         The plug-in information of labels and representations.
     quadratic : float
-        The unbiased quadratic information, on a scale of its own; compare it with 0.
+        The unbiased quadratic information, on a scale of its own; compare it with 0. Its interval
+        is in `information` of the result.
     null : float
         Mean information of the permuted labels.
     null_upper : float
@@ -118,7 +119,8 @@ def label_information(
     The labels are languages, domains, parts of speech, or any other. Higher information means that
     representations differ more between labels. It stands beside that of permuted labels: labels of
     texts are permuted between texts, since positions of one text are alike for other reasons, and
-    labels of tokens between all tokens.
+    labels of tokens between all tokens. The quadratic information pairs tokens of different texts
+    alone.
 
     Parameters
     ----------

@@ -42,7 +42,8 @@ def preference_information(
 
     Higher information means that representations of chosen and rejected continuations differ more.
     It stands beside that of continuations swapped within pairs at random, so that what the two of
-    a pair have in common counts for nothing.
+    a pair have in common counts for nothing. The quadratic information compares continuations of
+    different pairs alone, and its interval, in `information` of the result, is over pairs.
 
     Parameters
     ----------
@@ -100,7 +101,7 @@ def preference_information(
     if context < 1:
         raise ValueError(f"Expected a context of at least 1 token, got {context}.")
     rows, starts = pair_rows(tokenizer, pairs, context)
-    sequences = TokenSequences.from_rows(rows)
+    sequences = TokenSequences.from_rows(rows, np.arange(len(rows)) // 2)
     counted = sequences.mask
     if positions == "continuation":
         counted = counted & (np.arange(counted.shape[1]) >= np.array(starts)[:, None])

@@ -5,9 +5,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
@@ -53,6 +54,30 @@ class PassResult:
     layers: list[Any]
     information: SoftInformation
     loss: float
+
+
+class PartOfBatch(NamedTuple):
+    """States of the layers at some sequences of a batch, with their labels and clusters."""
+
+    states: list[Tensor]  # (b, t, d), or (n, d) where parts are joined
+    labels: dict[str, NDArray[np.int64]]
+    clusters: NDArray[np.int64]
+
+
+def joined(parts: list[PartOfBatch]) -> PartOfBatch:
+    """Return the positions of parts of different lengths as rows."""
+    states = zip(*(part.states for part in parts), strict=True)
+    lengths = [part.states[0].shape[1] for part in parts]
+    return PartOfBatch(
+        [torch.cat([z.flatten(end_dim=1) for z in of_layer]) for of_layer in states],
+        {
+            name: np.concatenate([part.labels[name].ravel() for part in parts])
+            for name in parts[0].labels
+        },
+        np.concatenate(
+            [np.repeat(part.clusters, n) for part, n in zip(parts, lengths, strict=True)]
+        ),
+    )
 
 
 class RepresentationPass:
@@ -144,24 +169,31 @@ class RepresentationPass:
         )
 
     def _add(self, rows: NDArray[np.int64]) -> None:
-        batch = self.sequences.take(rows)
-        states, logits = self.states(batch, self.device)
-        if self.information is None:
-            self._start(list(states), next(iter(states.values())).shape[-1])
-        if list(states) != self.layers:
-            raise ValueError(
-                f"Expected every batch to call the same layers, {self.layers}, got {list(states)}."
-            )
+        parts = [rows] if self.states.takes_mask else self.sequences.of_one_length(rows)
+        seen, loss = [], np.zeros(2)
+        for part in parts:
+            batch = self.sequences.take(part)
+            states, logits = self.states(batch, self.device)
+            if self.information is None:
+                self._start(list(states), next(iter(states.values())).shape[-1])
+            if list(states) != self.layers:
+                raise ValueError(
+                    f"Expected every batch to call the same layers, {self.layers}, got "
+                    f"{list(states)}."
+                )
+            length = batch.input_ids.shape[1]
+            labels = {name: values[part, :length] for name, values in self.labels.items()}
+            seen.append(PartOfBatch(list(states.values()), labels, batch.clusters))
+            loss += next_token_nats(logits, batch)
+        whole = seen[0] if len(seen) == 1 else joined(seen)
         assert self.information is not None
-        length = batch.input_ids.shape[1]
-        labels = {name: values[rows, :length] for name, values in self.labels.items()}
         try:
-            if any((values != IGNORED).any() for values in labels.values()):
-                self.information.update(list(states.values()), labels, sequences=rows)
+            if any((values != IGNORED).any() for values in whole.labels.values()):
+                self.information.update(whole.states, whole.labels, sequences=whole.clusters)
         except ValueError as error:
             error.add_note(f"The layers, from 0: {self.layers}. The batch: sequences {rows}.")
             raise
-        self.loss += next_token_nats(logits, batch)
+        self.loss += loss
         self.n_done += 1
 
     def _start(self, layers: list[Any], dim: int) -> None:

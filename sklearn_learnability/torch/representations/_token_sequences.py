@@ -98,16 +98,22 @@ class TokenSequences:
         Token ids; 0 where there is none.
     mask : ndarray of bool of shape (N, T)
         Whether there is a token.
+    clusters : ndarray of int64 of shape (N,)
+        Equal where sequences belong together, as the answers to one prompt do.
     """
 
     input_ids: Tokens
     mask: NDArray[np.bool_]
+    clusters: NDArray[np.int64]
 
     @classmethod
-    def from_rows(cls, rows: Sequence[Tokens]) -> "TokenSequences":
-        """Return rows of different lengths as sequences."""
+    def from_rows(
+        cls, rows: Sequence[Tokens], clusters: NDArray[np.int64] | None = None
+    ) -> "TokenSequences":
+        """Return rows of different lengths as sequences, each by itself without `clusters`."""
         mask = pad([np.ones(len(row), dtype=np.int64) for row in rows], 0)
-        return cls(pad(rows, 0), mask.astype(bool))
+        clusters = np.arange(len(rows)) if clusters is None else clusters
+        return cls(pad(rows, 0), mask.astype(bool), clusters)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -115,23 +121,39 @@ class TokenSequences:
         return self.mask.sum(axis=1)
 
     def batches(self, batch_size: int, *, padded: bool) -> list[NDArray[np.int64]]:
-        """Return the rows of each batch, the longest first.
+        """Return the rows of each batch, the longest first, with clusters whole.
 
-        Without padding a batch holds sequences of one length alone.
+        Without padding, clusters of a batch have the same lengths. A cluster larger than a batch
+        is one.
         """
         lengths = self.lengths
-        order = np.argsort(-lengths, kind="stable")
-        alike = [order]
-        if not padded:
-            alike = np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1)
-        return [
-            group[i : i + batch_size] for group in alike for i in range(0, len(group), batch_size)
-        ]
+        order = np.argsort(self.clusters, kind="stable")
+        clusters = np.split(order, np.flatnonzero(np.diff(self.clusters[order])) + 1)
+
+        def shape(rows: NDArray[np.int64]) -> tuple[int, ...]:
+            return tuple(np.sort(-lengths[rows]))
+
+        clusters.sort(key=shape)
+        found: list[list[NDArray[np.int64]]] = []
+        for rows in clusters:
+            fits = bool(found) and sum(map(len, found[-1])) + len(rows) <= batch_size
+            if fits and (padded or shape(found[-1][0]) == shape(rows)):
+                found[-1].append(rows)
+            else:
+                found.append([rows])
+        return [np.concatenate(batch) for batch in found]
+
+    def of_one_length(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Return rows in parts of one length each, the longest first."""
+        lengths = self.mask[rows].sum(axis=1)
+        return [rows[lengths == length] for length in np.unique(lengths)[::-1]]
 
     def take(self, rows: NDArray[np.int64]) -> "TokenSequences":
         """Return some of the sequences, without padding that all of them have."""
         length = int(self.mask[rows].sum(axis=1).max())
-        return TokenSequences(self.input_ids[rows, :length], self.mask[rows, :length])
+        return TokenSequences(
+            self.input_ids[rows, :length], self.mask[rows, :length], self.clusters[rows]
+        )
 
 
 def pad(rows: Sequence[NDArray[np.int64]], fill: int) -> Tokens:

@@ -7,40 +7,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
 from torch import Tensor
 
 from sklearn_learnability.torch.soft_information._information_results import InformationEstimate
+from sklearn_learnability.torch.soft_information._label_sums import LabelSums, SampledRows
 from sklearn_learnability.torch.soft_information._ngrams import ONCE
+from sklearn_learnability.torch.soft_information._quadratic_information import (
+    jackknife,
+    pair_excess,
+    quadratic_differences,
+)
 from sklearn_learnability.torch.soft_information._size_curve import SizeCurve
 from sklearn_learnability.torch.soft_information._soft_entropy import entropy_of
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
-CONFIDENCE = 0.95
 LINEAR_FROM = 100  # positions of a label
-
-
-class LabelSums(NamedTuple):
-    """Sums of assignments of one layer and one set of labels."""
-
-    total: Tensor  # (m,) float64
-    total_square: float  # sum of |p|^2
-    total_entropy: float  # sum of H(p), nats
-    once_entropy: float  # the same over labels that occur once
-    rows: Tensor  # (K, m), sums by label
-    row_squares: Tensor  # (K,), sums of |p|^2 by label
-    counts: Tensor  # (K,) int64, at least 1
-    n_once: int
-
-
-class SampledRows(NamedTuple):
-    """Sampled positions of one layer and one set of labels."""
-
-    proba: Tensor  # (R, m)
-    label: Ints  # (R,), index into the rows of LabelSums, or ONCE
-    block: Ints  # (R,)
 
 
 def estimate_information(
@@ -48,7 +30,6 @@ def estimate_information(
     labels: str,
     sums: LabelSums,
     sample: SampledRows,
-    block_counts: Ints,
     size_curve: SizeCurve,
 ) -> InformationEstimate:
     """Return all numbers of one layer and one set of labels."""
@@ -68,12 +49,17 @@ def estimate_information(
     null = size_curve.null(ceiling, sums.counts, n_once)
     pairs = pair_excess(sums, n)
     upper = repeated_information(sums, by_label)
-    terms = position_terms(sums, sample, by_label, mean, pairs)
-    error, quantile = clustered_error(terms.information / unit, sample.block, block_counts)
+    terms = position_terms(sums, sample, by_label, mean)
+    rest = np.maximum(n - sample.own_counts[1], 1)
+    influence = (terms.information - terms.information.mean()) / rest / unit
+    error, quantile = jackknife(influence, sample.sequence, n, sums.n_sequences)
     quadratic = pairs.within - pairs.overall
-    quadratic_error = float("nan")
-    if pairs.n_repeated:
-        quadratic_error, _ = clustered_error(terms.quadratic, sample.block, block_counts)
+    quadratic_error = quadratic_quantile = math.nan
+    if pairs.n_repeated and sums.n_sequences > 2:
+        shares = quadratic_differences(sums, sample, pairs)
+        quadratic_error, quadratic_quantile = jackknife(
+            shares, sample.sequence, n, sums.n_sequences
+        )
     value = information / unit
     return InformationEstimate(
         layer=layer,
@@ -86,14 +72,14 @@ def estimate_information(
         lower=(upper - terms.left_out) / unit,
         miller_madow=(upper - terms.miller_madow) / unit,
         upper=upper / unit,
-        coverage=pairs.n_repeated / n,
+        coverage=float(counts[counts > 1].sum()) / n,
         quadratic=quadratic,
         standard_error=error,
         interval_lower=value - quantile * error,
         interval_upper=value + quantile * error,
         quadratic_error=quadratic_error,
-        quadratic_lower=quadratic - quantile * quadratic_error,
-        quadratic_upper=quadratic + quantile * quadratic_error,
+        quadratic_lower=quadratic - quadratic_quantile * quadratic_error,
+        quadratic_upper=quadratic + quadratic_quantile * quadratic_error,
         n_labels=n_labels,
         n_positions=int(n),
     )
@@ -121,30 +107,6 @@ def label_entropies(sums: LabelSums, chunk: int = 8192) -> Tensor:
     return result
 
 
-class PairExcess(NamedTuple):
-    """Parts of the quadratic information: pairs within labels, and of all positions."""
-
-    inner: Tensor  # (K,), sum over ordered pairs of a label of <p, p'>
-    within: float  # its mean over positions of repeated labels
-    overall: float  # mean of <p, p'> over all pairs
-    n_repeated: float
-    n: float
-
-
-def pair_excess(sums: LabelSums, n: float) -> PairExcess:
-    """Return the parts of the quadratic information."""
-    counts = sums.counts.double()
-    inner = ((sums.rows**2).sum(dim=1) - sums.row_squares).double()
-    repeated = counts > 1
-    n_repeated = float(counts[repeated].sum())
-    within = overall = float("nan")
-    if n_repeated:
-        within = float((inner[repeated] / (counts[repeated] - 1)).sum()) / n_repeated
-    if n > 1:
-        overall = float((sums.total**2).sum() - sums.total_square) / (n * (n - 1))
-    return PairExcess(inner, within, overall, n_repeated, n)
-
-
 def repeated_information(sums: LabelSums, by_label: Tensor) -> float:
     """Return the plug-in information about repeated labels, over their positions, in nats."""
     repeated = sums.counts > 1
@@ -161,11 +123,10 @@ class PositionTerms(NamedTuple):
     left_out: float  # mean of sum_j p_ij ln(P_j|x / q_j), q = (S_x - p_i + P) / n_x
     miller_madow: float  # mean of (sum_j p_ij^2 / P_j|x - 1) / (2 (n_x - 1))
     information: Floats  # (R,), influence on the plug-in information
-    quadratic: Floats  # (R,), influence on the quadratic information
 
 
 def position_terms(
-    sums: LabelSums, sample: SampledRows, by_label: Tensor, mean: Tensor, pairs: PairExcess
+    sums: LabelSums, sample: SampledRows, by_label: Tensor, mean: Tensor
 ) -> PositionTerms:
     """Return the terms of sampled positions; the first two are means over repeated labels.
 
@@ -192,43 +153,8 @@ def position_terms(
     fall = entropy_of(p).double()
     fall[kept] = torch.where(n_x > LINEAR_FROM, linear, exact)
     surprise = -(p.double() @ mean.clamp_min(tiny).log())
-
-    dot = (own_p * rest).sum(dim=1).double()
-    inner = pairs.inner[label]
-    pair = n_x == 2  # the other position goes too
-    fewer = (inner - 2 * dot) / (n_x - 2).clamp_min(1)
-    change = inner / (n_x - 1) - torch.where(pair, 0.0, fewer)
-    change = change - pairs.within * torch.where(pair, 2.0, 1.0)
-    quadratic = torch.zeros_like(fall)
-    quadratic[kept] = change * (pairs.n / max(pairs.n_repeated, 1.0))
-    others = p.double() @ sums.total - (p * p).sum(dim=1).double()
-    quadratic -= 2 * (others / max(pairs.n - 1, 1.0) - pairs.overall)
     return PositionTerms(
         float(left_out.double().mean()),
         float(spread.double().mean()),
         (surprise - fall).cpu().numpy(),
-        quadratic.cpu().numpy(),
     )
-
-
-def clustered_error(values: Floats, block: Ints, block_counts: Ints) -> tuple[float, float]:
-    """Return the standard error of a mean over positions in blocks of sequences, and t's quantile.
-
-    The variances between and within blocks are told apart (one-way analysis of variance with
-    unequal sizes), because the sample has fewer positions of each block than there are.
-    """
-    counts = block_counts[block_counts > 0].astype(np.float64)
-    n_blocks = len(np.unique(block))
-    if n_blocks < 2:
-        return float("nan"), float("nan")
-    quantile = float(student_t.ppf(0.5 + CONFIDENCE / 2, n_blocks - 1))
-    _, code, size = np.unique(block, return_inverse=True, return_counts=True)
-    means = np.bincount(code, weights=values) / size
-    between = float(size @ (means - values.mean()) ** 2) / (n_blocks - 1)
-    if len(values) == n_blocks:
-        return math.sqrt(between / n_blocks), quantile
-    within = float(((values - means[code]) ** 2).sum()) / (len(values) - n_blocks)
-    typical = (len(values) - (size**2).sum() / len(values)) / (n_blocks - 1)
-    component = max(between - within, 0.0) / typical
-    share = counts / counts.sum()
-    return math.sqrt(component * float(share @ share) + within / counts.sum()), quantile

@@ -36,14 +36,16 @@ class InformationEstimate(Result):
     coverage : float
         Share of the positions whose label occurs at least twice.
     quadratic : float
-        Mean inner product of two assignments with a common label, less that of any two. Unbiased:
-        0 on average for meaningless labels. At most 1, in units of its own.
+        Mean inner product of two assignments with a common label, less that of any two; the two
+        are of different sequences. Unbiased over sequences drawn independently: 0 on average for
+        labels that say nothing of the assignments. At most 1, in units of its own. NaN where no
+        label occurs in two sequences.
     standard_error : float
         Of `information`, over sequences.
     interval_lower, interval_upper : float
         95 % interval of `information` over sequences; it does not hold the bias.
     quadratic_error : float
-        Standard error of `quadratic`, over sequences.
+        Standard error of `quadratic`, by the jackknife over sequences; NaN for fewer than three.
     quadratic_lower, quadratic_upper : float
         95 % interval of `quadratic` over sequences.
     n_labels : int

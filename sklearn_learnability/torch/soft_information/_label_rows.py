@@ -16,6 +16,9 @@ from sklearn_learnability.torch.soft_information._ngrams import (
 
 Ints = NDArray[np.int64]
 
+COUNTS_OF_ROWS = ("share", "counts", "squares")
+COUNTS_OF_SETS = ("n_once", "set_squares", "n_sequences")
+
 
 class PendingRows(NamedTuple):
     """Rows of a batch, looked up and not yet counted."""
@@ -24,6 +27,16 @@ class PendingRows(NamedTuple):
     row: Ints  # (k,), each row and position in it once, ordered by row
     position: Ints  # (k,)
     new: list[tuple[int, Any]]  # (set, label) of rows that are to be added, in order
+
+
+class SetCounts(NamedTuple):
+    """Counts of one set of labels: of its rows, and of all its positions."""
+
+    counts: Ints  # (K,)
+    pairs: Ints  # (K,), of a label, ordered, in different sequences
+    n_once: int
+    n_pairs: int  # of any two labelled positions
+    n_sequences: int
 
 
 class LabelRows:
@@ -50,7 +63,9 @@ class LabelRows:
         self.row_of = np.split(code.astype(np.int64), ends[:-1])  # by set, of its table's rows
         self.share = share.astype(np.int64)  # number of sets a row belongs to
         self.counts = np.zeros(len(unique), dtype=np.int64)
+        self.squares = self.counts.copy()  # of the counts in single sequences, summed over these
         self.n_once = np.zeros(len(self.names), dtype=np.int64)
+        self.set_squares, self.n_sequences = self.n_once.copy(), self.n_once.copy()
         self.found: list[dict[Any, int]] = [{} for _ in self.names]
 
     @property
@@ -66,13 +81,21 @@ class LabelRows:
             rows = np.fromiter(self.found[index].values(), dtype=np.int64)
         return rows[self.counts[rows] > 0]
 
+    def of_set(self, index: int) -> SetCounts:
+        """Return the counts of a set, of the rows that have been counted."""
+        rows, n_once = self.rows_of_set(index), int(self.n_once[index])
+        counts = self.counts[rows]
+        return SetCounts(
+            counts=counts,
+            pairs=counts**2 - self.squares[rows],
+            n_once=n_once,
+            n_pairs=int((counts.sum() + n_once) ** 2 - self.set_squares[index]),
+            n_sequences=int(self.n_sequences[index]),
+        )
+
     def n_labels(self, index: int) -> int:
         """Return the number of different labels of a set that have been counted."""
         return len(self.rows_of_set(index)) + int(self.n_once[index])
-
-    def has_repeated(self, index: int) -> bool:
-        """Return whether a label of a set has been counted more than once."""
-        return bool((self.counts[self.rows_of_set(index)] > 1).any())
 
     def look_up(self, labels: Any, mask: NDArray[np.bool_]) -> PendingRows:
         """Return the rows of a batch without counting them."""
@@ -144,9 +167,13 @@ class LabelRows:
             rows_of_unique[i] = row
         return rows_of_unique[inverse]
 
-    def commit(self, pending: PendingRows) -> None:
-        """Count the rows of a batch."""
+    def commit(self, pending: PendingRows, of_sequences: tuple[Ints, Ints, Ints]) -> None:
+        """Count the rows of a batch, and their squared counts in sequences by row and by set."""
         self._append(pending.new)
+        squares, set_squares, n_sequences = of_sequences
+        self.squares += squares
+        self.set_squares += set_squares
+        self.n_sequences += n_sequences
         self.counts += np.bincount(pending.row, minlength=self.n_rows)
         self.n_once += (pending.rows == ONCE).sum(axis=1)
 
@@ -156,6 +183,7 @@ class LabelRows:
             self.found[index][value] = self.n_rows + i
         self.share = np.append(self.share, np.ones(len(new), dtype=np.int64))
         self.counts = np.append(self.counts, np.zeros(len(new), dtype=np.int64))
+        self.squares = np.append(self.squares, np.zeros(len(new), dtype=np.int64))
 
     def merge(self, other: "LabelRows") -> Ints:
         """Count what another has counted, and return the row here of each row there."""
@@ -172,7 +200,10 @@ class LabelRows:
             for value, row in found.items():
                 mapping[row] = self.found[index][value]
         np.add.at(self.counts, mapping, other.counts)
+        np.add.at(self.squares, mapping, other.squares)
         self.n_once += other.n_once
+        self.set_squares += other.set_squares
+        self.n_sequences += other.n_sequences
         return mapping
 
     def _check_once(self, other: "LabelRows") -> None:
@@ -191,16 +222,16 @@ class LabelRows:
 
     def state_dict(self) -> dict[str, Any]:
         """Return counts and found labels as tensors and plain values."""
-        return {
-            "share": torch.from_numpy(self.share.copy()),
-            "counts": torch.from_numpy(self.counts.copy()),
-            "n_once": torch.from_numpy(self.n_once.copy()),
-            "found": [dict(found) for found in self.found],
-        }
+        names = (*COUNTS_OF_ROWS, *COUNTS_OF_SETS)
+        counts = {name: torch.from_numpy(getattr(self, name).copy()) for name in names}
+        return {**counts, "found": [dict(found) for found in self.found]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take counts and found labels over."""
         self.share = state["share"].numpy().copy()
         self.counts = state["counts"].numpy().copy()
+        self.squares = state["squares"].numpy().copy()
         self.n_once = state["n_once"].numpy().copy()
+        self.set_squares = state["set_squares"].numpy().copy()
+        self.n_sequences = state["n_sequences"].numpy().copy()
         self.found = [dict(found) for found in state["found"]]

@@ -1,18 +1,22 @@
 """A uniform sample of assignments, kept in one pass, that merges into the sample of the union."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sklearn_learnability.torch.soft_information._batch import on_devices
 from sklearn_learnability.torch.soft_information._ngrams import IGNORED, mixed
+from sklearn_learnability.torch.soft_information._sequence_groups import (
+    OwnProducts,
+    SequenceGroups,
+)
 from sklearn_learnability.torch.soft_information._soft_entropy import Assignment
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-N_BLOCKS = 64
+OF_ROWS = ("keys", "sequences", "rows", "own_counts", "own_products")
 
 
 def position_keys(seed: int, sequence: Ints, within: Ints) -> Ints:
@@ -23,14 +27,15 @@ def position_keys(seed: int, sequence: Ints, within: Ints) -> Ints:
         return (mixed(x) >> np.uint64(1)).astype(np.int64)
 
 
-def blocks_of(sequence: Ints, *, given: bool) -> Ints:
-    """Return the block of each sequence, by the last bits of its number.
+class NewRows(NamedTuple):
+    """Positions that enter a sample."""
 
-    Ids that were given are folded first, so that multiples of a power of two differ there.
-    """
-    if given:
-        return np.bitwise_xor.reduce([sequence >> shift for shift in range(0, 30, 6)]) % N_BLOCKS
-    return sequence % N_BLOCKS
+    keys: Ints  # (k,)
+    sequences: Ints  # (k,)
+    rows: Ints  # (sets, k), rows of their labels
+    own_counts: Ints  # (2, sets, k), positions of their sequence with their label, and with any
+    proba: Tensor  # (L, k, m), their assignments in every layer
+    own_products: Floats  # (L, 2, sets, k), products with the sums of assignments of these
 
 
 class RowSample:
@@ -44,8 +49,10 @@ class RowSample:
         self.size = size
         self.proba = torch.zeros((n_layers, 0, n_points), dtype=dtype)  # (L, R, m)
         self.keys = np.zeros(0, dtype=np.int64)
-        self.blocks = np.zeros(0, dtype=np.int64)
+        self.sequences = np.zeros(0, dtype=np.int64)
         self.rows = np.zeros((n_sets, 0), dtype=np.int64)
+        self.own_counts = np.zeros((2, n_sets, 0), dtype=np.int64)
+        self.own_products = np.zeros((n_layers, 2, n_sets, 0))
 
     def choose(self, keys: Ints) -> tuple[Ints, Ints]:
         """Return which kept rows stay, and which of the new ones enter."""
@@ -61,25 +68,23 @@ class RowSample:
         stays = chosen[chosen < len(self.keys)]
         return stays, entering[chosen[chosen >= len(self.keys)] - len(self.keys)]
 
-    def replace(self, stays: Ints, keys: Ints, blocks: Ints, rows: Ints, proba: Tensor) -> None:
-        """Keep the rows that stay and take new ones in: keys and blocks (k,), rows (sets, k).
-
-        `proba` (L, k, m) has their assignments in every layer.
-        """
-        if len(keys) == 0:
+    def replace(self, stays: Ints, new: NewRows) -> None:
+        """Keep the rows that stay and take new ones in."""
+        n_new = len(new.keys)
+        if n_new == 0:
             return
-        new = proba.cpu().to(self.proba.dtype)
-        order = np.concatenate([stays, len(self.keys) + np.arange(len(keys))])
+        proba = new.proba.to(self.proba.dtype)
+        order = np.concatenate([stays, len(self.keys) + np.arange(n_new)])
         if len(order) > len(self.keys):
-            self.proba = torch.cat([self.proba[:, torch.from_numpy(stays)], new], dim=1)
+            self.proba = torch.cat([self.proba[:, torch.from_numpy(stays)], proba], dim=1)
         else:  # in the place of those that leave
             left = np.setdiff1d(np.arange(len(self.keys)), stays)
-            self.proba[:, torch.from_numpy(left)] = new
+            self.proba[:, torch.from_numpy(left)] = proba
             order = np.arange(len(self.keys))
-            order[left] = len(self.keys) + np.arange(len(keys))
-        self.keys = np.concatenate([self.keys, keys])[order]
-        self.blocks = np.concatenate([self.blocks, blocks])[order]
-        self.rows = np.concatenate([self.rows, rows], axis=1)[:, order]
+            order[left] = len(self.keys) + np.arange(n_new)
+        for name in OF_ROWS:
+            both = np.concatenate([getattr(self, name), getattr(new, name)], axis=-1)
+            setattr(self, name, both[..., order])
 
     def in_order(self) -> "RowSample":
         """Return the same sample in the order of its keys."""
@@ -87,8 +92,8 @@ class RowSample:
         result = object.__new__(RowSample)
         result.size = self.size
         result.proba = self.proba[:, torch.from_numpy(order)]
-        result.keys, result.blocks = self.keys[order], self.blocks[order]
-        result.rows = self.rows[:, order]
+        for name in OF_ROWS:
+            setattr(result, name, getattr(self, name)[..., order])
         return result
 
     def labelled(self, label_set: int) -> Ints:
@@ -97,58 +102,67 @@ class RowSample:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the contents as tensors."""
-        return {
-            "proba": self.proba.clone(),
-            "keys": torch.from_numpy(self.keys.copy()),
-            "blocks": torch.from_numpy(self.blocks.copy()),
-            "rows": torch.from_numpy(self.rows.copy()),
-        }
+        of_rows = {name: torch.from_numpy(getattr(self, name).copy()) for name in OF_ROWS}
+        return {"proba": self.proba.clone(), **of_rows}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the contents over."""
         self.proba = state["proba"].clone()
         self.keys = state["keys"].numpy().copy()
-        self.blocks = state["blocks"].numpy().copy()
+        self.sequences = state["sequences"].numpy().copy()
         self.rows = state["rows"].numpy().copy()
+        self.own_counts = state["own_counts"].numpy().copy()
+        self.own_products = state["own_products"].numpy().copy()
 
 
 class PositionSample:
-    """A sample of the positions seen, and how many were seen in each block of sequences."""
+    """A sample of the positions seen."""
 
     def __init__(self, seed: int, kept: RowSample):
         self.seed, self.kept = seed, kept
-        self.block_counts = np.zeros((len(kept.rows), N_BLOCKS), dtype=np.int64)
 
-    def draw(self, assigned: list[Assignment], rows: Ints, block: Ints, keys: Ints) -> None:
-        """Count the positions of a batch, of rows (sets, n), and renew the sample."""
-        at = np.flatnonzero((rows != IGNORED).any(axis=0))
+    def drawn(
+        self, assigned: list[Assignment], groups: SequenceGroups, keys: Ints
+    ) -> tuple[Ints, NewRows]:
+        """Return which kept rows stay, and the positions of a batch that enter."""
+        at = np.flatnonzero((groups.rows != IGNORED).any(axis=0))
         stays, enters = self.kept.choose(keys[at])
-        if len(enters):
-            chosen = at[enters]
-            there = on_devices(chosen, [a.proba for a in assigned])
-            home = assigned[0].proba.device
-            proba = torch.stack([a.proba[there[a.proba.device]].to(home) for a in assigned])
-            self.kept.replace(stays, keys[chosen], block[chosen], rows[:, chosen], proba)
-        for counts, of_set in zip(self.block_counts, rows, strict=True):
-            counts += np.bincount(block[of_set != IGNORED], minlength=N_BLOCKS)
+        chosen = at[enters]
+        devices = {a.proba.device for a in assigned}
+        of_device = {device: OwnProducts(groups, chosen, device) for device in devices}
+        found = [of_device[a.proba.device](a.proba) for a in assigned]
+        on_host = torch.stack([of_layer.to(found[0].device) for of_layer in found]).cpu()
+        proba, products = on_host.split([assigned[0].proba.shape[1], 2 * len(groups.rows)], dim=2)
+        new = NewRows(
+            keys[chosen],
+            groups.ids[chosen],
+            groups.rows[:, chosen],
+            next(iter(of_device.values())).counts,
+            proba,
+            products.mT.numpy().reshape(len(found), 2, len(groups.rows), len(chosen)),
+        )
+        return stays, new
 
     def merge(self, other: "PositionSample", row_here: Ints, shift: int) -> None:
         """Take in another, whose rows stand here at `row_here`, its sequences `shift` later."""
-        self.block_counts += np.roll(other.block_counts, shift % N_BLOCKS, axis=1)
         kept = other.kept
         stays, enters = self.kept.choose(kept.keys)
         rows = kept.rows[:, enters]
-        rows = np.where(rows >= 0, np.append(row_here, 0)[rows], rows)
-        blocks = (kept.blocks[enters] + shift) % N_BLOCKS
-        proba = kept.proba[:, torch.from_numpy(enters)]
-        self.kept.replace(stays, kept.keys[enters], blocks, rows, proba)
+        chosen = torch.from_numpy(enters)
+        new = NewRows(
+            kept.keys[enters],
+            kept.sequences[enters] + shift,
+            np.where(rows >= 0, np.append(row_here, 0)[rows], rows),
+            kept.own_counts[..., enters],
+            kept.proba[:, chosen],
+            kept.own_products[..., enters],
+        )
+        self.kept.replace(stays, new)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the contents as tensors."""
-        counts = torch.from_numpy(self.block_counts.copy())
-        return {"block_counts": counts, "kept": self.kept.state_dict()}
+        return self.kept.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the contents over."""
-        self.block_counts = state["block_counts"].numpy().copy()
-        self.kept.load_state_dict(state["kept"])
+        self.kept.load_state_dict(state)

@@ -21,22 +21,20 @@ from sklearn_learnability.torch.soft_information._batch import (
     finite_lengths,
     positions,
 )
-from sklearn_learnability.torch.soft_information._information_estimates import (
-    SampledRows,
-    estimate_information,
-)
+from sklearn_learnability.torch.soft_information._information_estimates import estimate_information
 from sklearn_learnability.torch.soft_information._information_results import (
     InformationEstimate,
     InformationProfile,
 )
 from sklearn_learnability.torch.soft_information._label_rows import LabelRows
+from sklearn_learnability.torch.soft_information._label_sums import SampledRows
 from sklearn_learnability.torch.soft_information._ngrams import IGNORED, ONCE, LabelTable, as_array
 from sklearn_learnability.torch.soft_information._row_sample import (
     PositionSample,
     RowSample,
-    blocks_of,
     position_keys,
 )
+from sklearn_learnability.torch.soft_information._sequence_groups import SequenceGroups
 from sklearn_learnability.torch.soft_information._size_curve import SizeCurve
 from sklearn_learnability.torch.soft_information._soft_entropy import (
     assign,
@@ -99,7 +97,7 @@ class SoftInformation:
     temperature_ : float
         The temperature.
     n_sequences_ : int
-        Number of sequences seen; of different ids where `sequences` was given, up to 64.
+        Number of sequences seen; where `sequences` was given, of those with a label.
 
     References
     ----------
@@ -157,12 +155,13 @@ class SoftInformation:
         self._sample = PositionSample(seed, RowSample(n_sampled, n_layers, n_points, n_sets, dtype))
         self._next_sequence = 0
         self._ids_given: bool | None = None
+        self._seen = np.zeros(0, dtype=np.int64)  # ids given
 
     @property
     def n_sequences_(self) -> int:
         """Number of sequences seen."""
         if self._ids_given:
-            return int((self._sample.block_counts.sum(axis=0) > 0).sum())
+            return len(self._seen)
         return self._next_sequence
 
     def update(
@@ -186,14 +185,15 @@ class SoftInformation:
         mask : array-like of bool of the same leading shape, default=None
             False where a position is not to be counted, such as padding.
         sequences : array-like of int of shape (batch,), default=None
-            Ids of the sequences, unique over all accumulators to be merged, each given whole in
-            one batch. They make the sample independent of the order of batches. None numbers
-            them as they come.
+            Ids of the sequences, unique over all accumulators to be merged. Entries of one id,
+            such as two answers to one prompt, are one sequence, whole in one batch. They make the
+            sample independent of the order of batches. None numbers entries as they come.
 
         Raises
         ------
         ValueError
-            If shapes do not agree, hidden states are not finite, or a table lacks a label.
+            If shapes do not agree, hidden states are not finite, a table lacks a label, or a
+            sequence was in an earlier batch.
         """
         layers, shape = check_hidden(hidden, self.n_layers, self.dim)
         valid = np.ones(shape, dtype=bool)
@@ -208,6 +208,7 @@ class SoftInformation:
             )
         ids, within = positions(valid, sequences, self._next_sequence)
         used = (pending.rows != IGNORED).any(axis=0)
+        seen = self._seen if sequences is None else self._with_ids(ids[used])
         if not used.any():
             warn("A batch had no position to count and was skipped.", NoPositionsWarning)
             return
@@ -218,13 +219,26 @@ class SoftInformation:
                 assign(z.to(points.dtype), norm, points.to(z.device), self.temperature_)
                 for z, norm in zip(layers, norms, strict=True)
             ]
-        blocks = blocks_of(ids, given=sequences is not None)
+        groups = SequenceGroups(pending, ids, self._labels.n_rows + len(pending.new))
         keys = position_keys(self._sample.seed, ids, within)
-        self._sums.add(assigned, pending, self._labels.n_rows + len(pending.new))
-        self._sample.draw(assigned, pending.rows, blocks, keys)
-        self._labels.commit(pending)
+        drawn = self._sample.drawn(assigned, groups, keys)
+        self._sums.add(assigned, pending, groups)
+        self._sample.kept.replace(*drawn)
+        self._labels.commit(pending, groups.counts())
+        self._seen = seen
         self._next_sequence += shape[0]
         self._ids_given = sequences is not None
+
+    def _with_ids(self, ids: Ints) -> Ints:
+        """Return the ids seen with new ones among them, which were in no earlier batch."""
+        new = np.unique(ids)
+        again = np.intersect1d(new, self._seen, assume_unique=True)
+        if len(again):
+            raise ValueError(
+                f"Expected each sequence whole in one batch, got {again[0]} and {len(again) - 1} "
+                "other(s) that were seen before."
+            )
+        return np.union1d(self._seen, new)
 
     def merge(self, other: "SoftInformation") -> "SoftInformation":
         """Take in what another accumulator has seen, as if all had been seen here.
@@ -242,13 +256,15 @@ class SoftInformation:
         Raises
         ------
         ValueError
-            If the settings, points or label tables differ.
+            If the settings, points or label tables differ, or both have seen a sequence.
         """
         self._check_alike(other)
+        seen = self._with_ids(other._seen)
         of_other = self._labels.merge(other._labels)  # row there -> row here
         self._sums.merge(other._sums, of_other, self._labels.n_rows)
         shift = 0 if other._ids_given else self._next_sequence
         self._sample.merge(other._sample, of_other, shift)
+        self._seen = seen
         self._next_sequence += other._next_sequence
         self._ids_given = other._ids_given if self._ids_given is None else self._ids_given
         return self
@@ -279,28 +295,7 @@ class SoftInformation:
         """
         if self.n_sequences_ == 0:
             raise ValueError("Expected at least one update before compute, got none.")
-        if self.n_sequences_ == 1:
-            warn("Only one sequence was seen: intervals are NaN.", SingleSequenceWarning)
-        counts = [self._labels.n_labels(index) for index in range(len(self._labels.names))]
-        few = [name for name, n in zip(self._labels.names, counts, strict=True) if n < 2]
-        if few:
-            warn(
-                f"Fewer than two different labels in {few}: their information is NaN.",
-                UndefinedInformationWarning,
-            )
-        repeated = [self._labels.has_repeated(index) for index in range(len(counts))]
-        alone = [
-            name
-            for name, n, some in zip(self._labels.names, counts, repeated, strict=True)
-            if n > 1 and not some
-        ]
-        if alone:
-            warn(
-                f"No label occurs twice in {alone[0]!r} ({len(alone)} of {len(counts)} sets of "
-                "labels): any labels so rare reach this information, and what needs repeated "
-                "labels is NaN.",
-                UndefinedInformationWarning,
-            )
+        self._warn_of_undefined()
         sample = self._sample.kept.in_order()
         estimates = []
         for layer in range(self.n_layers):
@@ -308,6 +303,40 @@ class SoftInformation:
             for index in range(len(self._labels.names)):
                 estimates.append(self._estimate(layer, index, sample, curve))
         return InformationProfile(tuple(estimates), self.n_sequences_)
+
+    def _warn_of_undefined(self) -> None:
+        """Say which numbers are NaN for too few sequences, or labels, or labels that recur."""
+        if self.n_sequences_ == 1:
+            warn(
+                "Only one sequence was seen: intervals and quadratic information are NaN.",
+                SingleSequenceWarning,
+            )
+        names = self._labels.names
+        counts = [self._labels.of_set(index) for index in range(len(names))]
+        n_labels = [len(of_set.counts) + of_set.n_once for of_set in counts]
+        few = [name for name, n in zip(names, n_labels, strict=True) if n < 2]
+        if few:
+            warn(
+                f"Fewer than two different labels in {few}: their information is NaN.",
+                UndefinedInformationWarning,
+            )
+        found = list(zip(names, counts, n_labels, strict=True))
+        alone = [name for name, c, n in found if n > 1 and not (c.counts > 1).any()]
+        apart = [name for name, c, n in found if n > 1 and not (c.pairs > 0).any()]
+        if alone:
+            warn(
+                f"No label occurs twice in {alone[0]!r} ({len(alone)} of {len(names)} sets of "
+                "labels): any labels so rare reach this information, and what needs repeated "
+                "labels is NaN.",
+                UndefinedInformationWarning,
+            )
+        apart = [name for name in apart if name not in alone]
+        if apart and self.n_sequences_ > 1:
+            warn(
+                f"No label occurs in two sequences in {apart[0]!r} ({len(apart)} of {len(names)} "
+                "sets of labels): the quadratic information is NaN.",
+                UndefinedInformationWarning,
+            )
 
     def _estimate(
         self, layer: int, index: int, sample: RowSample, curve: SizeCurve
@@ -321,15 +350,14 @@ class SoftInformation:
         return estimate_information(
             layer,
             self._labels.names[index],
-            self._sums.of_set(
-                layer, index, chosen, self._labels.counts[chosen], int(self._labels.n_once[index])
-            ),
+            self._sums.of_set(layer, index, chosen, self._labels.of_set(index)),
             SampledRows(
                 sample.proba[layer, torch.from_numpy(kept)],
                 local[of_sample],
-                sample.blocks[kept],
+                sample.sequences[kept],
+                sample.own_products[layer][:, index, kept],
+                sample.own_counts[:, index, kept],
             ),
-            self._sample.block_counts[index],
             curve,
         )
 
@@ -348,6 +376,7 @@ class SoftInformation:
             "sample": self._sample.state_dict(),
             "next_sequence": self._next_sequence,
             "ids_given": self._ids_given,
+            "seen": torch.from_numpy(self._seen.copy()),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -377,6 +406,7 @@ class SoftInformation:
         self._sums.load_state_dict(state["sums"])
         self._sample.load_state_dict(state["sample"])
         self._next_sequence, self._ids_given = state["next_sequence"], state["ids_given"]
+        self._seen = state["seen"].numpy().copy()
 
     def _settings(self) -> dict[str, Any]:
         """Return what two accumulators must share."""

@@ -40,8 +40,8 @@ def soft_mutual_information(
     mask : array-like of bool of the leading shape of `z`, default=None
         False where a position is not to be counted.
     sequences : array-like of int of shape (len(z),), default=None
-        Which rows belong together, for the interval. None: every entry of the first axis is a
-        sequence of its own.
+        Which entries of the first axis belong together: the interval is over them, and
+        `quadratic` leaves pairs of one sequence out. None: every entry is a sequence of its own.
     temperature : {"exact", "paper", "leading"} or float, default="exact"
         The temperature, or the method of :func:`calibrate_temperature`.
     reference_points : array-like of shape (n_points, dim), default=None

@@ -119,6 +119,28 @@ def test_preference_is_found_where_continuations_differ(model):
     assert alike["p_value"] > 0.05
 
 
+def test_quadratic_information_pairs_continuations_of_different_prompts_alone(model):
+    """Continuations of a prompt have different lengths, so that they are read one by one."""
+    rng = np.random.RandomState(2)
+    pairs = [
+        ([1], *(rng.choice([i % 12, 12 + i % 12], size=n).tolist() for n in rng.randint(1, 9, 2)))
+        for i in range(30)
+    ]
+    result = prefer(model, pairs, batch_size=3)
+    continuations = [
+        (row, 1 - at, i) for i, pair in enumerate(pairs) for at, row in enumerate(pair[1:])
+    ]
+    tokens, labels, ids = (
+        np.concatenate([np.broadcast_to(part[k], len(part[0])) for part in continuations])
+        for k in range(3)
+    )
+    states = model[0](torch.tensor(tokens)).detach().double().numpy()
+    expected = soft_mutual_information(states, labels, sequences=ids)
+    found = result.information.iloc[0]
+    for name in ("information", "quadratic", "quadratic_error"):
+        assert found[name] == pytest.approx(getattr(expected, name), rel=1e-4), name
+
+
 def test_only_the_continuation_counts(model):
     pairs = make_pairs(0.5)
     result = prefer(model, pairs)

@@ -185,3 +185,23 @@ def test_batches_without_padding_hold_one_length():
     rows = [sorted(batch.tolist()) for batch in sequences.batches(2, padded=False)]
     assert rows == [[1, 3], [4], [0, 2]]
     assert [len(batch) for batch in sequences.batches(2, padded=True)] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("padded", [True, False])
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 4)), min_size=1, max_size=20),
+    st.integers(1, 6),
+)
+@settings(max_examples=30)
+def test_clusters_stand_whole_in_one_batch(padded, drawn, batch_size):
+    clusters, lengths = np.array(drawn).T
+    sequences = TokenSequences.from_rows([np.arange(n) for n in lengths], clusters)
+    batches = sequences.batches(batch_size, padded=padded)
+    assert sorted(np.concatenate(batches)) == list(range(len(lengths)))
+    for rows in batches:
+        inside = np.unique(clusters[rows])
+        assert len(rows) == np.isin(clusters, inside).sum()
+        assert len(rows) <= batch_size or len(inside) == 1
+        parts = sequences.of_one_length(rows)
+        assert sorted(np.concatenate(parts)) == sorted(rows)
+        assert all(len(set(lengths[part])) == 1 for part in parts)

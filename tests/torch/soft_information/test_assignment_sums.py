@@ -7,12 +7,9 @@ import pytest
 import torch
 
 from sklearn_learnability.torch import LabelTable, SoftInformation
-from sklearn_learnability.torch.soft_information import _assignment_sums
-from sklearn_learnability.torch.soft_information._assignment_sums import (
-    AssignmentSums,
-    SumOnDevice,
-    SumOnHost,
-)
+from sklearn_learnability.torch.soft_information import _sums_of_columns
+from sklearn_learnability.torch.soft_information._assignment_sums import AssignmentSums
+from sklearn_learnability.torch.soft_information._sums_of_columns import SumOnDevice, SumOnHost
 
 DIM, N_POINTS, N_BATCHES = 16, 20, 40
 
@@ -21,7 +18,7 @@ DIM, N_POINTS, N_BATCHES = 16, 20, 40
 def branch(request, monkeypatch):
     """Run the branch of a graphics card on the CPU."""
     if request.param == "device":
-        monkeypatch.setattr(_assignment_sums, "SumOnHost", SumOnDevice)
+        monkeypatch.setattr(_sums_of_columns, "SumOnHost", SumOnDevice)
     return request.param
 
 
@@ -62,7 +59,7 @@ def test_both_branches_agree_on_shared_and_single_labels(monkeypatch):
     hidden = torch.from_numpy(rng.normal(size=(2, 40, 5, DIM)).astype(np.float32))
     frames = []
     for by_label in (SumOnHost, SumOnDevice):
-        monkeypatch.setattr(_assignment_sums, "SumOnHost", by_label)
+        monkeypatch.setattr(_sums_of_columns, "SumOnHost", by_label)
         stream = SoftInformation(DIM, N_POINTS, labels=tables, n_layers=2)
         for at in range(0, 40, 8):
             part = {name: values[at : at + 8] for name, values in sets.items()}
@@ -121,7 +118,7 @@ def test_a_batch_that_fails_in_a_later_layer_leaves_nothing(monkeypatch):
             return super().__call__(columns)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_assignment_sums, "SumOnHost", OutOfMemory)
+        patch.setattr(_sums_of_columns, "SumOnHost", OutOfMemory)
         with pytest.raises(MemoryError):
             broken.update(hidden[:, 1], labels[1])
     assert broken.n_sequences_ == 6

@@ -47,7 +47,7 @@ def H(p):
     return -sum(x * math.log(x) for x in p)
 
 
-def by_loops(p, x):
+def by_loops(p, x, sequence):
     """Return every estimate as its definition has it, in nats."""
     n, kinds = len(p), {a: np.flatnonzero(x == a) for a in set(x.tolist())}
     found = {"entropy": H(p.mean(0))}
@@ -59,7 +59,6 @@ def by_loops(p, x):
     found["coverage"] = n2 / n
     P, P2 = p.mean(0), sum(p[i].sum(0) for i in repeated.values()) / n2
     found["upper"] = found["miller_madow"] = found["lower"] = H(P2)
-    within = 0.0
     for i in repeated.values():
         k, own = len(i), p[i].mean(0)
         correction = (p[i].var(0, ddof=1) / own).sum() / (2 * k)
@@ -69,14 +68,24 @@ def by_loops(p, x):
             others = [o for o in i if o != one]
             q = (1 - 1 / k) * p[others].mean(0) + P / k
             found["lower"] += p[one] @ np.log(q) / n2
-            within += sum(p[one] @ p[o] for o in others) / (k - 1) / n2
-    everywhere = np.mean([p[i] @ p[j] for i in range(n) for j in range(n) if i != j])
-    found["quadratic"] = within - everywhere
+    found["quadratic"] = quadratic_by_loops(p, x, sequence)
     return found
 
 
-def check_against_loops(estimate, p, x):
-    for name, value in by_loops(p, x).items():
+def quadratic_by_loops(p, x, sequence):
+    """Return the mean product of pairs of a label, less that of any; of different sequences."""
+
+    def products(rows):
+        return [p[i] @ p[j] for i in rows for j in rows if sequence[i] != sequence[j]]
+
+    kinds = [np.flatnonzero(x == a) for a in np.unique(x)]
+    kinds = [i for i in kinds if len(np.unique(sequence[i])) > 1]
+    within = np.average([np.mean(products(i)) for i in kinds], weights=[len(i) for i in kinds])
+    return within - np.mean(products(range(len(p))))
+
+
+def check_against_loops(estimate, p, x, sequence):
+    for name, value in by_loops(p, x, sequence).items():
         unit = 1 if name in ("coverage", "quadratic") else math.log(p.shape[1])
         assert getattr(estimate, name) == pytest.approx(value / unit, abs=1e-9), name
 
@@ -91,7 +100,7 @@ def test_against_the_definitions(n_labels):
     )
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     estimate = soft_mutual_information(z, x, reference_points=points)
-    check_against_loops(estimate, assignments(z, points), x)
+    check_against_loops(estimate, assignments(z, points), x, np.arange(60))
     assert estimate.n_labels == len(set(x.tolist()))
     assert estimate.n_positions == 60
 
@@ -115,8 +124,8 @@ def test_stream_with_tables_and_layers_against_the_definitions():
     ]  # fmt: skip
     for estimate in estimates:
         x = sets[estimate.labels]
-        z = hidden[estimate.layer][x >= 0]
-        check_against_loops(estimate, assignments(z, stream.reference_points_.numpy()), x[x >= 0])
+        p = assignments(hidden[estimate.layer][x >= 0], stream.reference_points_.numpy())
+        check_against_loops(estimate, p, x[x >= 0], np.nonzero(x >= 0)[0])
 
 
 def test_labels_at_the_same_positions_share_a_row():
@@ -202,6 +211,65 @@ def test_independent_labels_have_no_quadratic_information():
         held.append(found.quadratic_lower <= 0 <= found.quadratic_upper)
         assert found.information > 0.2  # which the plug-in does not say
     assert np.mean(held) >= 0.88
+
+
+def clustered(rng, n_sequences=20):
+    """Return vectors that share a direction in their sequence, of 5 to 20, as rows with ids."""
+    sequences = np.repeat(np.arange(n_sequences), rng.integers(5, 21, size=n_sequences))
+    z = rng.normal(size=(len(sequences), 8)) + 1.5 * rng.normal(size=(n_sequences, 8))[sequences]
+    order = rng.permutation(len(z))
+    return z[order], sequences[order]
+
+
+@pytest.mark.parametrize("by", ["sequence", "position"])
+def test_quadratic_information_pairs_different_sequences_alone(by):
+    rng = np.random.default_rng(8)
+    z, sequences = clustered(rng, 9)
+    x = rng.integers(4, size=9)[sequences] if by == "sequence" else rng.integers(4, size=len(z))
+    points = rng.normal(size=(7, 8))
+    found = soft_mutual_information(z, x, sequences=sequences, reference_points=points)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    expected = quadratic_by_loops(assignments(z, points), x, sequences)
+    assert found.quadratic == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("by", ["sequence", "position"])
+def test_quadratic_error_is_the_jackknife_over_sequences(by):
+    rng = np.random.default_rng(9)
+    z, sequences = clustered(rng)
+    labels = (
+        rng.integers(3, size=20)[sequences] if by == "sequence" else rng.integers(3, size=len(z))
+    )
+    found = soft_mutual_information(z, labels, 20, sequences=sequences)
+    left_out = [
+        soft_mutual_information(
+            z[sequences != i], labels[sequences != i], 20, sequences=sequences[sequences != i]
+        ).quadratic
+        for i in range(20)
+    ]
+    expected = math.sqrt(19 / 20 * np.sum((np.array(left_out) - found.quadratic) ** 2))
+    assert found.quadratic_error == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("by", ["sequence", "position", "pair"])
+def test_meaningless_labels_of_clustered_states_have_no_quadratic_information(by):
+    """0 on average, and an interval that holds 0; as single rows they would have some."""
+    found, as_rows = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        z, sequences = clustered(rng)
+        of_sequence = rng.integers(2, size=20)[sequences]
+        of_position = rng.integers(2, size=len(z))
+        labels = {"sequence": of_sequence, "position": of_position}.get(by)
+        if labels is None:  # one half of each sequence is preferred
+            labels = of_sequence ^ (np.arange(len(z)) % 2)
+        found.append(soft_mutual_information(z, labels, 50, sequences=sequences))
+        as_rows.append(soft_mutual_information(z, labels, 50).quadratic_lower > 0)
+    quadratic = np.array([f.quadratic for f in found])
+    assert abs(quadratic.mean()) < 3 * quadratic.std() / math.sqrt(40)
+    assert np.mean([f.quadratic_lower <= 0 <= f.quadratic_upper for f in found]) >= 0.9
+    if by == "sequence":
+        assert np.mean(as_rows) > 0.9
 
 
 def test_interval_covers_over_sequences():
@@ -424,6 +492,7 @@ def test_one_sequence_has_no_interval():
     with pytest.warns(SingleSequenceWarning):
         (found,) = stream.compute().estimates
     assert math.isnan(found.standard_error)
+    assert math.isnan(found.quadratic)
     assert found.information > 0
 
 
@@ -432,6 +501,35 @@ def test_ids_of_sequences_may_be_offsets(step):
     stream = SoftInformation(DIM)
     stream.update(HIDDEN, LABELS, sequences=step * np.arange(8))
     assert stream.compute().n_sequences == 8
+
+
+def test_labels_of_one_sequence_each_have_no_quadratic_information():
+    with pytest.warns(UndefinedInformationWarning, match="No label occurs in two sequences"):
+        found = soft_mutual_information(HIDDEN, np.repeat(np.arange(8)[:, None], 9, axis=1))
+    assert math.isnan(found.quadratic)
+    assert math.isnan(found.quadratic_error)
+    assert found.coverage == 1
+    assert found.information > 0
+
+
+def test_two_sequences_have_quadratic_information_without_an_interval():
+    found = soft_mutual_information(HIDDEN[:2], LABELS[:2] % 2)
+    assert math.isfinite(found.quadratic)
+    assert math.isnan(found.quadratic_lower)
+
+
+def test_sequences_stand_whole_in_one_batch():
+    """The second part of a sequence would be taken for another, whose pairs count."""
+    stream, other = SoftInformation(DIM), SoftInformation(DIM)
+    stream.update(HIDDEN[:4], LABELS[:4], sequences=[3, 3, 7, 9])
+    assert stream.n_sequences_ == 3
+    other.update(HIDDEN[4:], LABELS[4:], sequences=[1, 2, 9, 9])
+    before = pickle.dumps(stream)
+    with pytest.raises(ValueError, match="whole in one batch, got 9 and 0 other"):
+        stream.update(HIDDEN[4:], LABELS[4:], sequences=[1, 2, 9, 9])
+    with pytest.raises(ValueError, match="whole in one batch, got 9"):
+        stream.merge(other)
+    assert pickle.dumps(stream) == before
 
 
 @pytest.mark.parametrize(
