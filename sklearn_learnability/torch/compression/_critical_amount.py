@@ -52,12 +52,12 @@ def critical_amount(
     model : Module
         The model; its parameters, gradients and modes are afterwards as before.
     loss : Module or callable
-        A criterion of outputs and targets such as `torch.nn.CrossEntropyLoss()`, or a function of
-        the model and a batch that returns the mean loss, the loss of every row, or a pair: the sum
-        of the losses and the number of targets they are of. Batches weigh as many targets as they
-        have that count.
-    data : Tensor, tuple or dict of Tensor, Dataset, or DataLoader
-        The rows whose mean loss is taken.
+        A criterion of outputs and targets, or a function of the model and a batch. A criterion is
+        one such as `torch.nn.CrossEntropyLoss()`. A function returns the mean loss, the loss of
+        every row, or a pair: the sum of the losses and the number of targets they are of. Batches
+        weigh as many targets as they have that count.
+    data : Tensor, sequence or dict of tensors or arrays, Dataset, or DataLoader
+        Rows of known number, in batches as `loss` takes them. Their mean loss is taken.
     scheme : CompressionScheme or callable
         How to compress: :class:`Quantization`, :class:`Factorization`, :class:`GaussianNoise`,
         :class:`HeadPruning`, or a function of a model and an amount that returns a context manager.
@@ -68,8 +68,8 @@ def critical_amount(
     batch_size : int, default=None
         Rows to a batch. None takes that of the data loader, or 64.
     store : path-like, default=None
-        A file to keep what is measured in, amount by amount. What it holds already, for this model,
-        loss, data and scheme, is not measured again. See :ref:`stores`.
+        Where to keep what is done: a file, written amount by amount. What it holds already, for
+        this model, loss, data and scheme, is not measured again. See :ref:`stores`.
     progress : bool, default=True
         Whether to show a progress bar.
 

@@ -49,7 +49,7 @@ def fold_norms(model: nn.Module, inputs: Batch) -> FoldedNorms:
     Parameters
     ----------
     model : Module
-        The model, changed in place for good; fold a copy to keep the original.
+        The model. It is changed in place for good; fold a copy to keep the original.
     inputs : Tensor, tuple or dict
         A small example of what the model is called with: its only argument, its positional
         arguments, or its keyword arguments.

@@ -40,7 +40,7 @@ class GaussianNoise(CompressionScheme):
     n_draws : int, default=5
         Number of draws to average over, at least 2.
     random_state : int, RandomState instance or None, default=0
-        Seed of the draws.
+        Source of randomness: of the draws.
 
     Attributes
     ----------

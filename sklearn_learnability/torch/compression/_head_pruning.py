@@ -47,7 +47,7 @@ class HeadPruning(CompressionScheme):
     retraining : Retraining, default=None
         How to train the pruned model on; None does not.
     random_state : int, RandomState instance or None, default=0
-        Seed of the order in which heads are pruned.
+        Source of randomness: of the order in which heads are pruned.
 
     Attributes
     ----------

@@ -38,7 +38,7 @@ class Retraining:
     n_checks : int, default=10
         How many times on the way the loss is evaluated, evenly spaced.
     random_state : int, RandomState instance or None, default=0
-        Seed of the batches.
+        Source of randomness: of the batches.
 
     Raises
     ------

@@ -39,7 +39,7 @@ def estimate_llc(
     y : array-like
         Targets, of the shape of the network's outputs where they are numbers.
     store : path-like, default=None
-        A file to keep the chains in. A killed run goes on from it.
+        Where to keep what is done: a file of the chains. A killed run goes on from it.
     **settings : object
         Of :class:`LocalLearningCoefficient`, other than its loss.
 

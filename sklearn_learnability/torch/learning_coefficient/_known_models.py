@@ -50,7 +50,7 @@ def half_squared_error(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor
     Parameters
     ----------
     model : Module
-        The model f.
+        The model: f of the formula.
     batch : tuple of Tensor
         Inputs, and targets of the shape of the model's outputs, (n_rows, n_outputs).
 
@@ -98,13 +98,13 @@ def make_linear_regression_model(
     n_features : int
         Number d of inputs, and of parameters.
     n_samples : int
-        Rows of data, at least as many.
+        Number of rows: at least as many.
     condition : float, default=1.0
         Ratio of the largest to the smallest variance of the inputs.
     noise : float, default=0.0
-        Standard deviation :math:`\sigma` of the targets' noise.
+        Standard deviation of the targets' noise: :math:`\sigma`.
     random_state : int, RandomState instance or None, default=None
-        Seed.
+        Source of randomness.
 
     Returns
     -------
@@ -170,9 +170,9 @@ def make_normal_crossing_model(
     terms : sequence of sequence of int
         The powers :math:`k_{bi} \ge 1` of each term, one parameter each.
     n_samples : int
-        Rows of data, at least as many as terms.
+        Number of rows: at least as many as terms.
     random_state : int, RandomState instance or None, default=None
-        Seed of the inputs.
+        Source of randomness: of the inputs.
 
     Returns
     -------

@@ -43,13 +43,13 @@ def make_linear_network_model(
     widths : sequence of int
         Numbers of units of the inputs, the hidden layers and the outputs.
     rank : int
-        Rank of the true matrix, at most the smallest width.
+        Rank of the true matrix: at most the smallest width.
     n_samples : int
-        Rows of data, at least as many as inputs.
+        Number of rows: at least as many as inputs.
     noise : float, default=0.0
         Standard deviation of the targets' noise.
     random_state : int, RandomState instance or None, default=None
-        Seed.
+        Source of randomness.
 
     Returns
     -------
@@ -100,9 +100,9 @@ def make_rotated_linear_network_model(
     n_units : int
         Number of inputs, hidden units and outputs.
     rank : int
-        Rank of the product, at most `n_units`.
+        Rank of the true matrix: at most `n_units`.
     random_state : int, RandomState instance or None, default=None
-        Seed.
+        Source of randomness.
 
     Returns
     -------
@@ -147,9 +147,9 @@ def make_tanh_network_model(
     n_hidden : int
         Number of hidden units.
     n_samples : int
-        Rows of data.
+        Number of rows.
     random_state : int, RandomState instance or None, default=None
-        Seed of the inputs.
+        Source of randomness: of the inputs.
 
     Returns
     -------

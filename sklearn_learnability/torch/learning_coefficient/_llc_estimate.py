@@ -47,7 +47,7 @@ class LLCSettings(Result):
     n_chains, n_draws, n_discarded : int
         Chains, draws kept of each, and draws discarded before them.
     batch_size : int
-        Rows to a gradient; the number of rows where every gradient takes all.
+        Rows to a batch: those of one gradient; the number of rows where every gradient takes all.
     reasons : tuple of str
         Why the automatic ones were chosen.
     """

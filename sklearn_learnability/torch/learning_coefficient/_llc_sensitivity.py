@@ -62,17 +62,18 @@ def llc_sensitivity(
     estimator : LocalLearningCoefficient
         All other settings.
     model : Module
-        The model, its parameters at w*.
-    data : object
-        As in :meth:`LocalLearningCoefficient.estimate`.
+        The model. Its parameters are at w*.
+    data : Tensor, sequence or dict of tensors or arrays, Dataset, or DataLoader
+        Rows of known number, in batches as `loss` takes them.
     inverse_temperatures, localizations : sequence of float or "auto", default=("auto",)
         Inverse temperatures and pulls towards w*.
     seeds : sequence of int, default=(0, 1)
         Seeds of batches and noise.
     chance_loss : float, default=None
-        As in :meth:`LocalLearningCoefficient.estimate`.
+        Loss of a prediction that ignores its input: as in
+        :meth:`LocalLearningCoefficient.estimate`.
     store : path-like, default=None
-        A folder to keep the chains in. A killed run goes on from it.
+        Where to keep what is done: a folder of the chains. A killed run goes on from it.
 
     Returns
     -------

@@ -48,11 +48,11 @@ class LocalLearningCoefficient(BaseEstimator):
     Parameters
     ----------
     loss : Module or callable
-        A criterion of outputs and targets such as `torch.nn.CrossEntropyLoss()`, for batches of
-        inputs and targets or dicts with "labels"; or a function of the model and the batch that
-        returns the mean loss, the loss of every row, or a pair: the sum of the losses and the
-        number of targets they are of. Targets that a criterion ignores, and the padding of
-        :func:`next_token_loss`, count for nothing.
+        A criterion of outputs and targets, or a function of the model and a batch. A criterion
+        such as `torch.nn.CrossEntropyLoss()` takes batches of inputs and targets, or dicts with
+        "labels". A function returns the mean loss, the loss of every row, or a pair: the sum of the
+        losses and the number of targets they are of. Targets that a criterion ignores, and the
+        padding of :func:`next_token_loss`, count for nothing.
     sampler : {"auto", "hamiltonian", "leimkuhler-matthews", "sgld", "rmsprop-sgld"}, default="auto"
         "hamiltonian" takes all rows at every step, and a Metropolis test leaves no error of the
         step size; "auto" takes it for small models on small data in memory that compute in
@@ -69,12 +69,13 @@ class LocalLearningCoefficient(BaseEstimator):
     step_size : float or "auto", default="auto"
         Step size.
     batch_size : int, default=None
-        Rows to a gradient. None takes that of the data loader, or one that suits the model's size.
+        Rows to a batch: those of one gradient. None takes that of the data loader, or one that
+        suits the model's size.
     parameters : sequence of str, or dict of str to Tensor, default=None
         What may vary: names of parameters or modules, or boolean masks by parameter name. None
         takes every floating parameter that requires a gradient.
-    random_state : int, RandomState or None, default=None
-        Seed of batches and noise.
+    random_state : int, RandomState instance or None, default=None
+        Source of randomness: of batches and noise.
     device : torch.device or str, default=None
         Where to compute; by default where the model is.
     progress : bool, default=True
@@ -181,7 +182,7 @@ class LocalLearningCoefficient(BaseEstimator):
         Parameters
         ----------
         model : Module
-            The model, its parameters at w*.
+            The model. Its parameters are at w*.
         data : Tensor, sequence or dict of tensors or arrays, Dataset, or DataLoader
             Rows of known number, in batches as `loss` takes them.
         chance_loss : float, default=None
@@ -189,8 +190,8 @@ class LocalLearningCoefficient(BaseEstimator):
             cross-entropy, that of the tokens for :func:`next_token_loss`, the targets' variance for
             `torch.nn.MSELoss()`, and NaN otherwise.
         store : path-like, default=None
-            A file to keep the chains in. A run that was killed goes on from it, without a
-            `random_state` at its seed. See :ref:`stores`.
+            Where to keep what is done: a file of the chains. A run that was killed goes on from it,
+            without a `random_state` at its seed. See :ref:`stores`.
 
         Returns
         -------
@@ -242,8 +243,8 @@ class LocalLearningCoefficient(BaseEstimator):
         chance_loss : float, default=None
             As in :meth:`estimate`.
         store : path-like, default=None
-            A folder to keep the chains of each checkpoint in. A killed run goes on from it, as in
-            :meth:`estimate`.
+            Where to keep what is done: a folder of the chains of each checkpoint. A killed run goes
+            on from it, as in :meth:`estimate`.
 
         Returns
         -------

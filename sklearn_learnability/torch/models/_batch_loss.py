@@ -38,8 +38,9 @@ def next_token_loss(model: nn.Module, batch: Batch) -> Tensor:
     Parameters
     ----------
     model : Module
-        Takes token numbers (B, T), returns logits (B, T, V), alone, as `logits` of an object or a
-        dict, or first in a tuple. A model of transformers is given the attention mask too.
+        The model. It takes token numbers (B, T) and returns logits (B, T, V), alone, as `logits`
+        of an object or a dict, or first in a tuple. A model of transformers is given the attention
+        mask too.
     batch : Tensor, or dict with "input_ids"
         Token numbers (B, T + 1). Of a dict, tokens whose "attention_mask" is 0 or whose "labels"
         are -100 do not count.

@@ -31,7 +31,7 @@ def self_divergence_loss(model: nn.Module) -> Callable[[nn.Module, Batch], Tenso
     Parameters
     ----------
     model : Module
-        Returns logits (..., n_classes), or an object with `logits`. It is copied.
+        The model. It returns logits (..., n_classes), or an object with `logits`. It is copied.
 
     Returns
     -------

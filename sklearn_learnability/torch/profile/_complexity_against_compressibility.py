@@ -70,14 +70,14 @@ def complexity_against_compressibility(
     checkpoints : sequence, or dict of str to object
         What `load` takes, in the order of training. They are named after their files, or by the
         keys.
-    data : Tensor, tuple or dict of Tensor, Dataset, or DataLoader
-        The rows the coefficient is estimated on.
+    data : Tensor, sequence or dict of tensors or arrays, Dataset, or DataLoader
+        Rows of known number, in batches as `loss` takes them. The coefficient is estimated on them.
     llc : LocalLearningCoefficient or callable
         How it is estimated. One setting serves all checkpoints. A function of a checkpoint's model
         serves where the loss depends on it, as :func:`self_divergence_loss` does.
     loss : Module or callable
-        The loss that compression raises: a criterion of outputs and targets, or a function of the
-        model and a batch.
+        A criterion of outputs and targets, or a function of the model and a batch. It is what
+        compression raises.
     schemes : dict of str to CompressionScheme or callable
         Ways to compress.
     tolerances : sequence of float, default=(0.5,)
@@ -96,10 +96,10 @@ def complexity_against_compressibility(
         Takes a checkpoint and returns a model. None loads language models of transformers from the
         disk (:func:`load_language_model`).
     store : path-like, default=None
-        A folder to keep every coefficient and every curve in as soon as it is done. What it holds
+        Where to keep what is done: a folder of the coefficients and the curves. What it holds
         already is not measured again. See :ref:`stores`.
     progress : bool, default=True
-        Whether to show a progress bar over the checkpoints.
+        Whether to show a progress bar: over the checkpoints.
 
     Returns
     -------

@@ -56,38 +56,40 @@ def measure_information_plane(
 
     Parameters
     ----------
-    model : torch.nn.Module
-        A causal language model of transformers, or any module that takes token ids (B, T) and
-        returns logits (B, T, V). It is put on `device`.
+    model : Module
+        The model: a causal language model of transformers, or any module that takes token ids
+        (B, T) and returns logits (B, T, V). It is put on `device`.
     tokenizer_or_ids : object, or sequence of sequence of int
-        A tokenizer of transformers or of tokenizers, or a function from a text to token ids. Or
-        the token ids of each text, without `texts`; or a mapping with `input_ids` and
-        `attention_mask`. Padding that a mask marks is left out, wherever it stands.
+        A tokenizer, or the token ids of each text. A tokenizer is one of transformers or of
+        tokenizers, or a function from a text to token ids. Token ids come without `texts`, also as
+        a mapping with `input_ids` and `attention_mask`. Padding that a mask marks is left out,
+        wherever it stands.
     texts : sequence of str, default=None
         The texts.
     widths : sequence of int, default=(1, 2, 3, 4)
-        Widths n of the contexts.
+        Widths of the contexts: n of the formula.
     layers : "all", or sequence of int or of str, default="all"
-        Hidden states of a transformers model by number, 0 the embedding; or modules by name, whose
-        outputs (B, T, C) are the states, as they leave the module. A module that is called more
-        than once gives a layer for each call, `name#1`, `name#2`, .... "all" is every hidden state
-        of a transformers model.
+        The layers: hidden states of a transformers model by number, 0 the embedding; or modules by
+        name, whose outputs (B, T, C) are the states, as they leave the module. A module that is
+        called more than once gives a layer for each call, `name#1`, `name#2`, .... "all" is every
+        hidden state of a transformers model.
     n_sequences : int, default=None
         Number of sequences to draw at random. None takes all.
     context : int, default=512
         Longest sequence. Longer texts are cut into pieces.
     batch_size : int, default=8
-        Number of sequences to a batch. A model that takes no attention mask is given sequences of
-        one length at a time, so that it never reads padding.
+        Rows to a batch: a row is a sequence. A model that takes no attention mask is given
+        sequences of one length at a time, so that it never reads padding.
     n_points : int, default=100
         Number of reference points.
     device : torch.device or str, default=None
-        Where to run the model; by default where its parameters are.
+        Where to compute; by default where its parameters are.
     random_state : int, default=0
-        Seed of the reference points and of the sequences drawn.
+        Source of randomness: of the reference points and of the sequences drawn.
     store : path-like, default=None
-        A file to keep the run in, about once a minute. A run that was killed goes on from it. Of
-        several processes each has its own, with its number at the end. See :ref:`stores`.
+        Where to keep what is done: a file, written about once a minute. A run that was killed goes
+        on from it. Of several processes each has its own, with its number at the end. See
+        :ref:`stores`.
     progress : bool, default=True
         Whether to show a progress bar.
 

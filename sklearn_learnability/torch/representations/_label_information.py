@@ -124,8 +124,8 @@ def label_information(
 
     Parameters
     ----------
-    model : torch.nn.Module
-        As in :func:`measure_information_plane`.
+    model : Module
+        The model: as in :func:`measure_information_plane`.
     tokenizer_or_ids : object, or sequence of sequence of int
         A tokenizer, or the token ids of each text.
     texts : sequence of str, default=None
@@ -138,15 +138,15 @@ def label_information(
     n_permutations : int, default=99
         How often to permute the labels.
     context : int, default=512
-        Number of tokens to read of each text, from its beginning.
+        Longest sequence. Of a longer text the beginning is read.
     batch_size : int, default=8
-        Number of sequences to a batch.
+        Rows to a batch: a row is a sequence.
     n_points : int, default=100
         Number of reference points.
     device : torch.device or str, default=None
-        Where to run the model; by default where its parameters are.
+        Where to compute; by default where its parameters are.
     random_state : int, default=0
-        Seed of the reference points and of the permutations.
+        Source of randomness: of the reference points and of the permutations.
     progress : bool, default=True
         Whether to show a progress bar.
 

@@ -47,8 +47,8 @@ def preference_information(
 
     Parameters
     ----------
-    model : torch.nn.Module
-        As in :func:`measure_information_plane`.
+    model : Module
+        The model: as in :func:`measure_information_plane`.
     tokenizer : object
         A tokenizer; None where the pairs are of token ids.
     pairs : sequence of (prompt, chosen, rejected), or of dict with these keys
@@ -58,18 +58,18 @@ def preference_information(
     layers : "all", or sequence of int or of str, default="all"
         The layers.
     n_permutations : int, default=99
-        How often to swap at random.
+        How often to permute the labels: to swap a pair at random.
     context : int, default=512
         Longest sequence. Of a longer one the beginning of the prompt is left out, and then the end
         of the continuation.
     batch_size : int, default=8
-        Number of sequences to a batch.
+        Rows to a batch: a row is a sequence.
     n_points : int, default=100
         Number of reference points.
     device : torch.device or str, default=None
-        Where to run the model; by default where its parameters are.
+        Where to compute; by default where its parameters are.
     random_state : int, default=0
-        Seed of the reference points and of the swaps.
+        Source of randomness: of the reference points and of the swaps.
     progress : bool, default=True
         Whether to show a progress bar.
 

@@ -82,16 +82,17 @@ def measure_checkpoints(
         What `load` takes, in the order of training: paths, or pairs of a model's name and its
         revision. They are named after their files, or by the keys.
     tokenizer_or_ids : object, or sequence of sequence of int, default=None
-        As in :func:`measure_information_plane`. None takes the tokenizer of each checkpoint.
+        A tokenizer, or the token ids of each text: as in :func:`measure_information_plane`. None
+        takes the tokenizer of each checkpoint.
     texts : sequence of str, default=None
         The texts.
     load : callable, default=None
-        Takes a checkpoint and returns a model, or a model and its tokenizer. None loads language
+        Takes a checkpoint and returns a model: alone, or with its tokenizer. None loads language
         models of transformers from the disk (:func:`load_language_model`).
     store : path-like, default=None
-        A folder to keep the plane of each checkpoint in as soon as it is done. What it holds
-        already is not measured again: each checkpoint is loaded, and recognised by its parameters.
-        See :ref:`stores`.
+        Where to keep what is done: a folder of the planes of the checkpoints. What it
+        holds already is not measured again: each checkpoint is loaded, and recognised by its
+        parameters. See :ref:`stores`.
     widths : sequence of int, default=(1, 2, 3, 4)
         Widths of the contexts.
     layers : "all", or sequence of int or of str, default="all"
@@ -101,15 +102,15 @@ def measure_checkpoints(
     context : int, default=512
         Longest sequence.
     batch_size : int, default=8
-        Number of sequences to a batch.
+        Rows to a batch: a row is a sequence.
     n_points : int, default=100
         Number of reference points.
     device : torch.device or str, default=None
-        Where to run the models; by default where they were loaded.
+        Where to compute; by default where they were loaded.
     random_state : int, default=0
-        Seed of the reference points and of the sequences drawn.
+        Source of randomness: of the reference points and of the sequences drawn.
     progress : bool, default=True
-        Whether to show a progress bar for each checkpoint.
+        Whether to show a progress bar: one for each checkpoint.
 
     Returns
     -------

@@ -121,13 +121,13 @@ def soft_entropy(
     z : array-like or torch.Tensor of shape (..., dim)
         The vectors; their lengths do not matter. A zero vector is assigned equally to all points.
     n_points : int, default=100
-        Number m of reference points.
+        Number of reference points: m of the formula.
     temperature : {"exact", "paper", "leading"} or float, default="exact"
-        The temperature, or the method of `calibrate_temperature`.
-    reference_points : array-like or torch.Tensor of shape (n_points, dim), default=None
+        The temperature, or the method of :func:`calibrate_temperature`.
+    reference_points : array-like of shape (n_points, dim), default=None
         The points. None draws `n_points` of them.
     random_state : int, RandomState instance or None, default=0
-        Seed of the points. Entropies are comparable under the same points.
+        Source of randomness: of the points. Entropies are comparable under the same points.
 
     Returns
     -------

@@ -69,7 +69,7 @@ class SoftInformation:
     Parameters
     ----------
     dim : int
-        Dimension of the hidden states.
+        Dimension of the representations.
     n_points : int, default=100
         Number of reference points.
     labels : str, sequence of str, or dict of str to LabelTable or None, default="labels"
@@ -88,7 +88,8 @@ class SoftInformation:
     n_sampled : int, default=2048
         Number of positions to keep for the null, the bracket and the interval.
     random_state : int, RandomState instance or None, default=0
-        Seed of the points and of the sample. Accumulators merge only under the same points.
+        Source of randomness: of the points and of the sample. Accumulators merge only under the
+        same points.
 
     Attributes
     ----------

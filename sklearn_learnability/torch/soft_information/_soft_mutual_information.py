@@ -47,9 +47,9 @@ def soft_mutual_information(
     reference_points : array-like of shape (n_points, dim), default=None
         The points. None draws `n_points` of them.
     n_sampled : int, default=2048
-        Number of positions the null, the bracket and the interval are computed from.
+        Number of positions to keep for the null, the bracket and the interval.
     random_state : int, RandomState instance or None, default=0
-        Seed of the points and of the sample.
+        Source of randomness: of the points and of the sample.
 
     Returns
     -------

@@ -28,9 +28,9 @@ def calibrate_temperature(dim: int, n_points: int = 100, method: str = "exact") 
     Parameters
     ----------
     dim : int
-        Dimension of the representations, at least 2.
+        Dimension of the representations: at least 2.
     n_points : int, default=100
-        Number of reference points m, at least 2.
+        Number of reference points: m, at least 2.
     method : {"exact", "paper", "leading"}, default="exact"
         "exact" sums the series of Z in log space. "paper" puts a lower bound in the place of the
         divergence, as the published code does; it needs `dim` > 2 and its temperature is lower.

@@ -31,7 +31,7 @@ class ChainSettings:
     n_chains, n_draws, n_discarded : int
         Chains, draws kept, draws discarded before.
     batch_size : int
-        Rows to a gradient.
+        Rows to a batch: those of one gradient.
     paired_gradients : bool
         Whether gradients are g_B(w) - g_B(w*) + g(w*).
     resolution : float
