@@ -133,7 +133,7 @@ def test_targets_of_another_shape_are_not_broadcast():
         (partial(make_normal_crossing_model, [[1.5]], n_samples=4), "positive integers"),
         (partial(make_linear_network_model, [2, 2], 3, n_samples=4), "rank"),
         (partial(make_rotated_linear_network_model, 3, 4), "rank"),
-        (partial(make_tanh_network_model, 0, n_samples=4), "hidden units"),
+        (partial(make_tanh_network_model, 0, n_samples=4), "n_hidden"),
     ],
 )
 def test_bad_input_is_refused(make, match):
