@@ -201,7 +201,10 @@ def test_masked_numbers_are_missing():
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        (pd.DataFrame({"a": [10**400, 1, 2]}), "Expected numbers below 1.8e308 in column 'a'"),
+        (
+            pd.DataFrame({"a": pd.Series([10**400, 1, 2], dtype=object)}),
+            "Expected numbers below 1.8e308 in column 'a'",
+        ),
         (pd.DataFrame({"a": [1j, 1, 2]}, dtype=object), "Expected real numbers, got complex"),
         (np.array([["a"], ["b"], ["a"]], dtype=object), "Expected an array of numbers, got str"),
         (pd.DataFrame([[1, 2]] * 3, columns=["a", "a"]), "Expected unique column names"),
