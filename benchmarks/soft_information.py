@@ -151,7 +151,7 @@ def memory_growth(tokens, length=512):
         repeated = sum(len(table.values) for table in tables.values())
         shared = len(np.unique(np.concatenate([table.places for table in tables.values()])))
         every = sum(table.n_labels for table in tables.values())
-        of_a_row, of_the_sample = N_LAYERS * 101 * 4, 2048 * N_LAYERS * 100 * 4
+        of_a_row, of_the_sample = N_LAYERS * 101 * 8, 2048 * N_LAYERS * 100 * 8  # in float64
         arrays = [a for t in tables.values() for a in (t.values, t.once, t.counts, t.places)]
         rows.append(
             {
