@@ -5,18 +5,17 @@ from sklearn_learnability.metrics._calibration import (
     cross_fit_calibration,
     fit_calibrator,
 )
+from sklearn_learnability.metrics._code_length import CodeLength, two_part_code_length
 from sklearn_learnability.metrics._comparison import (
     ModelAssessment,
     ModelComparison,
     compare_models,
 )
 from sklearn_learnability.metrics._description_length import (
-    CodeLength,
     DescriptionLengthSelection,
     Minimum,
     predicted_bits,
     select_by_description_length,
-    two_part_code_length,
 )
 from sklearn_learnability.metrics._efficiency import Efficiency, efficiency, efficiency_score
 from sklearn_learnability.metrics._information import (

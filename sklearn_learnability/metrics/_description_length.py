@@ -1,6 +1,5 @@
 """Singular description length: what a model and the data it codes cost together."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,38 +8,15 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import Floats, Units, is_finite_number, nats_per_unit, warn
-from sklearn_learnability.exceptions import AsymptoticFormulaWarning
+from sklearn_learnability._validation import Floats, Units, is_finite_number, nats_per_unit
+from sklearn_learnability.metrics._code_length import (
+    asymptotic_redundancy,
+    check_coefficient,
+    check_rows,
+    or_nan,
+    warn_too_few_rows,
+)
 from sklearn_learnability.metrics._phases import Phase, find_phases
-
-
-@dataclass(frozen=True, eq=False)
-class CodeLength(Result):
-    """Length of a two-part code: the model, then the data by it.
-
-    Attributes
-    ----------
-    total : float
-        What both parts take.
-    data : float
-        Code of the data: their summed negative log-likelihood.
-    redundancy : float
-        R_n, what telling the model takes, up to a constant.
-    n_samples : float
-        Number of rows coded.
-    units : str
-        Unit of information; that of the lengths.
-    """
-
-    total: float
-    data: float
-    redundancy: float
-    n_samples: float
-    units: str
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the lengths as a table of one row."""
-        return pd.DataFrame([vars(self)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,18 +75,18 @@ class DescriptionLengthSelection(Result):
         rows = []
         for name, model in self.models.items():
             redundancy = asymptotic_redundancy(model.llc, n, model.multiplicity) / unit
-            bic = _or_nan(model.n_parameters) / 2 * np.log(n) / unit + n * model.nll
+            bic = or_nan(model.n_parameters) / 2 * np.log(n) / unit + n * model.nll
             rows.append(
                 {
                     "model": name,
                     "nll": model.nll,
                     "llc": model.llc,
                     "multiplicity": model.multiplicity,
-                    "n_parameters": _or_nan(model.n_parameters),
+                    "n_parameters": or_nan(model.n_parameters),
                     "code_length": n * model.nll + redundancy,
                     "redundancy": redundancy,
                     "bic": bic,
-                    "wbic": n * _or_nan(model.tempered_nll),
+                    "wbic": n * or_nan(model.tempered_nll),
                     "best": name == self.best,
                 }
             )
@@ -133,82 +109,6 @@ class DescriptionLengthSelection(Result):
     def phases_to_frame(self) -> pd.DataFrame:
         """Return one row a phase: who wins from which number of rows to which."""
         return pd.DataFrame([vars(phase) for phase in self.phases])
-
-
-def two_part_code_length(
-    nll_sum: float,
-    llc: float,
-    n: float,
-    multiplicity: int = 1,
-    *,
-    units: Units = "bits",
-) -> CodeLength:
-    r"""Length of a two-part code of n rows by a singular model.
-
-    .. math:: n L_n(w^*) + R_n, \qquad R_n = \lambda \log n - (m - 1) \log \log n
-
-    with :math:`\lambda` the local learning coefficient and m its multiplicity. Shorter is better.
-    A regular model of d parameters has :math:`\lambda = d/2` and m = 1, which gives the BIC as a
-    code length, half of the BIC that is written with a factor of 2. The formula leaves out a
-    constant, so only differences count, and only those that are large beside a few units.
-
-    Parameters
-    ----------
-    nll_sum : float
-        Summed negative log-likelihood of the rows, in `units`.
-    llc : float
-        Local learning coefficient, at least 0.
-    n : float
-        Number of rows; above 1, and at least 3 where the multiplicity is above 1.
-    multiplicity : int, default=1
-        Multiplicity of the coefficient, at least 1.
-    units : {"bits", "nats"}, default="bits"
-        Unit of information; that of the lengths. The inner logarithm of log log n is natural in
-        either.
-
-    Returns
-    -------
-    CodeLength
-        The total, and its two parts.
-
-    Raises
-    ------
-    ValueError
-        If a number is not finite or out of its range.
-
-    Warns
-    -----
-    AsymptoticFormulaWarning
-        If the redundancy comes out negative: n is too small for the formula.
-
-    References
-    ----------
-    E. Urdshals, E. Lau, J. Hoogland, S. van Wingerden and D. Murfet. Compressibility measures
-    complexity: minimum description length meets singular learning theory, 2025.
-    https://doi.org/10.48550/arXiv.2510.12077
-
-    G. Schwarz. Estimating the dimension of a model. Annals of Statistics, 1978.
-    https://doi.org/10.1214/aos/1176344136
-
-    Examples
-    --------
-    >>> from sklearn_learnability.metrics import two_part_code_length
-    >>> code = two_part_code_length(700.0, llc=2.5, n=1024)
-    >>> code.total, code.redundancy
-    (725.0, 25.0)
-    """
-    if not is_finite_number(nll_sum):
-        raise ValueError(f"Expected a finite nll_sum, got {nll_sum!r}.")
-    _check_rows(n, multiplicity)
-    redundancy = asymptotic_redundancy(llc, n, multiplicity) / nats_per_unit(units)
-    if not np.isfinite(nll_sum + redundancy):
-        raise ValueError(
-            f"Expected a code whose length a float can hold, got nll_sum={nll_sum:g} and "
-            f"llc={llc:g}."
-        )
-    if redundancy < 0:
-        _warn_too_few_rows("the code", n)
-    return CodeLength(float(nll_sum + redundancy), float(nll_sum), redundancy, n, units)
 
 
 def select_by_description_length(
@@ -294,7 +194,7 @@ def select_by_description_length(
         redundancy = asymptotic_redundancy(model.llc, n, model.multiplicity)
         totals[name] = n * model.nll * unit + redundancy
         if redundancy < 0:
-            _warn_too_few_rows(name, n)
+            warn_too_few_rows(name, n)
     best = min(totals, key=lambda name: totals[name])
     return DescriptionLengthSelection(best, n, dict(models), phases, units)
 
@@ -343,34 +243,11 @@ def predicted_bits(llc: float, n_parameters: int, tolerance: float) -> float:
         raise ValueError(f"Expected a tolerance inside (0, 1), got {tolerance!r}.")
     if not is_finite_number(n_parameters) or not n_parameters >= 1:
         raise ValueError(f"Expected n_parameters of at least 1, got {n_parameters!r}.")
-    _check_coefficient(llc)
+    check_coefficient(llc)
     bits = float(llc / n_parameters * -np.log2(tolerance))
     if not np.isfinite(bits):
         raise ValueError(f"Expected a llc whose bits a float can hold, got {llc:g}.")
     return bits
-
-
-def asymptotic_redundancy(llc: float, n: float, multiplicity: int) -> float:
-    """Return lambda log n - (m - 1) log log n in nats."""
-    _check_coefficient(llc)
-    log_n = math.log(n)
-    return float(llc) * log_n - ((multiplicity - 1) * math.log(log_n) if multiplicity > 1 else 0.0)
-
-
-def _check_rows(n: float, multiplicity: int) -> None:
-    """Refuse numbers of rows that the formula is not defined at."""
-    whole = is_finite_number(multiplicity) and float(multiplicity).is_integer()
-    if not whole or multiplicity < 1:
-        raise ValueError(f"Expected a whole multiplicity of at least 1, got {multiplicity!r}.")
-    least = 3 if multiplicity > 1 else 1
-    if not is_finite_number(n) or n < least:
-        raise ValueError(f"Expected n of at least {least}, got {n!r}.")
-
-
-def _check_coefficient(llc: float) -> None:
-    """Refuse what is no learning coefficient."""
-    if not is_finite_number(llc) or llc < 0:
-        raise ValueError(f"Expected a finite llc of at least 0, got {llc!r}.")
 
 
 def _check_range(n_range: tuple[float, float]) -> tuple[float, float]:
@@ -385,7 +262,7 @@ def _check_minimum(name: str, model: Minimum, most_rows: float) -> None:
     """Refuse a model with numbers that are not finite, or whose code is not at some n."""
     if not isinstance(model, Minimum):
         raise TypeError(f"Expected a Minimum for {name!r}, got {type(model).__name__}.")
-    _check_rows(3, model.multiplicity)
+    check_rows(3, model.multiplicity)
     numbers = {"nll": model.nll, "llc": model.llc}
     optional = {"n_parameters": model.n_parameters, "tempered_nll": model.tempered_nll}
     numbers |= {key: value for key, value in optional.items() if value is not None}
@@ -398,17 +275,3 @@ def _check_minimum(name: str, model: Minimum, most_rows: float) -> None:
                 f"Expected a {key} of {name!r} whose code a float can hold over n_range, got "
                 f"{value:g} and up to {most_rows:g} rows."
             )
-
-
-def _warn_too_few_rows(name: str, n: float) -> None:
-    """Warn that the redundancy is negative."""
-    warn(
-        f"The redundancy of {name} at n={n:g} is negative: the formula holds for large n, where "
-        "lambda log n exceeds (m - 1) log log n.",
-        AsymptoticFormulaWarning,
-    )
-
-
-def _or_nan(value: float | None) -> float:
-    """Return a number that may be missing as a float."""
-    return float("nan") if value is None else float(value)

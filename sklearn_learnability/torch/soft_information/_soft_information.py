@@ -11,8 +11,6 @@ from torch import Tensor
 from sklearn_learnability._validation import check_random_state, warn
 from sklearn_learnability.exceptions import (
     NoPositionsWarning,
-    SingleSequenceWarning,
-    UndefinedInformationWarning,
 )
 from sklearn_learnability.torch.models._digest import digest
 from sklearn_learnability.torch.soft_information._assignment_sums import AssignmentSums
@@ -43,6 +41,7 @@ from sklearn_learnability.torch.soft_information._soft_entropy import (
     working_dtype,
 )
 from sklearn_learnability.torch.soft_information._temperature import resolve_temperature
+from sklearn_learnability.torch.soft_information._undefined import warn_of_undefined
 
 Ints = NDArray[np.int64]
 Labels = ArrayLike | Tensor | Mapping[str, ArrayLike | Tensor]
@@ -296,48 +295,16 @@ class SoftInformation:
         """
         if self.n_sequences_ == 0:
             raise ValueError("Expected at least one update before compute, got none.")
-        self._warn_of_undefined()
+        names = self._labels.names
+        counts = [self._labels.of_set(index) for index in range(len(names))]
+        warn_of_undefined(names, counts, self.n_sequences_)
         sample = self._sample.kept.in_order()
         estimates = []
         for layer in range(self.n_layers):
             curve = SizeCurve(sample.proba[layer], np.random.RandomState(self._sample.seed))
-            for index in range(len(self._labels.names)):
+            for index in range(len(names)):
                 estimates.append(self._estimate(layer, index, sample, curve))
         return InformationProfile(tuple(estimates), self.n_sequences_)
-
-    def _warn_of_undefined(self) -> None:
-        """Say which numbers are NaN for too few sequences, or labels, or labels that recur."""
-        if self.n_sequences_ == 1:
-            warn(
-                "Only one sequence was seen: intervals and quadratic information are NaN.",
-                SingleSequenceWarning,
-            )
-        names = self._labels.names
-        counts = [self._labels.of_set(index) for index in range(len(names))]
-        n_labels = [len(of_set.counts) + of_set.n_once for of_set in counts]
-        few = [name for name, n in zip(names, n_labels, strict=True) if n < 2]
-        if few:
-            warn(
-                f"Fewer than two different labels in {few}: their information is NaN.",
-                UndefinedInformationWarning,
-            )
-        found = list(zip(names, counts, n_labels, strict=True))
-        alone = [name for name, c, n in found if n > 1 and not (c.counts > 1).any()]
-        apart = [name for name, c, n in found if n > 1 and not (c.pairs > 0).any()]
-        if alone:
-            warn(
-                f"No label occurs twice in {alone[0]!r} ({len(alone)} of {len(names)} sets of "
-                "labels): any labels so rare reach this information, and what needs repeated "
-                "labels is NaN.",
-                UndefinedInformationWarning,
-            )
-        apart = [name for name in apart if name not in alone]
-        if apart and self.n_sequences_ > 1:
-            warn(
-                f"No label occurs in two sequences in {apart[0]!r} ({len(apart)} of {len(names)} "
-                "sets of labels): the quadratic information is NaN.",
-                UndefinedInformationWarning,
-            )
 
     def _estimate(
         self, layer: int, index: int, sample: RowSample, curve: SizeCurve
