@@ -31,8 +31,9 @@ class ClassificationTruth(ABC):
 
     .. math:: L = \frac{I(X; Y)}{H(Y)} = 1 - \frac{H(Y \mid X)}{H(Y)}
 
-    Base of every truth about class labels; the generators return its subclasses. Classes are the
-    integers 0, 1, ... in the order of the columns of :meth:`predict_proba`.
+    Base of every truth about class labels; generators and loaders return its subclasses. Classes
+    are the integers 0, 1, ... in the order of the columns of :meth:`predict_proba`, unless the
+    subclass names them.
 
     Attributes
     ----------
@@ -50,7 +51,7 @@ class ClassificationTruth(ABC):
     conditional_entropy_error_nats: float = 0.0
 
     @abstractmethod
-    def sample_features(self, n_samples: int, rng: np.random.RandomState) -> NDArray[Any]:
+    def sample_features(self, n_samples: int, rng: np.random.RandomState) -> Any:
         """Draw `n_samples` rows of features."""
 
     @abstractmethod
@@ -84,13 +85,11 @@ class ClassificationTruth(ABC):
         """Return H(Y|X), the smallest log-loss any model can have."""
         return self.conditional_entropy_nats / nats_per_unit(units)
 
-    def sample(
-        self, n_samples: int, random_state: RandomState = None
-    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    def sample(self, n_samples: int, random_state: RandomState = None) -> tuple[Any, NDArray[Any]]:
         """Draw fresh rows X and labels y of the same distribution."""
         rng = check_random_state(random_state)
         X = self.sample_features(check_count("n_samples", n_samples), rng)
-        return X, draw_labels(self.predict_proba(X), rng)
+        return X, self.classes[draw_labels(self.predict_proba(X), rng)]
 
     def kl_per_sample(
         self,
