@@ -5,14 +5,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_learnability.torch.candidates._network_classifier import NetworkClassifier
 
-#: The validation split cuts rows, so that a row of weight 2 falls on one side where two copies may
-#: fall on both.
-SPLITS_ROWS = "splits rows: a weight is not the same as copies that fall on different sides"
+#: Training takes rows in batches: two copies fall into two steps, a row of weight 2 into one.
+TAKES_BATCHES = "takes rows in batches: a weight is not the same as copies in different steps"
 
 
 def expected_failed_checks(estimator):
     """Return the checks that cannot hold, with the reason."""
-    return {"check_sample_weight_equivalence_on_dense_data": SPLITS_ROWS}
+    return {"check_sample_weight_equivalence_on_dense_data": TAKES_BATCHES}
 
 
 @pytest.mark.slow
