@@ -54,7 +54,7 @@ def test_candidates_name_the_extra_of_their_package(monkeypatch, candidate, extr
         _golden_candidates, "find_spec", lambda name: None if name == package else True
     )
     with pytest.raises(ImportError) as caught:
-        _golden_candidates.named_candidate(candidate, ((), (), ()))
+        _golden_candidates.named_candidate(candidate, _golden_candidates.Table((), (), (), 0, 2))
     assert is_told(str(caught.value), package, extra)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
 
 from joblib import Memory, Parallel, delayed
 from sklearn.base import BaseEstimator
@@ -11,9 +10,10 @@ from sklearn.utils.validation import check_memory
 
 from sklearn_learnability._validation import Integers, check_classifier, warn
 from sklearn_learnability.ceilings._golden_candidates import (
+    BUDGETS,
     FAMILY,
-    column_kinds,
-    installed_candidates,
+    Table,
+    candidates_of,
     named_candidate,
 )
 from sklearn_learnability.ceilings._out_of_fold import (
@@ -42,15 +42,16 @@ class Candidate:
 def check_members(candidates: str | Sequence[Member]) -> list[Member]:
     """Return the members asked for, refusing what is neither a name nor a named classifier."""
     if isinstance(candidates, str):
-        if candidates != "default":
+        if candidates not in BUDGETS:
             raise ValueError(
-                "Expected candidates as 'default' or a list of names and pairs (name, classifier), "
-                f"got {candidates!r}."
+                f"Expected candidates as one of {list(BUDGETS)} or a list of names and pairs "
+                f"(name, classifier), got {candidates!r}."
             )
-        return list(installed_candidates())
+        return list(candidates_of(candidates))
     if not isinstance(candidates, Sequence) or not candidates:
         raise TypeError(
-            "Expected candidates as 'default' or a list of names and pairs (name, classifier), got "
+            f"Expected candidates as one of {list(BUDGETS)} or a list of names and pairs (name, "
+            f"classifier), got "
             f"{candidates if isinstance(candidates, Sequence) else type(candidates).__name__}."
         )
     for member in candidates:
@@ -66,14 +67,14 @@ def check_members(candidates: str | Sequence[Member]) -> list[Member]:
     return list(candidates)
 
 
-def make_family(members: list[Member], table: Any) -> list[Candidate]:
+def make_family(members: list[Member], data: TrainingData) -> list[Candidate]:
     """Return the candidates, named ones built for the columns of a clean table."""
-    has_named = any(isinstance(member, str) for member in members)
-    columns = column_kinds(table) if has_named else ([], [], [])
+    table = None
     family = []
     for member in members:
         if isinstance(member, str):
-            built = named_candidate(member, columns)
+            table = table or Table.of(data.X, len(data.classes))
+            built = named_candidate(member, table)
             family.append(Candidate(member, built, is_own=False, needs=FAMILY[member][1]))
         else:
             family.append(Candidate(*member, is_own=True))

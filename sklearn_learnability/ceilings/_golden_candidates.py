@@ -1,8 +1,10 @@
 """The families from which a golden model is built."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from inspect import signature
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -27,6 +29,7 @@ from sklearn.preprocessing import (
 
 from sklearn_learnability._validation import missing_package
 from sklearn_learnability.ceilings._boosted_trees import BoostedTrees
+from sklearn_learnability.ceilings._crosses import Crosses
 
 #: Up to this many numeric columns, all their products of degree two are formed.
 MOST_COLUMNS_WITH_INTERACTIONS = 40
@@ -37,30 +40,59 @@ MOST_ONE_HOT_CATEGORIES = 30
 #: Categories the boosters keep apart.
 MOST_ORDINAL_CATEGORIES = 250
 
+#: Up to this many categorical columns are crossed with each other, each pair with an indicator.
+MOST_CROSSED_COLUMNS = 12
+
+#: Up to this many pairs of a number and a crossed category get slopes.
+MOST_SLOPES = 100
+
+#: Trees of CatBoost at this many rows of two classes. Their number grows with the root of the rows,
+#: and falls with the classes, each of which has trees of its own.
+TREES, FEWEST_TREES, AT_ROWS = 400, 100, 10_000
+
 Columns = Sequence[str] | Sequence[int]
 
 
-def column_kinds(table: np.ndarray | pd.DataFrame) -> tuple[Columns, Columns, Columns]:
-    """Return the numeric columns and the categorical ones with few and with many categories."""
-    if isinstance(table, np.ndarray):
-        return range(table.shape[1]), [], []
-    numeric = [name for name in table.columns if is_numeric_dtype(table[name].dtype)]
-    categorical = [name for name in table.columns if name not in numeric]
-    few = [name for name in categorical if table[name].nunique() <= MOST_ONE_HOT_CATEGORIES]
-    return numeric, few, [name for name in categorical if name not in few]
+@dataclass(frozen=True)
+class Table:
+    """What candidates know of a table before they see it.
 
-
-def named_candidate(name: str, columns: tuple[Columns, Columns, Columns]) -> BaseEstimator:
-    """Return a member of the default family for the given columns, unfitted.
-
-    Parameters
+    Attributes
     ----------
-    name : str
-        A key of `FAMILY`.
-    columns : tuple of three sequences of column names or positions
-        The numeric columns, which may have missing values, and the categorical columns with few
-        and with many categories.
+    numeric, few, many : sequence of column names or positions
+        The numeric columns, which may have missing values, and the categorical ones with few and
+        with many categories.
+    n_rows, n_classes : int
+        Its rows, and the classes of their labels.
     """
+
+    numeric: Columns
+    few: Columns
+    many: Columns
+    n_rows: int
+    n_classes: int
+
+    @classmethod
+    def of(cls, table: np.ndarray | pd.DataFrame, n_classes: int) -> Self:
+        """Return what is known of a clean table."""
+        n_rows = table.shape[0]
+        if isinstance(table, np.ndarray):
+            return cls(range(table.shape[1]), [], [], n_rows, n_classes)
+        numeric = [name for name in table.columns if is_numeric_dtype(table[name].dtype)]
+        categorical = [name for name in table.columns if name not in numeric]
+        few = [name for name in categorical if table[name].nunique() <= MOST_ONE_HOT_CATEGORIES]
+        many = [name for name in categorical if name not in few]
+        return cls(numeric, few, many, n_rows, n_classes)
+
+    @property
+    def positions_of_categories(self) -> range:
+        """Return where the categorical columns stand once the numeric ones come first."""
+        first = len(self.numeric)
+        return range(first, first + len(self.few) + len(self.many))
+
+
+def named_candidate(name: str, table: Table) -> BaseEstimator:
+    """Return the candidate of a name, a key of `FAMILY`, for the given table, unfitted."""
     if name not in FAMILY:
         raise ValueError(f"Expected a candidate of {list(FAMILY)}, got {name!r}.")
     build, needs = FAMILY[name]
@@ -68,32 +100,40 @@ def named_candidate(name: str, columns: tuple[Columns, Columns, Columns]) -> Bas
     if missing:
         extra = "torch" if name == "network" else "cpu"
         raise missing_package(" and ".join(missing), extra, f"the candidate {name!r} needs")
-    return build(*columns)
+    return build(table)
 
 
-def installed_candidates() -> list[str]:
-    """Return the names of the default family whose packages are installed."""
-    return [name for name, (_, needs) in FAMILY.items() if all(map(find_spec, needs))]
+def candidates_of(budget: str) -> list[str]:
+    """Return the names of a budget's family, as far as their packages are installed."""
+    names = list(BUDGETS[budget])
+    if not is_installed("catboost"):
+        names[names.index("catboost")] = "hist_gradient_boosting"
+    return [name for name in names if is_installed(name)]
 
 
-def prior(numeric: Columns, few: Columns, many: Columns) -> DummyClassifier:
+def is_installed(name: str) -> bool:
+    """Return whether all packages that a candidate needs are installed."""
+    return all(map(find_spec, FAMILY[name][1]))
+
+
+def prior(table: Table) -> DummyClassifier:
     """Return the class frequencies."""
     return DummyClassifier(strategy="prior")
 
 
-def logistic(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
+def logistic(table: Table) -> Pipeline:
     """Return logistic regression on the numeric table."""
-    return make_pipeline(numeric_table(numeric, few, many), LogisticRegression(max_iter=1000))
+    return make_pipeline(numeric_table(table), LogisticRegression(max_iter=1000))
 
 
-def network(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
+def network(table: Table) -> Pipeline:
     """Return a bag of small neural networks on the numeric table."""
     from sklearn_learnability.torch.candidates._network_classifier import NetworkClassifier
 
-    return make_pipeline(numeric_table(numeric, few, many), NetworkClassifier())
+    return make_pipeline(numeric_table(table), NetworkClassifier())
 
 
-def numeric_table(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
+def numeric_table(table: Table) -> Pipeline:
     """Return a step that turns the columns into scaled numbers without gaps."""
     encode_few = OneHotEncoder(
         max_categories=MOST_ONE_HOT_CATEGORIES,
@@ -102,9 +142,9 @@ def numeric_table(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
     )
     fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     parts = [
-        ("numeric", make_pipeline(fill, StandardScaler()), list(numeric)),
-        ("few", encode_few, list(few)),
-        ("many", make_pipeline(seeded_target_encoder(), StandardScaler()), list(many)),
+        ("numeric", make_pipeline(fill, StandardScaler()), list(table.numeric)),
+        ("few", encode_few, list(table.few)),
+        ("many", make_pipeline(seeded_target_encoder(), StandardScaler()), list(table.many)),
     ]
     return make_pipeline(
         ColumnTransformer([part for part in parts if part[2]]), VarianceThreshold()
@@ -118,25 +158,38 @@ def seeded_target_encoder() -> TargetEncoder:
     return TargetEncoder(cv=StratifiedKFold(5, shuffle=True, random_state=0))
 
 
-def spline_logistic(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
-    """Return logistic regression on splines and products of degree two of the numeric columns."""
+def spline_logistic(table: Table) -> Pipeline:
+    """Return logistic regression on splines and products of numbers, and crosses of categories."""
+    numeric, few, many = table.numeric, table.few, table.many
     fill = SimpleImputer(strategy="median", keep_empty_features=True)
-    smooth = [SplineTransformer(n_knots=6, knots="quantile", include_bias=False)]
-    if len(numeric) <= MOST_COLUMNS_WITH_INTERACTIONS:
-        products = PolynomialFeatures(degree=2, interaction_only=True, include_bias=False)
-        smooth.append(make_pipeline(StandardScaler(), products))
-    parts = [("linear", numeric_table(numeric, few, many), [*numeric, *few, *many])]
+    parts = []
     if numeric:
-        parts.append(("smooth", make_pipeline(fill, make_union(*smooth)), list(numeric)))
-    return make_pipeline(
-        ColumnTransformer(parts),
-        VarianceThreshold(1e-8),
-        StandardScaler(),
-        LogisticRegression(C=0.02, max_iter=300),
-    )
+        smooth = [SplineTransformer(n_knots=6, knots="quantile", include_bias=False)]
+        if len(numeric) <= MOST_COLUMNS_WITH_INTERACTIONS:
+            products = PolynomialFeatures(degree=2, interaction_only=True, include_bias=False)
+            smooth.append(make_pipeline(StandardScaler(), products))
+        curves = make_union(
+            numeric_table(replace(table, few=[], many=[])), make_pipeline(fill, make_union(*smooth))
+        )
+        scaled = make_pipeline(curves, VarianceThreshold(1e-8), StandardScaler())
+        parts.append(("curves", scaled, list(numeric)))
+    if few or many:
+        n_crossed = min(len(few), MOST_CROSSED_COLUMNS)
+        sloped = numeric if len(numeric) * n_crossed <= MOST_SLOPES else []
+        own = [
+            ("numbers", make_pipeline(fill, StandardScaler()), list(sloped)),
+            ("categories", whole_numbers(), [*few, *many]),
+        ]
+        crossed = make_pipeline(
+            ColumnTransformer([part for part in own if part[2]]),
+            Crosses(len(sloped), n_crossed),
+        )
+        parts.append(("crosses", crossed, [*numeric, *few, *many]))
+    columns = ColumnTransformer(parts, sparse_threshold=1.0)
+    return make_pipeline(columns, LogisticRegression(C=0.02, max_iter=300))
 
 
-def hist_gradient_boosting(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
+def hist_gradient_boosting(table: Table) -> Pipeline:
     """Return scikit-learn's gradient boosting: small trees, many of them, stopped early."""
     model = HistGradientBoostingClassifier(
         learning_rate=0.06,
@@ -145,37 +198,37 @@ def hist_gradient_boosting(numeric: Columns, few: Columns, many: Columns) -> Pip
         l2_regularization=1.0,
         early_stopping=True,
         n_iter_no_change=20,
-        categorical_features=list(range(len(numeric), len(numeric) + len(few) + len(many))),
+        categorical_features=list(table.positions_of_categories),
     )
-    return make_pipeline(ordinal_table(numeric, few, many), BoostedTrees(model))
+    return make_pipeline(ordinal_table(table), BoostedTrees(model))
 
 
-def catboost(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
+def catboost(table: Table) -> Pipeline:
     """Return CatBoost with shallow trees; it orders its own category statistics."""
     from catboost import CatBoostClassifier
 
-    first = len(numeric)
+    growth = (table.n_rows / AT_ROWS) ** 0.5
     model = CatBoostClassifier(
-        iterations=400,
+        iterations=max(FEWEST_TREES, round(TREES * min(growth, 5) * 2 / table.n_classes)),
         learning_rate=0.08,
         depth=5,
         l2_leaf_reg=5,
-        max_ctr_complexity=1,
-        one_hot_max_size=MOST_ONE_HOT_CATEGORIES,
-        cat_features=tuple(range(first, first + len(few) + len(many))) or None,
+        max_ctr_complexity=2,
+        one_hot_max_size=2,
+        cat_features=tuple(table.positions_of_categories) or None,
         thread_count=1,
         allow_writing_files=False,
         verbose=False,
         random_seed=0,
     )
-    table = ordinal_table(numeric, few, many)
-    if few or many:
+    columns = ordinal_table(table)
+    if table.few or table.many:
         # categories must reach it as whole numbers beside floats
-        table.set_output(transform="pandas")
-    return make_pipeline(table, model)
+        columns.set_output(transform="pandas")
+    return make_pipeline(columns, model)
 
 
-def xgboost(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
+def xgboost(table: Table) -> Pipeline:
     """Return XGBoost with shallow trees on the numeric table."""
     from xgboost import XGBClassifier
 
@@ -190,30 +243,31 @@ def xgboost(numeric: Columns, few: Columns, many: Columns) -> Pipeline:
         tree_method="hist",
         n_jobs=1,
     )
-    return make_pipeline(numeric_table(numeric, few, many), model)
+    return make_pipeline(numeric_table(table), model)
 
 
-def ordinal_table(numeric: Columns, few: Columns, many: Columns) -> ColumnTransformer:
+def ordinal_table(table: Table) -> ColumnTransformer:
     """Return a step that leaves numbers as they are and turns categories into whole numbers."""
-    encode = OrdinalEncoder(
+    parts = [
+        ("numeric", "passthrough", list(table.numeric)),
+        ("categories", whole_numbers(), [*table.few, *table.many]),
+    ]
+    return ColumnTransformer([part for part in parts if part[2]], verbose_feature_names_out=False)
+
+
+def whole_numbers() -> OrdinalEncoder:
+    """Return an encoder of categories that keeps the common ones apart."""
+    return OrdinalEncoder(
         max_categories=MOST_ORDINAL_CATEGORIES,
         handle_unknown="use_encoded_value",
         unknown_value=MOST_ORDINAL_CATEGORIES,
         encoded_missing_value=MOST_ORDINAL_CATEGORIES + 1,
         dtype=np.int64,
     )
-    parts = [
-        ("numeric", "passthrough", list(numeric)),
-        ("categories", encode, [*few, *many]),
-    ]
-    return ColumnTransformer([part for part in parts if part[2]], verbose_feature_names_out=False)
 
 
-#: The default family: how a candidate is built, and the packages it needs. It spans what is cheap
-#: and cannot be far off (class frequencies, logistic regression), smooth additive and pairwise
-#: structure (splines with products), structure along the axes (boosted trees) and smooth structure
-#: in many dimensions (the network).
-FAMILY: dict[str, tuple[Callable[..., BaseEstimator], tuple[str, ...]]] = {
+#: How a candidate is built, and the packages it needs.
+FAMILY: dict[str, tuple[Callable[[Table], BaseEstimator], tuple[str, ...]]] = {
     "prior": (prior, ()),
     "logistic": (logistic, ()),
     "splines": (spline_logistic, ()),
@@ -221,4 +275,12 @@ FAMILY: dict[str, tuple[Callable[..., BaseEstimator], tuple[str, ...]]] = {
     "catboost": (catboost, ("catboost",)),
     "xgboost": (xgboost, ("xgboost",)),
     "network": (network, ("torch", "tqdm", "skorch")),
+}
+
+#: Families by what they cost. They span what is cheap and cannot be far off (class frequencies,
+#: logistic regression), smooth additive and pairwise structure (splines, products and crosses),
+#: structure along the axes (boosted trees) and smooth structure in many dimensions (the network).
+BUDGETS: dict[str, tuple[str, ...]] = {
+    "fast": ("prior", "logistic", "splines", "catboost"),
+    "default": ("prior", "logistic", "splines", "catboost", "network"),
 }

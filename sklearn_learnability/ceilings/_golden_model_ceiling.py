@@ -69,11 +69,11 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    candidates : "default" or list of str and (str, classifier), default="default"
-        The family. By default all that is installed of ``"prior"`` (class frequencies),
-        ``"logistic"``, ``"splines"`` (logistic regression on splines and products),
-        ``"hist_gradient_boosting"``, ``"catboost"``, ``"xgboost"`` and ``"network"`` (a bag of
-        neural networks, needs torch). A list may name some of these and hold own classifiers in
+    candidates : {"fast", "default"} or list of str and (str, classifier), default="default"
+        The family. "fast" is ``"prior"`` (class frequencies), ``"logistic"``, ``"splines"``
+        (logistic regression on splines, products and crosses) and ``"catboost"`` (else
+        ``"hist_gradient_boosting"``); "default" adds ``"network"`` (neural networks, needs torch).
+        There is ``"xgboost"`` as well. A list may name some of these and hold own classifiers in
         pairs with their names, best the dearest last: fits begin there. Own classifiers are given
         the labels of y; one in a :class:`sklearn.frozen.FrozenEstimator` is used as it is, and the
         rows must be new to it. Where one of the names is in the family, X is a table: numbers, also
@@ -190,7 +190,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        candidates: Literal["default"] | Sequence[Member] = "default",
+        candidates: Literal["fast", "default"] | Sequence[Member] = "default",
         *,
         cv: Any = 5,
         calibration: CalibrationMethod | None = "affine",
@@ -379,7 +379,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         self, members: list[Member], data: TrainingData, folds: Folds, rng: np.random.RandomState
     ) -> tuple[list[str], Floats, list[float]]:
         """Fit every candidate on every fold; keep those without an error in `models_`."""
-        family = make_family(members, data.X)
+        family = make_family(members, data)
         warn_of_unused_weights(family, data)
         splits = list(folds.splits)
         if not folds.is_partition:

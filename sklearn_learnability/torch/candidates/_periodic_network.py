@@ -131,21 +131,16 @@ def whole_batches(
 
 
 def make_network(
-    n_samples: int,
-    n_features: int,
-    n_classes: int,
-    *,
-    width: int,
-    max_epochs: int | None,
-    seed: int,
+    shape: tuple[int, ...], n_classes: int, *, width: int, max_epochs: int | None, seed: int
 ) -> WeightedNetClassifier:
-    """Return an unfitted network, trained on all rows by one cycle of the learning rate.
+    """Return an unfitted network for rows of a shape, trained by one cycle of the learning rate.
 
     A strong decay of the weights holds it back, the more the fewer the rows, so that none are spent
     on stopping early (L. N. Smith and N. Topin, https://doi.org/10.48550/arXiv.1708.07120;
     I. Loshchilov and F. Hutter, https://doi.org/10.48550/arXiv.1711.05101).
     """
     generator = torch.Generator().manual_seed(seed)
+    n_samples, n_features = shape
     fewer = AT_ROWS / n_samples
     if max_epochs is None:
         max_epochs = round(EPOCHS * min(max(fewer**0.25, 0.4), 3))
