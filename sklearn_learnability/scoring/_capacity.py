@@ -16,12 +16,13 @@ def select_capacity(
 ) -> Callable[[Mapping[str, Any]], int]:
     r"""Return a refit rule that picks the smallest capacity within one standard error of the best.
 
-    .. math:: \min \{c : \bar\eta_c \ge \bar\eta_{best} - \mathrm{se}(\bar\eta_{best})\}, \qquad
-              \mathrm{se} = s / \sqrt{n_{splits}}
+    .. math:: \min \{c : \bar d_c \le \mathrm{se}(\bar d_c)\}, \qquad
+              d_c = \eta_{best} - \eta_c, \qquad \mathrm{se} = s_{d_c} / \sqrt{n_{splits}}
 
-    with s the standard deviation of the best candidate's scores over the splits. Among candidates
-    of equal capacity the one with the best score is taken. Pass it as ``refit=`` to GridSearchCV
-    or RandomizedSearchCV, with an efficiency scorer as ``scoring=``.
+    with the difference taken split by split, so that what makes a split hard for every candidate
+    cancels. Any score does: a ceiling shifts and stretches the scores of a split alike for all
+    candidates, and leaves the pick as it is. Among candidates of equal capacity the one with the
+    best score is taken. Pass it as ``refit=`` to GridSearchCV or RandomizedSearchCV.
 
     scikit-learn's halving searches take a function as ``refit=`` and never call it. Apply the rule
     to their results yourself: it then chooses among the candidates of the last iteration, which
@@ -113,8 +114,8 @@ def _smallest_within_one_standard_error(
             "undefined where the ceiling's lower limit is not above 0, or every fit failed."
         )
     best = np.nanargmax(means)
-    standard_error = scores[best].std(ddof=1) / np.sqrt(len(splits))
-    good = np.flatnonzero(means >= means[best] - standard_error)
+    error = (scores[best] - scores).std(axis=1, ddof=1) / np.sqrt(len(splits))
+    good = np.flatnonzero(means[best] - means <= error)
     sizes = np.array([_size_of(cv_results["params"][index], capacity) for index in good])
     smallest = good[sizes == sizes.min()]
     return int(smallest[means[smallest].argmax()])
