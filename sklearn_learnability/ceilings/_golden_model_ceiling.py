@@ -52,7 +52,7 @@ from sklearn_learnability.exceptions import CandidateFailedWarning
 from sklearn_learnability.metrics._blending import cross_fit_pool, fit_calibrated_pool
 from sklearn_learnability.metrics._calibrators import CalibrationMethod, check_method
 from sklearn_learnability.metrics._information import information_score, surprisal_of_frequencies
-from sklearn_learnability.metrics._resampling import ratio_estimate
+from sklearn_learnability.metrics._information_estimate import information_estimate
 
 
 class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
@@ -110,7 +110,8 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
     learnability_ : float
         :math:`L_G`, over the predicted rows.
     learnability_interval_ : tuple of float
-        Its two-sided 95 % interval, clustered by `groups` where given.
+        Two-sided 95 % interval of its expectation on fresh rows, clustered by `groups` where given;
+        NaN where a class has too few rows, about five, to tell.
     learnability_lower_limit_, learnability_standard_error_ : float
         Its one-sided 95 % lower limit, and its standard error.
     label_entropy_ : float
@@ -439,18 +440,24 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         per_unit = nats_per_unit(self.units_)
         self.oof_nll_[scored] = -pooled[scored, codes] / per_unit
         surprisal = surprisal_of_frequencies(codes, weight, pooled.shape[1])[codes] / per_unit
-        estimate = ratio_estimate(
-            surprisal - self.oof_nll_[scored],
-            surprisal,
-            sample_weight=weight,
-            groups=None if groups is None else np.asarray(groups)[scored],
+        estimate, one_sided = (
+            information_estimate(
+                surprisal,
+                self.oof_nll_[scored],
+                units=self.units,
+                calibrated=True,
+                sample_weight=weight,
+                groups=None if groups is None else np.asarray(groups)[scored],
+                confidence=confidence,
+            )
+            for confidence in (0.95, 0.90)
         )
         self.label_entropy_ = float(np.average(surprisal, weights=weight))
         self.nll_ = float(np.average(self.oof_nll_[scored], weights=weight))
         self.learnability_ = estimate.value
         self.learnability_standard_error_ = estimate.standard_error
         self.learnability_interval_ = (estimate.lower, estimate.upper)
-        self.learnability_lower_limit_ = estimate.lower_limit(0.95)
+        self.learnability_lower_limit_ = one_sided.lower
         losses = [
             -member[:, scored, codes] @ weight / (weight.sum() * per_unit)
             for member in (log_probas, calibrated)

@@ -200,6 +200,7 @@ def compare_models(
     efficiency_of = partial(
         efficiency_of_losses,
         surprisal,
+        units=units,
         learnability=learnability,
         reference_nll=reference,
         sample_weight=weight,

@@ -1,7 +1,6 @@
 """Efficiency: the share of the learnable information that a model extracts."""
 
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -10,9 +9,21 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import Floats, Units, check_weights, is_finite_number, warn
+from sklearn_learnability._validation import (
+    Floats,
+    Units,
+    check_weights,
+    is_finite_number,
+    nats_per_unit,
+    warn,
+)
 from sklearn_learnability.exceptions import InSampleWarning, UndefinedInformationWarning
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
+from sklearn_learnability.metrics._information_estimate import (
+    effective_rows,
+    information_estimate,
+    unseen_variance,
+)
 from sklearn_learnability.metrics._reference import (
     MOST_OF_A_CEILING,
     Reference,
@@ -35,7 +46,9 @@ class Efficiency(Result):
     standard_error : float
         Standard error of `value` by the delta method.
     lower, upper : float
-        Ends of Fieller's interval for `value`.
+        Ends of Fieller's set for `value`. Where `value` is undefined the set is not bounded: it is
+        -inf to inf, or, with `lower` above `upper`, all numbers up to `upper` and all from `lower`
+        on. NaN where nothing is known, as of a single group.
     confidence : float
         Level of every interval.
     information_score : Estimate
@@ -69,6 +82,7 @@ def efficiency_of_losses(
     surprisal: Floats,
     loss: Floats,
     *,
+    units: Units,
     learnability: float | None = None,
     reference_nll: Floats | None = None,
     sample_weight: Floats | None = None,
@@ -76,27 +90,48 @@ def efficiency_of_losses(
     confidence: float = 0.95,
 ) -> Efficiency:
     """Return the efficiency from per-row losses and the surprisals of the class frequencies."""
-    ratio_of = partial(
-        ratio_estimate, sample_weight=sample_weight, groups=groups, confidence=confidence
-    )
-    score = ratio_of(surprisal - loss, surprisal)
+    options: dict[str, Any] = {
+        "sample_weight": sample_weight,
+        "groups": groups,
+        "confidence": confidence,
+    }
+    score = information_estimate(surprisal, loss, units=units, **options)
     if reference_nll is None:
         assert learnability is not None
         ceiling = Estimate(learnability, 0.0, learnability, learnability, confidence)
-        learnable = learnability * surprisal
+        ratio = share_of_number(score, learnability)
     else:
-        ceiling = ratio_of(surprisal - reference_nll, surprisal)
-        learnable = surprisal - reference_nll
-    reason = undefined_reason(score, ceiling)
+        ceiling = information_estimate(
+            surprisal, reference_nll, units=units, calibrated=True, **options
+        )
+        nats = nats_per_unit(units)
+        weight = check_weights(sample_weight, len(loss))
+        n_rows = effective_rows(surprisal, reference_nll, weight, groups)
+        extra = unseen_variance(surprisal * nats, weight, n_rows) / nats**2
+        ratio = ratio_estimate(
+            surprisal - loss, surprisal - reference_nll, unseen_variance=(extra, extra), **options
+        )
+    reason = undefined_reason(score, ceiling, ratio)
     if reason:
-        nan = float("nan")
-        ratio = Estimate(nan, nan, nan, nan, confidence)
-    else:
-        ratio = ratio_of(surprisal - loss, learnable)
+        ratio = replace(ratio, value=float("nan"), standard_error=float("nan"))
     return Efficiency(**asdict(ratio), information_score=score, learnability=ceiling, reason=reason)
 
 
-def undefined_reason(score: Estimate, learnability: Estimate) -> str:
+def share_of_number(score: Estimate, learnability: float) -> Estimate:
+    """Return a score as a share of a learnability that is taken as exact; all numbers of none."""
+    if not learnability > SMALLEST_LEARNABILITY:
+        nan = float("nan")
+        return Estimate(nan, nan, -np.inf, np.inf, score.confidence)
+    return Estimate(
+        score.value / learnability,
+        score.standard_error / learnability,
+        score.lower / learnability,
+        score.upper / learnability,
+        score.confidence,
+    )
+
+
+def undefined_reason(score: Estimate, learnability: Estimate, share: Estimate) -> str:
     """Return why an efficiency is undefined, or nothing."""
     if np.isnan(score.value):
         return "one class holds all the weight, so that H(Y) = 0"
@@ -105,6 +140,11 @@ def undefined_reason(score: Estimate, learnability: Estimate) -> str:
         return (
             f"the learnability {learnability.value:.4g} cannot be told from 0: its "
             f"{learnability.confidence:.0%} interval starts at {learnability.lower:.4g}"
+        )
+    if np.isinf(share.lower) or share.lower > share.upper:
+        return (
+            f"the learnability {learnability.value:.4g} is too near 0 for a bounded interval of "
+            "the model's share"
         )
     return ""
 
@@ -160,7 +200,7 @@ def efficiency(
     -------
     Efficiency
         Its value is NaN, with a reason, where the learnability's interval reaches 0: a share of
-        nothing explodes.
+        nothing explodes. The set of shares that the rows allow is given there too.
 
     Raises
     ------
@@ -218,6 +258,7 @@ def efficiency(
         prior_surprisal(y_true, sample_weight=weight, units=units),
         loss,
         learnability=learnability,
+        units=units,
         reference_nll=reference,
         sample_weight=weight,
         groups=groups,

@@ -24,7 +24,8 @@ from sklearn_learnability._validation import (
 from sklearn_learnability.metrics._calibration import cross_fit_calibration
 from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._information import surprisal_of_frequencies, warn_single_class
-from sklearn_learnability.metrics._resampling import Estimate, mean_estimate, ratio_estimate
+from sklearn_learnability.metrics._information_estimate import information_estimate
+from sklearn_learnability.metrics._resampling import Estimate, mean_estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +95,9 @@ def decompose_nll(
         nll=mean_estimate(loss, **options),
         calibrated_nll=mean_estimate(calibrated_loss, **options),
         calibration_loss=mean_estimate(loss - calibrated_loss, **options),
-        information_score=ratio_estimate(surprisal - loss, surprisal, **options),
-        calibrated_information_score=ratio_estimate(
-            surprisal - calibrated_loss, surprisal, **options
+        information_score=information_estimate(surprisal, loss, units=units, **options),
+        calibrated_information_score=information_estimate(
+            surprisal, calibrated_loss, units=units, calibrated=True, **options
         ),
         n_samples=len(codes),
         n_clipped=n_clipped,

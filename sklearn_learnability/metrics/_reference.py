@@ -21,7 +21,7 @@ from sklearn_learnability._validation import (
 )
 from sklearn_learnability.exceptions import InSampleWarning, LossUnitsWarning
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
-from sklearn_learnability.metrics._resampling import ratio_estimate
+from sklearn_learnability.metrics._information_estimate import information_estimate
 
 #: The largest loss that is taken; its fourth power is a finite number.
 LARGEST_LOSS = 1e50
@@ -135,7 +135,7 @@ def _predicted_losses(ceiling: FittedCeiling, y_true: ArrayLike, X: Any, units: 
     proba = align_probabilities(ceiling.predict_proba(X), ceiling.classes_, classes)
     losses = log_loss_per_sample(y_true, proba, labels=classes, units=units)
     surprisal = prior_surprisal(y_true, units=units)
-    found = ratio_estimate(surprisal - losses, surprisal)
+    found = information_estimate(surprisal, losses, units=units)
     known = ceiling.learnability_interval_[1]
     if found.lower > MOST_OF_A_CEILING * max(known, 0.01):
         warn(

@@ -135,7 +135,7 @@ def judge(part: SegmentAssessment, negligible: float) -> SegmentAssessment:
         status = "nothing to learn"
     elif differs or (told_from_zero and not learnable):
         status = "ceiling too low"
-    elif part.efficiency.lower > 1 - negligible:
+    elif not part.efficiency.reason and part.efficiency.lower > 1 - negligible:
         status = "at its ceiling"
     return replace(part, status=status)
 

@@ -291,7 +291,7 @@ class Rows:
             share=float(self.weight.sum()),
             label_entropy=float(np.average(surprisal, weights=self.weight)),
             efficiency=efficiency_of_losses(
-                surprisal, self.loss, reference_nll=self.reference, **options
+                surprisal, self.loss, units=self.units, reference_nll=self.reference, **options
             ),
             excess_loss=excess,
             p_excess_loss=p_excess,

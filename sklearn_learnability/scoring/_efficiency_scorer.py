@@ -194,6 +194,7 @@ class EfficiencyScorer:
         found = efficiency_of_losses(
             surprisal,
             loss,
+            units=self.units,
             learnability=self.learnability if reference is None else None,
             reference_nll=reference,
             sample_weight=weight,

@@ -87,9 +87,9 @@ def test_lengths_must_agree():
 
 def test_from_report_puts_the_largest_loss_first_and_small_segments_last():
     rng = np.random.default_rng(0)
-    segments = np.repeat(["a", "b", "tiny"], [500, 500, 10])
-    truth = rng.uniform(0.05, 0.95, 1010)
-    y = (rng.random(1010) < truth).astype(int)
+    segments = np.repeat(["a", "b", "tiny"], [900, 900, 10])
+    truth = rng.uniform(0.05, 0.95, 1810)
+    y = (rng.random(1810) < truth).astype(int)
     model = np.where(segments == "a", truth, 0.5)
     with pytest.warns(UserWarning, match="tiny"):
         report = information_by_segment(

@@ -11,8 +11,11 @@ from sklearn_learnability.metrics import Estimate, label_entropy, log_loss_per_s
 from sklearn_learnability.metrics._information import prior_surprisal
 from sklearn_learnability.metrics._resampling import (
     bootstrap_ratio,
+    degrees_of_freedom,
+    fieller_set,
     mean_estimate,
     ratio_estimate,
+    two_sided_quantile,
 )
 
 
@@ -36,6 +39,20 @@ def weighted_rows(draw):
     return numerator, denominator, rng.uniform(0.1, 3, size=n), groups
 
 
+def brute_force_quantile(values, weight, groups):
+    """Student's quantile with as many degrees of freedom as the units' squares tell."""
+    mean = np.average(values, weights=weight)
+    squares = np.array(
+        [
+            (weight[groups == g] @ (values[groups == g] - mean)) ** 2
+            for g in np.unique(groups[weight > 0])
+        ]
+    )
+    kurtosis = np.mean(squares**2) / np.mean(squares) ** 2
+    n = len(squares)
+    return stats.t.ppf(0.975, max(1, min(n - 1, 2 * n / (kurtosis - 1))))
+
+
 def brute_force_error(values, weight, groups):
     mean = sum(w * v for w, v in zip(weight, values, strict=True)) / sum(weight)
     total = 0.0
@@ -54,8 +71,21 @@ class TestMean:
         estimate = mean_estimate(values)
         assert_allclose(estimate.value, values.mean())
         assert_allclose(estimate.standard_error, values.std(ddof=1) / np.sqrt(50))
-        margin = stats.norm.ppf(0.975) * estimate.standard_error
+        margin = brute_force_quantile(values, np.ones(50), np.arange(50)) * estimate.standard_error
         assert_allclose([estimate.lower, estimate.upper], values.mean() + margin * np.r_[-1, 1])
+
+    def test_few_groups_take_student_s_quantile(self):
+        """Groups whose means are equally far from the mean: G - 1 degrees of freedom."""
+        values, groups = np.tile([1.0, -1.0], 4), np.repeat(np.arange(8), 1)
+        estimate = mean_estimate(np.repeat(values, 5), groups=np.repeat(groups, 5))
+        quantile = (estimate.upper - estimate.value) / estimate.standard_error
+        assert_allclose(quantile, stats.t.ppf(0.975, 7))
+
+    def test_scale_of_the_weights_does_not_matter(self):
+        rng = np.random.RandomState(0)
+        values, weight = rng.normal(size=20), rng.uniform(size=20)
+        first, second = (mean_estimate(values, sample_weight=c * weight) for c in (1, 1e-3))
+        assert_allclose([first.lower, first.upper], [second.lower, second.upper])
 
     @given(weighted_rows())
     def test_clustered_error_is_the_double_sum(self, rows):
@@ -119,10 +149,14 @@ class TestRatio:
         """Fieller's interval, by its definition."""
         numerator, denominator, weight, _ = rows
         estimate = ratio_estimate(numerator, denominator, sample_weight=weight)
-        assert estimate.lower <= estimate.value <= estimate.upper
+        assert estimate.lower <= estimate.value <= estimate.upper or estimate.lower > estimate.upper
+        rest = numerator - estimate.value * denominator
+        quantile = brute_force_quantile(rest, weight, np.arange(len(weight)))
+        if not np.isfinite(estimate.lower):
+            return
         for end in (estimate.lower, estimate.upper):
             contrast = mean_estimate(numerator - end * denominator, sample_weight=weight)
-            margin = stats.norm.ppf(0.975) * contrast.standard_error
+            margin = quantile * contrast.standard_error
             assert_allclose(abs(contrast.value), margin, rtol=1e-6)
 
     def test_constant_denominator_gives_the_mean(self):
@@ -151,9 +185,38 @@ class TestRatio:
 
     def test_denominator_near_zero_has_no_bounded_interval(self):
         rng = np.random.RandomState(0)
-        estimate = ratio_estimate(rng.normal(1, 1, size=100), rng.normal(0, 1, size=100))
-        assert np.isfinite(estimate.value)
-        assert np.isnan([estimate.lower, estimate.upper]).all()
+        numerator, denominator = rng.normal(0, 1, size=100), rng.normal(0, 1, size=100)
+        assert ratio_estimate(numerator, denominator).lower == -np.inf
+        away = ratio_estimate(numerator + 1, denominator)
+        assert -np.inf < away.upper < 0 < away.lower < np.inf
+
+    @pytest.mark.parametrize(
+        ("top", "bottom", "covariance"),
+        [
+            (1.0, 2.0, [[0.1, 0.02], [0.02, 0.2]]),
+            (1.0, 0.3, [[0.1, 0.02], [0.02, 0.2]]),
+            (0.2, 0.3, [[0.1, 0.02], [0.02, 0.2]]),
+            (-1.0, 0.3, [[0.1, -0.1], [-0.1, 0.2]]),
+        ],
+    )
+    def test_set_is_that_of_a_grid(self, top, bottom, covariance):
+        """Every ratio on a fine grid, tested one by one."""
+        ratios = np.linspace(-60, 60, 120_001)
+        variance = covariance[0][0] - 2 * ratios * covariance[0][1] + ratios**2 * covariance[1][1]
+        expected = np.abs(top - ratios * bottom) <= 1.96 * np.sqrt(variance)
+        lower, upper = fieller_set(top, bottom, np.array(covariance), 1.96)
+        inside = (ratios >= lower) & (ratios <= upper)
+        outside = (ratios >= lower) | (ratios <= upper)
+        np.testing.assert_array_equal(inside if lower <= upper else outside, expected)
+
+    def test_variance_that_rows_do_not_show_widens_both_ways(self):
+        values = np.random.RandomState(0).normal(1, 0.01, size=50)
+        exact, wide = (
+            ratio_estimate(values, np.ones(50), unseen_variance=(v, 0)) for v in (0, 0.04)
+        )
+        assert exact.upper - exact.lower < 0.01
+        assert_allclose(wide.upper - wide.value, wide.value - wide.lower)
+        assert 0.4 < wide.upper - wide.value < 0.45  # 0.2 times a quantile of many rows
 
     def test_standard_error_agrees_with_the_bootstrap(self):
         rows = information_and_surprisal(*draw_logistic(np.random.RandomState(0), 800))
@@ -211,8 +274,26 @@ class TestCoverage:
 
     def test_one_sided_limit(self):
         rng = np.random.RandomState(0)
-        below = [mean_estimate(rng.normal(size=200)).lower_limit(0.9) <= 0 for _ in range(1500)]
+        below = [mean_estimate(rng.normal(size=20), confidence=0.8).lower <= 0 for _ in range(1500)]
         assert 0.875 < np.mean(below) < 0.925
+
+    def test_of_a_mean_that_few_rows_carry(self):
+        """One row in twenty is large: the normal quantile covers 91 %."""
+        rng = np.random.RandomState(0)
+        held = [
+            estimate.lower <= 0.05 <= estimate.upper
+            for estimate in (mean_estimate(rng.uniform(size=200) < 0.05) for _ in range(1500))
+        ]
+        assert np.mean(held) > 0.93
+
+
+def test_degrees_of_freedom_count_the_rows_that_carry_the_spread():
+    rng = np.random.RandomState(0)
+    assert degrees_of_freedom(np.array([3.0, -3.0, 3.0, -3.0])) == 3
+    assert_allclose(degrees_of_freedom(rng.normal(size=100_000)), 100_000, rtol=0.05)
+    assert degrees_of_freedom(np.eye(1, 500)[0]) < 2.1
+    assert degrees_of_freedom(np.zeros(10)) == 9
+    assert two_sided_quantile(0.95, 9) == pytest.approx(stats.t.ppf(0.975, 9))
 
 
 class TestEstimate:
@@ -226,12 +307,6 @@ class TestEstimate:
         frame = self.estimate.to_frame()
         assert frame.shape == (1, 5)
         assert frame.loc[0, "upper"] == 0.496
-
-    def test_lower_limit(self):
-        assert_allclose(self.estimate.lower_limit(0.95), 0.3 - 1.6448536 * 0.1)
-        assert_allclose(self.estimate.lower_limit(0.5), 0.3)
-        with pytest.raises(ValueError, match=r"confidence inside .*got 1\.5"):
-            self.estimate.lower_limit(1.5)
 
 
 def test_entropy_is_the_mean_surprisal():
