@@ -15,14 +15,13 @@ thread. Writes results/compression.json.
 
 import argparse
 import json
-import resource
 from pathlib import Path
 from pydoc_data.topics import topics
 
 import numpy as np
 import pandas as pd
 import torch
-from _results import cpu_seconds
+from _results import cpu_seconds, peak_megabytes
 from _small_lm import FOLDER, SmallLMConfig, load_small_lm, pack
 from information_plane_smollm2 import find_model
 
@@ -168,7 +167,7 @@ def critical_row(name, model, sequences, scheme, amounts):
 
 
 def smollm2():
-    """Return critical amounts of SmolLM2-135M, its norms folded, and the peak memory."""
+    """Return critical amounts of SmolLM2-135M, before and after its norms are folded."""
     model, tokenizer = load_language_model(find_model(), dtype=torch.float32)
     text = "\n\n".join(topics[name] for name in sorted(topics))
     ids = tokenizer(text)["input_ids"][: 4 * (CONTEXT + 1)]
@@ -190,7 +189,6 @@ def smollm2():
         "critical": rows,
         "norms folded": len(folded.folded),
         "norms left": len(folded.left),
-        "peak memory, GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
     }
 
 
@@ -240,8 +238,9 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    if not arguments.no_smollm2:  # first, so that the peak of memory is its own
-        results["smollm2"] = smollm2()
+    if not arguments.no_smollm2:
+        megabytes, results["smollm2"] = peak_megabytes(smollm2)
+        results["smollm2"]["peak memory, GiB"] = megabytes / 1024
         write(results)
     if arguments.only_smollm2:
         return

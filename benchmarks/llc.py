@@ -14,7 +14,7 @@ import argparse
 import contextlib
 import io
 import json
-import resource
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 import torch
 from _llc_data import digits, digits_mlp, held_out_rows, million_lm, small_lm, train_digits
-from _results import cpu_seconds
+from _results import cpu_seconds, peak_megabytes
 from arviz_stats.base import array_stats
 from torch import nn
 from torch.nn import functional as F
@@ -173,10 +173,13 @@ def compare(name, model, loss, rows, settings, lengths, repetitions):
     return row
 
 
-def peak_megabytes(n_chains):
-    """Return the peak memory of a process that runs so many chains of the largest model."""
+def megabytes(n_chains):
+    """Return the peak memory of a new process that runs so many chains of the largest model."""
     command = [sys.executable, __file__, "--memory", str(n_chains)]
-    return float(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    # glibc keeps what is freed by a history of its own: give back all that is large at once
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
+    options = {"capture_output": True, "check": True, "text": True, "env": environment}
+    return float(subprocess.run(command, **options).stdout)
 
 
 def run_for_memory(n_chains):
@@ -194,8 +197,8 @@ def run_for_memory(n_chains):
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        llc.estimate(million_lm(), torch.randint(1000, (64, 65)))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        peak, _ = peak_megabytes(llc.estimate, million_lm(), torch.randint(1000, (64, 65)))
+    print(peak)
 
 
 def tables(results):
@@ -257,7 +260,7 @@ def main():
         print(pd.DataFrame([table[name]]).T.to_string(header=False), flush=True)
         results["table"] = list(table.values())
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    few, many = peak_megabytes(2), peak_megabytes(12)
+    few, many = megabytes(2), megabytes(12)
     memory = {"parameters": sum(p.numel() for p in million_lm().parameters())}
     memory["MB a chain"] = (many - few) / 10
     memory["numbers a parameter"] = memory["MB a chain"] * 2**20 / 4 / memory["parameters"]

@@ -44,6 +44,7 @@ def test_the_readme_has_the_numbers_of_the_demo():
         [
             row["model"],
             f"{row['f1']:.3f}",
+            f"{row['f1_chosen']:.3f}",
             f"{row['efficiency']:.3f}",
             interval(row, "efficiency_"),
             f"{row['calibrated_efficiency']:.3f}",
@@ -51,6 +52,17 @@ def test_the_readme_has_the_numbers_of_the_demo():
         ]
         for row in kept("models")
     ]
+
+
+def test_the_pages_say_of_the_month_what_its_benchmark_found():
+    path = ROOT / "benchmarks" / "results" / "flights_month.json"
+    table = json.loads(path.read_text())["table"]
+    (later,) = [row for row in table if (row["model"], row["scored on"][:4]) == ("ceiling", "test")]
+    for page in (README, (GUIDE / "flights.rst").read_text()):
+        assert all(f"{later[name]:.3f}"[1:] in page for name in ("without", "with"))
+    training = [row for row in table if row["scored on"].startswith("training")]
+    assert len(training) == 2
+    assert all(row["lower"] > 0 for row in training)
 
 
 def test_the_readmes_example_prints_what_it_says():

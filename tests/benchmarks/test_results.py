@@ -30,3 +30,12 @@ def test_cpu_seconds_leave_out_waiting(results):
     seconds, found = results.cpu_seconds(lambda wait: (time.sleep(wait), "done")[1], 0.2)
     assert found == "done"
     assert seconds < 0.1
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux counts the peak")
+def test_peak_memory_is_that_of_the_call_and_not_of_what_came_before(results):
+    np.ones(50_000_000)  # 400 MB, given back at once
+    small, _ = results.peak_megabytes(np.ones, 1_000_000)
+    large, found = results.peak_megabytes(np.ones, 26_000_000)
+    assert len(found) == 26_000_000
+    assert 170 < large - small < 230
