@@ -40,27 +40,33 @@ class OrderTest:
     p_value: float
 
 
-def warn_of_order(X: Any, codes: Integers, cv: Any, groups: Any) -> None:
-    """Warn where a number of folds, which shuffles the rows, hides that their order matters."""
+def warn_of_order(X: Any, codes: Integers, cv: Any, groups: Any) -> bool:
+    """Warn where a number of folds, which shuffles the rows, hides that their order matters.
+
+    Return whether it does.
+    """
     if not isinstance(cv, Integral) or groups is not None or is_sparse(X):
-        return
+        return False
     frame = comparable_rows(X)
     if frame is None or len(frame) < FEWEST_ROWS:
-        return
+        return False
     rows = runs_of_rows(len(frame))
     numbers = columns_as_numbers(frame.iloc[rows])
     if numbers.shape[1] == 0:
-        return
+        return False
     found = order_test(numbers, codes[rows], min(int(cv), 10))
-    if found.p_value < LEVEL and found.excess >= SMALLEST_EXCESS:
+    matters = found.p_value < LEVEL and found.excess >= SMALLEST_EXCESS
+    if matters:
         warn(
             "Rows that stand close together resemble each other: in folds of neighbouring rows "
             f"{N_NEIGHBOURS} nearest neighbours lose {found.excess:.2f} of the label entropy more "
             "than in shuffled ones, which cv=int means. Shuffled folds are right where rows come "
             "in an order that says nothing of new rows, as in a sorted table. Where new rows come "
-            "later, or from other units, pass cv=TimeSeriesSplit(5), or groups=.",
+            "later, or from other units, pass cv=TimeSeriesSplit(5), or groups=: without them the "
+            "interval, too, takes rows as independent.",
             OrderedRowsWarning,
         )
+    return matters
 
 
 def runs_of_rows(n_rows: int) -> Integers:

@@ -51,6 +51,10 @@ class OrderedRowsWarning(LearnabilityWarning):
     """Rows that lie close together resemble each other, so that shuffled folds flatter a model."""
 
 
+class DependentRowsWarning(LearnabilityWarning):
+    """Rows resemble each other, and an interval that takes them as independent is too short."""
+
+
 class CandidateFailedWarning(LearnabilityWarning):
     """A golden-model candidate could not be fitted and was left out."""
 

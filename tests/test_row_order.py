@@ -11,7 +11,7 @@ from sklearn.model_selection import KFold
 
 from sklearn_learnability import CalibratedNLL, GoldenModelCeiling
 from sklearn_learnability._row_order import LEVEL, columns_as_numbers, order_test, warn_of_order
-from sklearn_learnability.exceptions import OrderedRowsWarning
+from sklearn_learnability.exceptions import DependentRowsWarning, OrderedRowsWarning
 
 
 def survey(seed=0, n=944):
@@ -65,7 +65,7 @@ def test_rows_sorted_by_label_or_not_at_all_are_no_concern(load):
         warn_of_order(X[order], y[order], 5, None)
 
 
-def test_both_estimators_tell_and_a_splitter_or_groups_are_an_answer():
+def test_both_estimators_tell_and_groups_are_an_answer_a_splitter_for_its_folds_alone():
     X, y = sorted_by_party()
     for make in (
         lambda **options: GoldenModelCeiling(["prior", "logistic"], random_state=0, **options),
@@ -73,7 +73,8 @@ def test_both_estimators_tell_and_a_splitter_or_groups_are_an_answer():
     ):
         with pytest.warns(OrderedRowsWarning):
             make(cv=5).fit(X, y)
-        make(cv=KFold(5)).fit(X, y)
+        with pytest.warns(DependentRowsWarning):
+            make(cv=KFold(5)).fit(X, y)
         make(cv=5).fit(X, y, groups=np.arange(len(y)) // 20)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.model_selection import KFold, TimeSeriesSplit
 from sklearn.naive_bayes import GaussianNB
 
 from sklearn_learnability import CalibratedNLL, GoldenModelCeiling, exceptions
@@ -87,6 +87,14 @@ def ordered_rows():
     inputs, turn = rng.standard_normal((1000, 2)), np.linspace(0, np.pi / 2, 1000)
     score = inputs[:, 0] * np.cos(turn) + inputs[:, 1] * np.sin(turn)
     CalibratedNLL(GaussianNB(), random_state=0).fit(inputs, (score > 0).astype(int))
+
+
+def dependent_rows():
+    rng = np.random.default_rng(0)
+    inputs = np.repeat(rng.standard_normal((100, 1)), 10, axis=0)
+    inputs += 1e-3 * rng.standard_normal(inputs.shape)
+    label = rng.random(1000) < 1 / (1 + np.exp(-3 * inputs[:, 0]))
+    CalibratedNLL(GaussianNB(), cv=KFold(5)).fit(inputs, label.astype(int))
 
 
 def unused_weights():
@@ -224,6 +232,7 @@ PROVOKED = {
     "MissingClassWarning": missing_class,
     "ConvertedColumnsWarning": converted_columns,
     "OrderedRowsWarning": ordered_rows,
+    "DependentRowsWarning": dependent_rows,
     "UnusedWeightsWarning": unused_weights,
     "CandidateFailedWarning": candidate_failed,
     "CalibrationWarning": calibration,

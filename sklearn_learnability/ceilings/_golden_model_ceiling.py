@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, column_or_1d, get_tags
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from sklearn_learnability._dependence import independent_units, warn_of_dependence
 from sklearn_learnability._folds import (
     Folds,
     make_folds,
@@ -110,8 +111,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
     learnability_ : float
         :math:`L_G`, over the predicted rows.
     learnability_interval_ : tuple of float
-        Two-sided 95 % interval of its expectation on fresh rows, clustered by `groups` where given;
-        NaN where a class has too few rows, about five, to tell.
+        Two-sided 95 % interval of its expectation on fresh rows, clustered by `groups` where given,
+        by 20 blocks of neighbouring rows where every fold is predicted from earlier rows; NaN where
+        a class has too few rows, about five, to tell.
     learnability_lower_limit_, learnability_standard_error_ : float
         Its one-sided 95 % lower limit, and its standard error.
     label_entropy_ : float
@@ -124,6 +126,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         Out-of-fold probabilities, aligned with X; NaN where a row was not predicted.
     n_unpredicted_ : int
         Number of rows left out of the estimate.
+    n_independent_ : int
+        Number of units with weight that the interval takes as independent: groups where given,
+        blocks of neighbouring rows where every fold is predicted from earlier rows, else rows.
     duplicate_share_ : float
         Share of test rows that also stand in their training rows; NaN where rows cannot be
         compared.
@@ -158,6 +163,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         If a class is absent from the training rows of a fold.
     OrderedRowsWarning
         If `cv` is an int and rows that stand close together resemble each other.
+    DependentRowsWarning
+        If there are no groups, folds are not in order, and losses of neighbouring rows, or
+        residuals of rows that share a value of a column, resemble each other.
     UnusedWeightsWarning
         If there are weights and a candidate takes none.
     ConvertedColumnsWarning
@@ -259,10 +267,13 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         folds = make_folds(self.cv, table, codes, groups, rng)
         warn_of_missing_classes(codes, folds)
         self.duplicate_share_ = warn_of_duplicates(table, folds)
-        warn_of_order(table, codes, self.cv, groups)
+        is_told = warn_of_order(table, codes, self.cv, groups)
         names, log_probas, seconds = self._fit_family(members, data, folds, rng)
         weight = np.ones(len(codes)) if weight is None else weight
         losses = self._score_out_of_fold(codes, weight, folds, log_probas, groups)
+        warn_of_dependence(
+            table, codes, self.oof_proba_, weight, folds, groups, along_rows=not is_told
+        )
         self.candidates_ = losses.assign(
             information_score=1 - losses["nll"] / self.label_entropy_,
             weight=self.pool_.weights,
@@ -434,6 +445,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         )
         scored = np.flatnonzero(~np.isnan(pooled[:, 0]))
         codes, weight = codes[scored], weight[scored]
+        units = independent_units(groups, folds, scored)
         self.n_unpredicted_ = len(pooled) - len(scored)
         self.oof_proba_ = np.exp(pooled)
         self.oof_nll_ = np.full(len(pooled), np.nan)
@@ -447,11 +459,13 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
                 units=self.units,
                 calibrated=True,
                 sample_weight=weight,
-                groups=None if groups is None else np.asarray(groups)[scored],
+                groups=units,
                 confidence=confidence,
             )
             for confidence in (0.95, 0.90)
         )
+        counted = np.arange(len(scored)) if units is None else units
+        self.n_independent_ = len(np.unique(counted[weight > 0]))
         self.label_entropy_ = float(np.average(surprisal, weights=weight))
         self.nll_ = float(np.average(self.oof_nll_[scored], weights=weight))
         self.learnability_ = estimate.value

@@ -15,6 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_learnability._dependence import independent_units, warn_of_dependence
 from sklearn_learnability._folds import (
     Folds,
     make_folds,
@@ -194,13 +195,13 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         params, groups = self._route(None if sample_weight is None else weight, fit_params)
         self.classes_, codes = self._encode(y, weight)
         check_method(self.calibration, len(self.classes_))
-        scored = self._predict_out_of_fold(X, y, codes, weight, params, groups)
+        scored, units = self._predict_out_of_fold(X, y, codes, weight, params, groups)
         self.decomposition_ = decompose_nll(
             codes[scored],
             self.oof_proba_[scored],
             self.oof_calibrated_proba_[scored],
             weight[scored],
-            None if groups is None else np.asarray(groups)[scored],
+            units,
             self.units,
         )
         parts = self.decomposition_
@@ -360,18 +361,22 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         weight: Floats,
         params: dict[str, Any],
         groups: ArrayLike | None,
-    ) -> Integers:
-        """Set the out-of-fold probabilities and the calibrator; return the rows to score."""
+    ) -> tuple[Integers, NDArray[Any] | None]:
+        """Set the out-of-fold probabilities and the calibrator.
+
+        Return the rows to score and, where that is not each row, what is independent of them.
+        """
         folds = make_folds(self.cv, X, codes, groups, self.random_state)
         if folds.n_tests.max() > 1:
             raise ValueError(
                 "Expected a cv that tests no row more than once, got one that tests "
                 f"{(folds.n_tests > 1).sum()} rows more than once."
             )
+        is_told = False
         if self._is_frozen:
             self.oof_proba_ = _predict_proba(self.estimator, X, self.classes_)
         else:
-            warn_of_order(X, codes, self.cv, groups)
+            is_told = warn_of_order(X, codes, self.cv, groups)
             self.oof_proba_ = self._fit_folds(X, y, codes, params, folds)
         predicted = folds.fold_of >= 0
         log_proba = log_of_probabilities(self.oof_proba_)
@@ -390,7 +395,11 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "them, or there are no earlier folds to calibrate them on.",
                 UnpredictedRowsWarning,
             )
-        return np.flatnonzero(scored)
+        warn_of_dependence(
+            X, codes, self.oof_calibrated_proba_, weight, folds, groups, along_rows=not is_told
+        )
+        rows = np.flatnonzero(scored)
+        return rows, independent_units(groups, folds, rows)
 
     def _fit_folds(
         self, X: Any, y: Any, codes: Integers, params: dict[str, Any], folds: Folds
