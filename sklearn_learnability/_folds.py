@@ -147,6 +147,8 @@ def make_folds(
         cv = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
+        # they still serve the interval
+        warnings.filterwarnings("ignore", message="The groups parameter is ignored")
         try:
             splits = [
                 (train, test)

@@ -1,4 +1,4 @@
-"""Dependent rows: told, seldom where rows are exchangeable, and counted by blocks in ordered folds."""
+"""Dependent rows: told, seldom where rows are exchangeable; blocks under ordered folds."""
 
 import warnings
 
