@@ -211,7 +211,7 @@ def test_sample_weight_counts_as_repetition_in_every_mean(data):
     options = {"candidates": family, "calibration": None, "blend": "best"}
     weighted = GoldenModelCeiling(cv=PredefinedSplit(fold), **options)
     weighted.fit(X, y, sample_weight=counts)
-    repeated = GoldenModelCeiling(cv=PredefinedSplit(fold[rows]), **options)
+    repeated = GoldenModelCeiling(cv=list(PredefinedSplit(fold[rows]).split()), **options)
     repeated.fit(X[rows], y[rows], groups=rows)
     # the mass spread for what was never seen depends on the number of rows
     assert weighted.learnability_ == pytest.approx(repeated.learnability_, abs=1e-4)
