@@ -1,4 +1,4 @@
-"""Which rule picks the width of a network: efficiency, BIC, or singular description length.
+"""Which rule picks a network's width: log-loss out of fold, BIC or singular description length.
 
     python benchmarks/description_length.py            # all repetitions, or those not yet made
     python benchmarks/description_length.py --small    # one repetition of two widths, seconds
@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import sklearn
 import torch
 from _grid import finish_grid
 from sklearn.exceptions import ConvergenceWarning
@@ -28,7 +27,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neural_network import MLPClassifier
 from torch import nn
 
-from sklearn_learnability import EfficiencyScorer, GoldenModelCeiling, select_capacity
+from sklearn_learnability import select_capacity
 from sklearn_learnability.datasets import make_network_classification
 from sklearn_learnability.metrics import Minimum, select_by_description_length
 from sklearn_learnability.torch import LocalLearningCoefficient
@@ -41,9 +40,9 @@ ROWS = (300, 1_000, 3_000)
 REPETITIONS = 5
 N_TEST = 5_000
 NEAR = 0.02
-FAMILY = ["prior", "logistic", "splines"]
+SMALLEST = "log-loss of five folds, one standard error"
 RULES = (
-    "efficiency, one standard error",
+    SMALLEST,
     "log-loss of five folds",
     "BIC",
     "singular description length",
@@ -92,18 +91,14 @@ def minimum_of(fitted, X, y, seed):
 
 
 def search(X, y, widths, seed):
-    """Return the widths picked by five folds: by efficiency, and by log-loss."""
-    ceiling = GoldenModelCeiling(FAMILY, random_state=seed).fit(X, y)
+    """Return the widths picked by the log-loss of five folds."""
     grid = {"hidden_layer_sizes": [(width,) for width in widths]}
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    scorer = EfficiencyScorer(ceiling).set_score_request(reference_nll=True)
-    scoring = {"efficiency": scorer, "log_loss": "neg_log_loss"}
-    found = GridSearchCV(network(1, seed), grid, cv=folds, scoring=scoring, refit=False)
-    found = found.fit(X, y, reference_nll=ceiling.oof_nll_).cv_results_
-    by_efficiency = select_capacity("hidden_layer_sizes", metric="efficiency")(found)
+    found = GridSearchCV(network(1, seed), grid, cv=folds, scoring="neg_log_loss", refit=False)
+    found = found.fit(X, y).cv_results_
     return {
-        "efficiency, one standard error": widths[by_efficiency],
-        "log-loss of five folds": widths[int(np.argmax(found["mean_test_log_loss"]))],
+        SMALLEST: widths[select_capacity("hidden_layer_sizes")(found)],
+        "log-loss of five folds": widths[int(np.argmax(found["mean_test_score"]))],
     }
 
 
@@ -121,7 +116,7 @@ def measure(rows, seed, widths=WIDTHS):
     fresh, _ = truth.sample(N_TEST, random_state=1_000 + seed)
     information = truth.label_entropy() - truth.conditional_entropy()
     row, minima = {}, {}
-    with sklearn.config_context(enable_metadata_routing=True), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         started = time.process_time()
         picks = search(X, y, widths, seed)

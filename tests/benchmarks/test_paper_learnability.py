@@ -68,29 +68,30 @@ def test_a_cell_agrees_with_the_truth(load, monkeypatch):
     assert 0.6 < row["accuracy"] < 0.8
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_width_rules_agree_with_a_search_refitted_by_the_rule(load):
-    import sklearn
+def test_width_rules_see_what_a_search_of_the_same_folds_sees(load):
+    pytest.importorskip("xgboost")
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-    from sklearn_learnability import GoldenModelCeiling, select_capacity
+    from sklearn_learnability import CalibratedNLL, get_scorer
 
     selection = load("width_selection")
-    X, y = selection.PROBLEMS["linear"](400, random_state=3)
-    ceiling = GoldenModelCeiling(["prior", "logistic"], random_state=3).fit(X, y)
-    with sklearn.config_context(enable_metadata_routing=True):
-        searched = [
-            selection.search_widths(X, y, ceiling, (2, 8, 32), 3, **options)
-            for options in (
-                {"scoring": {"efficiency": selection.paired_scorer(ceiling)}, "refit": False},
-                {
-                    "scoring": selection.paired_scorer(ceiling),
-                    "refit": select_capacity("hidden_layer_sizes"),
-                },
-            )
-        ]
-    rule = selection.RULES["efficiency, one standard error"]
-    assert rule(searched[0].cv_results_) == searched[1].best_index_
-    assert (
-        searched[1].best_estimator_.hidden_layer_sizes
-        == searched[1].best_params_["hidden_layer_sizes"]
-    )
+    X, y = selection.PROBLEMS["linear"](300, random_state=3)
+    folds = StratifiedKFold(5, shuffle=True, random_state=3)
+    models = selection.candidates("boosting", 3)
+    fitted = {leaves: CalibratedNLL(model, cv=folds).fit(X, y) for leaves, model in models.items()}
+    found = selection.results_of(fitted, X, y, folds, np.zeros(300))
+    scoring = {
+        "accuracy": "accuracy",
+        "neg_log_loss": "neg_log_loss",
+        "calibrated": get_scorer("calibrated_information_score"),
+    }
+    model, name, settings = selection.LEARNERS["boosting"]
+    model = model.set_params(random_state=3)
+    grid = {name: list(settings.values())}
+    search = GridSearchCV(model, grid, cv=folds, scoring=scoring, refit=False).fit(X, y)
+    seen = search.cv_results_
+    for metric, scale in (("accuracy", 1), ("neg_log_loss", 1 / np.log(2))):
+        expected = scale * seen[f"split2_test_{metric}"]
+        np.testing.assert_allclose(found[f"split2_test_{metric}"], expected, rtol=1e-5)
+    by_fold = found["mean_test_calibrated_by_fold"]
+    assert (by_fold.argsort() == seen["mean_test_calibrated"].argsort()).all()

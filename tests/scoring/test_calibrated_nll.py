@@ -14,6 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import get_scorer, log_loss
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -154,6 +155,35 @@ def test_inside_grid_search_and_nested_cross_validation(data):
     means = search.cv_results_["mean_test_score"]
     assert search.best_score_ == means.max()
     assert np.ptp(means) > 0
+
+
+def test_a_calibrated_search_is_scored_as_by_nested_cross_validation():
+    X, y = make_classification(300, n_features=4, n_informative=3, n_redundant=0, random_state=0)
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    piped = make_pipeline(StandardScaler(), LogisticRegression())
+    grid = {"logisticregression__C": [1e-3, 0.1, 10]}
+    search = GridSearchCV(piped, grid, scoring="neg_log_loss", cv=3)
+    model = CalibratedNLL(search, cv=folds).fit(X, y)
+    nested = cross_val_predict(search, X, y, cv=folds, method="predict_proba")
+    np.testing.assert_allclose(model.oof_proba_, nested)
+    assert model.nll_ == pytest.approx(log_loss(y, nested) / np.log(2))
+    mapping = fit_calibrator(y, nested)
+    deployed = mapping.predict_proba(clone(search).fit(X, y).predict_proba(X))
+    for same in (model, pickle.loads(pickle.dumps(model)), clone(model).fit(X, y)):
+        np.testing.assert_allclose(same.predict_proba(X), deployed)
+
+
+def test_weights_are_routed_through_a_calibrated_search():
+    X, y = make_classification(200, n_features=4, random_state=0)
+    weight = np.random.default_rng(0).uniform(0.1, 2, 200)
+    weight /= weight.mean()
+    with config_context(enable_metadata_routing=True):
+        inner = LogisticRegression().set_fit_request(sample_weight=True)
+        auc = get_scorer("roc_auc").set_score_request(sample_weight=True)
+        search = GridSearchCV(inner, {"C": [1e-3, 1]}, scoring=auc, cv=2)
+        model = CalibratedNLL(search, cv=2, random_state=0).fit(X, y, sample_weight=weight)
+    best = LogisticRegression(**model.estimator_.best_params_).fit(X, y, sample_weight=weight)
+    np.testing.assert_allclose(model.estimator_.best_estimator_.coef_, best.coef_)
 
 
 def test_labels_unseen_in_training_rows_are_charged_not_nan(data):
