@@ -49,8 +49,14 @@ _ = EfficiencyDisplay.from_comparison(compared, score="accuracy")
 # %%
 # Between the first and the last model lie eight points of accuracy and three quarters of the
 # learnable bits. Open circles are the models as they are, filled ones are calibrated, with 95 %
-# intervals.
-#
+# intervals. The thin lines belong to the best model: intervals that allow for its having been picked
+# among three, and hold whichever is the best in truth.
+
+for best in (compared.best, compared.calibrated_best):
+    print(f"{best.model}: {best.value:.2f} [{best.lower:.2f}, {best.upper:.2f}]")
+    print("may be the best:", ", ".join(best.may_be_best))
+
+# %%
 # The same in bits. What the ceiling does not explain, on the right, is noise as far as is known.
 
 _ = LearnabilityDisplay.from_comparison(compared)

@@ -45,7 +45,8 @@ class EfficiencyDisplay:
     better than the class frequencies and 1 is the ceiling. An efficiency that is NaN is written
     as "undefined"; one far below 0, or far above 1, is drawn as an arrow with its value, and an
     interval that the axes cut off ends in an arrow. The numbers stand beside the axes, unless given
-    axes have no room for them.
+    axes have no room for them. A thin line beside the model of the lowest loss is its interval
+    corrected for having been picked among the others.
 
     Parameters
     ----------
@@ -63,6 +64,8 @@ class EfficiencyDisplay:
         Score of the models' decisions, on a scale that ends at 1.
     score_name : str
         Its name in the picture.
+    best, calibrated_best : tuple of (int, float, float), optional
+        Row of the best model, and the ends of its corrected interval; by default none is drawn.
 
     Attributes
     ----------
@@ -105,6 +108,8 @@ class EfficiencyDisplay:
         calibrated_efficiency_upper: ArrayLike,
         score: ArrayLike,
         score_name: str,
+        best: tuple[int, float, float] | None = None,
+        calibrated_best: tuple[int, float, float] | None = None,
     ) -> None:
         self.names = names
         self.efficiency = efficiency
@@ -115,6 +120,8 @@ class EfficiencyDisplay:
         self.calibrated_efficiency_upper = calibrated_efficiency_upper
         self.score = score
         self.score_name = score_name
+        self.best = best
+        self.calibrated_best = calibrated_best
 
     @classmethod
     def from_comparison(
@@ -147,8 +154,13 @@ class EfficiencyDisplay:
         models = comparison.models
         raw = [model.efficiency for model in models]
         calibrated = [model.calibrated_efficiency for model in models]
+        names = [model.model for model in models]
+        picks = [
+            (names.index(best.model), best.lower, best.upper) if len(names) > 1 else None
+            for best in (comparison.best, comparison.calibrated_best)
+        ]
         return cls(
-            [model.model for model in models],
+            names,
             efficiency=[part.value for part in raw],
             efficiency_lower=[part.lower for part in raw],
             efficiency_upper=[part.upper for part in raw],
@@ -157,6 +169,8 @@ class EfficiencyDisplay:
             calibrated_efficiency_upper=[part.upper for part in calibrated],
             score=[model.f1 if score == "f1" else model.accuracy for model in models],
             score_name=score_names[score],
+            best=picks[0],
+            calibrated_best=picks[1],
         ).plot(ax)
 
     @within_place
@@ -190,6 +204,13 @@ class EfficiencyDisplay:
             ax.axvline(reference, color=MUTED, linewidth=1, zorder=1)
         draw_intervals(ax, raw, VERMILION, offset=-0.15, filled=False)
         draw_intervals(ax, calibrated, BLUE, offset=0.15, filled=True)
+        for best, color, offset in (
+            (self.best, VERMILION, -0.3),
+            (self.calibrated_best, BLUE, 0.3),
+        ):
+            if best is not None and math.isfinite(best[1] + best[2]):
+                row, lower, upper = best
+                draw_interval(ax, row + offset, lower, upper, color=color, linewidth=1, zorder=3)
         rows = np.arange(len(self.names))
         ax.scatter(self.score, rows, marker="D", s=30, color="#999999", zorder=2, linewidth=0)
         ax.set_xlabel("efficiency: share of the learnable information")

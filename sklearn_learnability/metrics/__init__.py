@@ -1,5 +1,6 @@
 """Information measures: arrays in, numbers or frozen results out."""
 
+from sklearn_learnability.metrics._best_model import BestModel
 from sklearn_learnability.metrics._calibration import (
     Calibrator,
     cross_fit_calibration,
@@ -40,6 +41,7 @@ from sklearn_learnability.metrics._segment_status import SegmentAssessment
 from sklearn_learnability.metrics._segments import SegmentReport, information_by_segment
 
 __all__ = [
+    "BestModel",
     "Calibrator",
     "CodeLength",
     "DescriptionLengthSelection",

@@ -12,7 +12,19 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from sklearn_learnability._probabilities import check_labels_and_probabilities
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import Floats, Units, check_weights, encode_labels
+from sklearn_learnability._validation import (
+    Floats,
+    Units,
+    check_random_state,
+    check_weights,
+    encode_labels,
+    nats_per_unit,
+)
+from sklearn_learnability.metrics._best_model import (
+    SMALLEST_DIFFERENCE,
+    BestModel,
+    best_of_models,
+)
 from sklearn_learnability.metrics._calibration import cross_fit_calibration
 from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._efficiency import (
@@ -37,7 +49,8 @@ class ModelAssessment(Result):
     nll, calibrated_nll : float
         Mean loss of the probabilities as given, and after calibration.
     efficiency, calibrated_efficiency : Efficiency
-        The share of the ceiling, raw and calibrated, with intervals.
+        The share of the ceiling, raw and calibrated, with intervals that are right for a model
+        named before the comparison.
     accuracy, f1 : float
         Accuracy, and F1 of the second class (of all classes, averaged, for more than two).
     """
@@ -82,6 +95,9 @@ class ModelComparison(Result):
         The ceiling on these rows.
     models : tuple of ModelAssessment
         The models, in the order given.
+    best, calibrated_best : BestModel
+        The model of the lowest loss, as given and after calibration, with an efficiency corrected
+        for having been picked, and all models that may be the best.
     units : str
         Unit of information; that of entropies and losses.
     n_samples : int
@@ -91,12 +107,18 @@ class ModelComparison(Result):
     label_entropy: float
     learnability: Estimate
     models: tuple[ModelAssessment, ...]
+    best: BestModel
+    calibrated_best: BestModel
     units: str
     n_samples: int
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a model."""
-        return pd.concat([model.to_frame() for model in self.models], ignore_index=True)
+        table = pd.concat([model.to_frame() for model in self.models], ignore_index=True)
+        return table.assign(
+            may_be_best=table["model"].isin(self.best.may_be_best),
+            calibrated_may_be_best=table["model"].isin(self.calibrated_best.may_be_best),
+        )
 
 
 def compare_models(
@@ -122,6 +144,10 @@ def compare_models(
 
     Efficiency: higher is better, 1 is all that the ceiling finds. Calibration is cross-fitted
     within the given rows, so that it repairs only what can be repaired.
+
+    The interval of each model is right for one that was named beforehand. The one that comes out
+    first was lucky as well: `best` has its efficiency corrected for the choice, and the models that
+    may be the best, told apart by their losses, paired row by row.
 
     Parameters
     ----------
@@ -151,12 +177,12 @@ def compare_models(
         Level of the intervals.
     random_state : int, RandomState instance or None, default=0
         Source of randomness. Shuffles the rows into the folds of the calibration, the same for
-        every model.
+        every model, and draws the noise that corrects the best one.
 
     Returns
     -------
     ModelComparison
-        With `to_frame()`, one row a model.
+        With `to_frame()`, one row a model, and `best` and `calibrated_best`.
 
     Raises
     ------
@@ -191,52 +217,73 @@ def compare_models(
     >>> compared = compare_models(y[2000:], probas, learnability=0.3)
     >>> compared.to_frame()[["model", "efficiency", "calibrated_efficiency"]].shape
     (2, 3)
+    >>> print(compared.best.model, compared.best.may_be_best)
+    LogisticRegression ('LogisticRegression', 'GaussianNB')
     """
     check_models(y_probas)
     weight = check_weights(sample_weight, len(encode_labels(y_true)[1]))
     surprisal = prior_surprisal(y_true, sample_weight=weight, units=units)
     reference = check_ceiling(learnability, reference_nll, y_true, X, units)
+    seed = seed_of(random_state)
+    rows: dict[str, Any] = {"sample_weight": weight, "groups": groups}
 
-    efficiency_of = partial(
-        efficiency_of_losses,
-        surprisal,
-        units=units,
-        learnability=learnability,
-        reference_nll=reference,
-        sample_weight=weight,
-        groups=groups,
-        confidence=confidence,
+    assess = partial(
+        assess_model,
+        weight=weight,
+        losses_of=partial(log_loss_per_sample, y_true, units=units),
+        calibrate=partial(
+            cross_fit_calibration, y_true, calibration=calibration, random_state=seed, **rows
+        ),
+        efficiency_of=partial(
+            efficiency_of_losses,
+            surprisal,
+            learnability=learnability,
+            reference_nll=reference,
+            confidence=confidence,
+            **rows,
+        ),
     )
-
-    calibrate = partial(
-        cross_fit_calibration,
-        y_true,
-        calibration=calibration,
-        sample_weight=weight,
-        groups=groups,
-        random_state=random_state,
-    )
-    losses_of = partial(log_loss_per_sample, y_true, units=units)
-    models = tuple(
-        assess_model(
-            name,
-            check_labels_and_probabilities(y_true, y_proba, labels),
-            weight,
-            losses_of=losses_of,
-            calibrate=calibrate,
-            efficiency_of=efficiency_of,
-        )
+    assessed = [
+        assess(name, check_labels_and_probabilities(y_true, y_proba, labels))
         for name, y_proba in y_probas.items()
-    )
+    ]
+    models = tuple(model for model, _, _ in assessed)
     for model in models[:1] if models[0].efficiency.reason else models:
         warn_of_efficiency(model.efficiency, name=f"The model {model.model!r}")
+    learnable = surprisal - (0 if reference is None else reference)
+    pick = partial(
+        best_of_models,
+        list(y_probas),
+        surprisal=surprisal,
+        learnable=learnable if learnability is None else learnability * surprisal,
+        rounding=SMALLEST_DIFFERENCE / nats_per_unit(units),
+        random_state=seed,
+        sample_weight=weight,
+        groups=groups,
+    )
     return ModelComparison(
         label_entropy=float(np.average(surprisal, weights=weight)),
         learnability=models[0].efficiency.learnability,
         models=models,
+        best=pick(
+            losses=np.column_stack([loss for _, loss, _ in assessed]),
+            efficiencies=[model.efficiency for model in models],
+        ),
+        calibrated_best=pick(
+            losses=np.column_stack([loss for _, _, loss in assessed]),
+            efficiencies=[model.calibrated_efficiency for model in models],
+        ),
         units=units,
         n_samples=len(weight),
     )
+
+
+def seed_of(random_state: int | np.random.RandomState | None) -> int:
+    """Return one seed, so that every model meets the same folds and the same draws."""
+    if isinstance(random_state, int | np.integer):
+        check_random_state(random_state)
+        return int(random_state)
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
 def check_models(y_probas: Any) -> None:
@@ -253,17 +300,17 @@ def check_models(y_probas: Any) -> None:
 def assess_model(
     name: str,
     rows: tuple[NDArray[Any], NDArray[np.integer], Floats],
-    weight: Floats,
     *,
+    weight: Floats,
     losses_of: Callable[..., Floats],
     calibrate: Callable[..., Floats],
     efficiency_of: Callable[[Floats], Efficiency],
-) -> ModelAssessment:
-    """Return what a model of given classes, codes and probabilities extracts."""
+) -> tuple[ModelAssessment, Floats, Floats]:
+    """Return what a model of given classes, codes and probabilities extracts, and its losses."""
     classes, codes, proba = rows
     loss = losses_of(proba, labels=classes)
     calibrated_loss = losses_of(calibrate(proba, labels=classes), labels=classes)
-    return ModelAssessment(
+    assessment = ModelAssessment(
         name,
         float(np.average(loss, weights=weight)),
         float(np.average(calibrated_loss, weights=weight)),
@@ -271,6 +318,7 @@ def assess_model(
         efficiency_of(calibrated_loss),
         *decision_scores(codes, proba, weight),
     )
+    return assessment, loss, calibrated_loss
 
 
 def decision_scores(

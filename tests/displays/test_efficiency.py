@@ -113,3 +113,16 @@ def test_from_comparison_takes_the_numbers_of_each_model():
     assert "◆ accuracy" in texts(display.ax_)
     with pytest.raises(ValueError, match=r"Expected score as one of .*got 'auc'"):
         EfficiencyDisplay.from_comparison(comparison, score="auc")
+
+
+def test_the_interval_corrected_for_the_choice_stands_beside_the_best_model():
+    rng = np.random.RandomState(0)
+    y = rng.randint(2, size=300)
+    probas = {name: 0.2 + 0.5 * y + 0.2 * rng.uniform(size=300) for name in ("a", "b")}
+    comparison = compare_models(y, probas, learnability=0.8)
+    ax = EfficiencyDisplay.from_comparison(comparison).ax_
+    drawn = [tuple(np.atleast_1d(line.get_xdata())) for line in ax.lines]
+    for best in (comparison.best, comparison.calibrated_best):
+        assert any(np.allclose(ends, (best.lower, best.upper)) for ends in drawn if len(ends) == 2)
+    one = compare_models(y, {"a": probas["a"]}, learnability=0.8)
+    assert EfficiencyDisplay.from_comparison(one).best is None
