@@ -49,8 +49,8 @@ _ = EfficiencyDisplay.from_comparison(compared, score="accuracy")
 # %%
 # Between the first and the last model lie eight points of accuracy and three quarters of the
 # learnable bits. Open circles are the models as they are, filled ones are calibrated, with 95 %
-# intervals. The thin lines belong to the best model: intervals that allow for its having been picked
-# among three, and hold whichever is the best in truth.
+# intervals. The thin lines belong to the best model: intervals that allow for its having been
+# picked among three, and hold whichever is the best in truth.
 
 for best in (compared.best, compared.calibrated_best):
     print(f"{best.model}: {best.value:.2f} [{best.lower:.2f}, {best.upper:.2f}]")

@@ -88,8 +88,8 @@ def best_of_models(
     equal models of the same covariance show; then the rest is asked again.
 
     The lower end has the quantile of the largest studentised error of all models in the set, which
-    holds whichever of them was picked. The upper end needs none: the picked model's error is never below
-    that of the best one, so that the highest of the upper ends covers both.
+    holds whichever of them was picked. The upper end needs none: the picked model's error is never
+    below that of the best one, so that the highest of the upper ends covers both.
 
     References
     ----------

@@ -227,27 +227,25 @@ def compare_models(
     seed = seed_of(random_state)
     rows: dict[str, Any] = {"sample_weight": weight, "groups": groups}
 
+    options: dict[str, Any] = {
+        "reference_nll": reference,
+        "learnability": learnability,
+        "confidence": confidence,
+    }
+    folds: dict[str, Any] = {"calibration": calibration, "random_state": seed}
     assess = partial(
         assess_model,
         weight=weight,
         losses_of=partial(log_loss_per_sample, y_true, units=units),
-        calibrate=partial(
-            cross_fit_calibration, y_true, calibration=calibration, random_state=seed, **rows
-        ),
-        efficiency_of=partial(
-            efficiency_of_losses,
-            surprisal,
-            learnability=learnability,
-            reference_nll=reference,
-            confidence=confidence,
-            **rows,
-        ),
+        calibrate=partial(cross_fit_calibration, y_true, **folds, **rows),
+        efficiency_of=partial(efficiency_of_losses, surprisal, **options, **rows),
     )
-    assessed = [
-        assess(name, check_labels_and_probabilities(y_true, y_proba, labels))
-        for name, y_proba in y_probas.items()
-    ]
-    models = tuple(model for model, _, _ in assessed)
+    checked = {
+        name: check_labels_and_probabilities(y_true, p, labels) for name, p in y_probas.items()
+    }
+    models, raw_losses, calibrated_losses = zip(
+        *(assess(name, part) for name, part in checked.items()), strict=True
+    )
     for model in models[:1] if models[0].efficiency.reason else models:
         warn_of_efficiency(model.efficiency, name=f"The model {model.model!r}")
     learnable = surprisal - (0 if reference is None else reference)
@@ -261,20 +259,15 @@ def compare_models(
         sample_weight=weight,
         groups=groups,
     )
+    raw, calibrated = (np.column_stack(losses) for losses in (raw_losses, calibrated_losses))
     return ModelComparison(
-        label_entropy=float(np.average(surprisal, weights=weight)),
-        learnability=models[0].efficiency.learnability,
-        models=models,
-        best=pick(
-            losses=np.column_stack([loss for _, loss, _ in assessed]),
-            efficiencies=[model.efficiency for model in models],
-        ),
-        calibrated_best=pick(
-            losses=np.column_stack([loss for _, _, loss in assessed]),
-            efficiencies=[model.calibrated_efficiency for model in models],
-        ),
-        units=units,
-        n_samples=len(weight),
+        float(np.average(surprisal, weights=weight)),
+        models[0].efficiency.learnability,
+        models,
+        pick(losses=raw, efficiencies=[part.efficiency for part in models]),
+        pick(losses=calibrated, efficiencies=[part.calibrated_efficiency for part in models]),
+        units,
+        len(weight),
     )
 
 
