@@ -106,11 +106,11 @@ def best_of_models(
     means, covariance = covariance_of_means(losses, sample_weight, groups)
     kept = model_confidence_set(means, covariance, noise, confidence, rounding)
     value = lower = upper = float("nan")
-    if not efficiencies[0].reason:
-        best = efficiencies[0]
-        shares = np.array([part.value for part in efficiencies])
+    best = efficiencies[0]
+    if not any(efficiencies[i].reason for i in kept):
         share_of_rows = learnable / np.average(learnable, weights=sample_weight)
         gain = (surprisal[:, None] - losses) / np.average(learnable, weights=sample_weight)
+        shares = np.average(gain, axis=0, weights=sample_weight)
         influence = gain - np.outer(share_of_rows, shares)
         _, covariance = covariance_of_means(influence, sample_weight, groups)
         value = efficiency_of_pick(shares, noise.normal(covariance))

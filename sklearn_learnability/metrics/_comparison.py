@@ -226,25 +226,22 @@ def compare_models(
     reference = check_ceiling(learnability, reference_nll, y_true, X, units)
     seed = seed_of(random_state)
     rows: dict[str, Any] = {"sample_weight": weight, "groups": groups}
-
-    options: dict[str, Any] = {
-        "reference_nll": reference,
-        "learnability": learnability,
-        "confidence": confidence,
-    }
     folds: dict[str, Any] = {"calibration": calibration, "random_state": seed}
+    ceiling: dict[str, Any] = {"learnability": learnability, "reference_nll": reference}
+    options: dict[str, Any] = {"units": units, "confidence": confidence, **ceiling, **rows}
     assess = partial(
         assess_model,
         weight=weight,
         losses_of=partial(log_loss_per_sample, y_true, units=units),
         calibrate=partial(cross_fit_calibration, y_true, **folds, **rows),
-        efficiency_of=partial(efficiency_of_losses, surprisal, **options, **rows),
+        efficiency_of=partial(efficiency_of_losses, surprisal, **options),
     )
-    checked = {
-        name: check_labels_and_probabilities(y_true, p, labels) for name, p in y_probas.items()
-    }
-    models, raw_losses, calibrated_losses = zip(
-        *(assess(name, part) for name, part in checked.items()), strict=True
+    models, *losses = zip(
+        *(
+            assess(name, check_labels_and_probabilities(y_true, y_proba, labels))
+            for name, y_proba in y_probas.items()
+        ),
+        strict=True,
     )
     for model in models[:1] if models[0].efficiency.reason else models:
         warn_of_efficiency(model.efficiency, name=f"The model {model.model!r}")
@@ -256,10 +253,9 @@ def compare_models(
         learnable=learnable if learnability is None else learnability * surprisal,
         rounding=SMALLEST_DIFFERENCE / nats_per_unit(units),
         random_state=seed,
-        sample_weight=weight,
-        groups=groups,
+        **rows,
     )
-    raw, calibrated = (np.column_stack(losses) for losses in (raw_losses, calibrated_losses))
+    raw, calibrated = (np.column_stack(columns) for columns in losses)
     return ModelComparison(
         float(np.average(surprisal, weights=weight)),
         models[0].efficiency.learnability,
