@@ -214,15 +214,16 @@ def largest_error(units: Floats, random_state: int) -> Floats:
     low = rng.random_sample((N_MULTIPLIERS, len(units))) < (root + 1) / (2 * root)
     drawn = np.where(low, (1 - root) / 2, (1 + root) / 2)
     bottom, influence = units[:, :1], units[:, 1:]
-    total = bottom.sum()
     squared = drawn**2
-    error = drawn @ influence / (total + drawn @ (bottom - bottom.mean()))
+    top = drawn @ influence
+    error = top / (bottom.sum() + drawn @ (bottom - bottom.mean()))
     variance = (
         squared @ influence**2
         - 2 * error * (squared @ (influence * bottom))
         + error**2 * (squared @ bottom**2)
     )
-    return (error / np.sqrt(np.maximum(variance, TINY)) * total).max(axis=1)
+    # error and standard error have the same denominator, which drops out
+    return (top / np.sqrt(np.maximum(variance, TINY))).max(axis=1)
 
 
 def efficiency_of_pick(shares: Floats, noise: Floats) -> float:
