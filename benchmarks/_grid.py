@@ -25,9 +25,10 @@ def finish_grid(cells, measure, path):
 
 
 def finished_cells(cells, path):
-    """Return the rows of the cells that are finished, as a table, measuring none."""
-    asked = {key_of(cell, cell) for cell in cells}
-    return pd.DataFrame([row for row in read_rows(path) if key_of(row, cells[0]) in asked])
+    """Return the rows of the cells that are finished, in the order of the cells."""
+    finished = {key_of(row, cells[0]): row for row in read_rows(path)}
+    keys = [key_of(cell, cell) for cell in cells]
+    return pd.DataFrame([finished[key] for key in keys if key in finished])
 
 
 def key_of(row, settings):

@@ -31,10 +31,17 @@ class TwoHiddenLayers(nn.Module):
         return self.layers(X)
 
 
+class IndexBatches(BatchSampler):
+    """Batches of rows as arrays: lists are looked at element by element when they index."""
+
+    def __iter__(self):
+        return map(np.array, super().__iter__())
+
+
 def whole_batches(dataset, batch_size, shuffle=False):
     """Return a loader that takes a batch by one indexing, not row by row."""
     order = (RandomSampler if shuffle else SequentialSampler)(dataset)
-    return DataLoader(dataset, sampler=BatchSampler(order, batch_size, False), batch_size=None)
+    return DataLoader(dataset, sampler=IndexBatches(order, batch_size, False), batch_size=None)
 
 
 class MLP(ClassifierMixin, BaseEstimator):

@@ -3,7 +3,8 @@ Trained too long, a wider network extracts less
 ===============================================
 
 Networks of growing width, trained for the same number of epochs, lose a few points of F1 and all of
-their efficiency, and calibration gives back only part of it. Weight decay removes the effect.
+their efficiency, and calibration gives back only part of it. With weight decay the efficiency stays
+between .94 and .96 at every width.
 
 The data are the paper's: a linear-logistic construction whose inputs explain a quarter of the label
 entropy. The truth is known, so the efficiency is exact: one less the excess log-loss over the
@@ -70,5 +71,6 @@ _ = left.legend(frameon=False)
 
 # %%
 # Overconfidence is the larger part of the loss, and the part that calibration repairs. The rest is
-# information that the wide network no longer extracts. With weight decay neither is lost.
-# :doc:`The study </user_guide/paper>` has more widths, learnabilities and seeds.
+# information that the wide network no longer extracts. With weight decay most of both stays.
+# :doc:`The study </user_guide/paper>` has more widths, learnabilities and draws; where less can be
+# learned, widths differ with weight decay too.

@@ -54,6 +54,7 @@ def test_a_cell_agrees_with_the_truth(load, monkeypatch):
     paper = load("paper_learnability")
     monkeypatch.setattr(paper, "EPOCHS", 8)
     cell = {"arm": "weight decay", "width": 16, "strength": 1.5, "sparsity": 0.1, "seed": 0}
+    cell["features"] = "gaussian"
     row = paper.measure(**cell)
     # one standard Gaussian feature, logit 1.5 x, by plain quadrature
     x = np.linspace(-12, 12, 200_001)
