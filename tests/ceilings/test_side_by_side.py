@@ -75,6 +75,8 @@ def test_an_interrupt_ends_the_training_of_a_network(data):
     pytest.importorskip("skorch")
     from sklearn_learnability.torch.candidates._network_classifier import NetworkClassifier
 
+    # a shell has its background jobs ignore interrupts
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     try:
@@ -82,6 +84,7 @@ def test_an_interrupt_ends_the_training_of_a_network(data):
             NetworkClassifier(max_epochs=10**6, n_members=50, random_state=0).fit(*data)
     finally:
         timer.cancel()
+        signal.signal(signal.SIGINT, before)
 
 
 class Unlucky(GaussianNB):
