@@ -218,7 +218,7 @@ def compare_models(
     >>> compared.to_frame()[["model", "efficiency", "calibrated_efficiency"]].shape
     (2, 3)
     >>> print(compared.best.model, compared.best.may_be_best)
-    LogisticRegression ('LogisticRegression', 'GaussianNB')
+    LogisticRegression ('LogisticRegression',)
     """
     check_models(y_probas)
     weight = check_weights(sample_weight, len(encode_labels(y_true)[1]))
