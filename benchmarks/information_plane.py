@@ -171,6 +171,8 @@ def tables(results):
     return {
         "plane_course": plane_course(results),
         "plane_positions": plane_positions(results),
+        "plane_points": plane_points(results),
+        "plane_texts": plane_texts(results),
     }
 
 
@@ -203,6 +205,32 @@ def plane_positions(results):
         quadratic = wide["expressivity_quadratic", width].map("{:.3f}".format)
         shown[f"Q(Y{width})"] = quadratic.tolist()
     return pd.DataFrame(shown)
+
+
+def plane_points(results):
+    """Return both informations of two widths by checkpoint and number of reference points."""
+    wide = pd.DataFrame(results["points"]).pivot(index=["checkpoint", "points"], columns="width")
+    steps, points = wide.index.get_level_values(0), wide.index.get_level_values(1)
+    shown = {"step": steps.str.removeprefix("step_").astype(int), "points": points}
+    for width in (1, 4):
+        for short, name in [("X", "complexity"), ("Y", "expressivity"), ("Y/X", "optimality")]:
+            title = f"I({short}{width})" if name != "optimality" else f"{short} {width}"
+            shown[title] = wide[f"{name} mean", width].map("{:.3f}".format).tolist()
+    return pd.DataFrame(shown)
+
+
+def plane_texts(results):
+    """Return the numbers of one token by kind of text."""
+    texts = pd.DataFrame(results["texts"]).query("width == 1")
+    return pd.DataFrame(
+        {
+            "text": texts["text"],
+            "positions": texts["n_positions"].map("{:,}".format),
+            "I(X1)": texts["complexity"].map("{:.3f}".format),
+            "I(Y1)": texts["expressivity"].map("{:.3f}".format),
+            "Y/X 1": texts["optimality"].map("{:.2f}".format),
+        }
+    )
 
 
 def main():

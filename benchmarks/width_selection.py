@@ -266,6 +266,14 @@ def tables(results):
     shown = {}
     for learner, part in rules.groupby("learner", sort=False):
         shown[f"width_selection_{learner}"] = rules_table(part)
+    pooled = pd.DataFrame(results["pooled_over_problems"])
+    shown["width_selection_calibrated"] = pd.DataFrame(
+        {
+            "Learner": pooled["learner"],
+            "Calibrating the pick of the log-loss": with_error(pooled, "calibrated"),
+            "Picking by the calibrated loss as well": with_error(pooled, "picked_so_too"),
+        }
+    )
     recipes = pd.DataFrame(results["recipes"])
     shown["width_selection_recipes"] = pd.DataFrame(
         {
@@ -285,7 +293,7 @@ def rules_table(part):
         cells = with_error(own, "gain")
         plain = (own["rule"] == "log-loss") & (own["deployed"] == "raw")
         worth = own["efficiency"].map("{:.3f}".format)
-        columns[problem] = np.where(plain, worth, cells)
+        columns[f"{problem}, {own['draws'].iloc[0]} draws"] = np.where(plain, worth, cells)
         names = own[["rule", "deployed"]].reset_index(drop=True)
     names.columns = ["Picked by", "Deployed"]
     shown = names.assign(**columns)
