@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from _results import records
 from flights import (
-    FAMILY,
+    BUDGET,
     LEFT_OUT,
     SAMPLED,
     TRAINED_ON,
@@ -52,7 +52,7 @@ def losses_of_ceilings(X, y, date, split, options):
     """Return the ceiling's losses by the rows they are of; NaN where a row has none."""
     train, test = split
     fitted = {
-        name: GoldenModelCeiling(FAMILY, cv=cv, random_state=0, **options).fit(
+        name: GoldenModelCeiling(BUDGET, cv=cv, random_state=0, **options).fit(
             X.iloc[train], y[train], groups=date[train]
         )
         for name, cv in (("whole days", 5), ("later days", steps_forward(date[train])))
