@@ -1,6 +1,6 @@
 """Noise-free gap of the ceiling on data of known truth, beside single models.
 
-    python benchmarks/ceiling.py [--rows 10000] [--family default]
+    python benchmarks/ceiling.py [--rows 10000] [--budget default]
 
 The gap is E_x KL(p* || q) / H(Y) with the exact posterior p*, of out-of-fold probabilities q: how
 far a ceiling falls short of the true learnability, free of the noise of the labels. Lower is
@@ -32,8 +32,6 @@ from sklearn_learnability.datasets import (
 
 RESULTS = Path(__file__).parent / "results" / "ceiling_default.json"
 
-WITHOUT_NETWORK = ["prior", "logistic", "splines", "hist_gradient_boosting", "catboost", "xgboost"]
-
 
 def tasks(n_samples):
     """Return generators of (X, y, truth) by name."""
@@ -63,11 +61,11 @@ def peers():
     }
 
 
-def measure(name, make, family):
+def measure(name, make, budget):
     """Return one row a model for one task."""
     X, y, truth = make()
     started = time.process_time()
-    ceiling = GoldenModelCeiling(family, random_state=0).fit(X, y)
+    ceiling = GoldenModelCeiling(budget, random_state=0).fit(X, y)
     gap = truth.gap(ceiling.oof_proba_, X)
     rows = [{"model": "ceiling", "gap": gap, "CPU s": time.process_time() - started}]
     for member in ceiling.candidates_.itertuples():
@@ -114,15 +112,14 @@ def ceiling_gap(results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--family", choices=["default", "without network"], default="default")
+    parser.add_argument("--budget", choices=["fast", "default"], default="default")
     options = parser.parse_args()
-    family = "default" if options.family == "default" else WITHOUT_NETWORK
     measured = []
     for name, make in tasks(options.rows).items():
         with threadpool_limits(1):
-            measured.append(measure(name, make, family))
+            measured.append(measure(name, make, options.budget))
         print(measured[-1].to_string(index=False, float_format="%.4f", na_rep=""), flush=True)
-    path = RESULTS.with_name(f"ceiling_{options.family.replace(' ', '_')}.json")
+    path = RESULTS.with_name(f"ceiling_{options.budget}.json")
     rows = records(pd.concat(measured), 15)
     path.write_text(json.dumps({"n_samples": options.rows, "table": rows}, indent=1) + "\n")
 

@@ -111,7 +111,8 @@ def tables(results):
         "dependence": pd.DataFrame(
             {
                 "rows": table["rows are"],
-                "number": table["rows"].map(str),
+                "number": table["rows"].map("{:,}".format),
+                "sets": table["sets"],
                 "procedure": table["procedure"],
                 "coverage": table["coverage"].map(
                     lambda share: f"{share:.1%}" if share >= 0.93 else f"**{share:.1%}**"
