@@ -72,12 +72,12 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
     ----------
     candidates : {"fast", "default"} or list of str and (str, classifier), default="default"
         The family. "fast" is ``"prior"`` (class frequencies), ``"logistic"``, ``"splines"``
-        (logistic regression on splines, products and crosses) and ``"catboost"`` (else
-        ``"hist_gradient_boosting"``); "default" adds ``"network"`` (neural networks, needs torch).
-        There is ``"xgboost"`` as well. A list may name some of these and hold own classifiers in
-        pairs with their names, best the dearest last: fits begin there. Own classifiers are given
-        the labels of y; one in a :class:`sklearn.frozen.FrozenEstimator` is used as it is, and the
-        rows must be new to it. Where one of the names is in the family, X is a table: numbers, also
+        (logistic regression on splines, products and crosses) and ``"small_catboost"`` (else
+        ``"hist_gradient_boosting"``); "default" has ``"catboost"`` and ``"network"`` (neural
+        networks, needs torch). There is ``"xgboost"`` too. A list may name these and hold own
+        classifiers in pairs with their names, best the dearest last: fits begin there. Those are
+        given the labels of y; one in a :class:`sklearn.frozen.FrozenEstimator` is used as it is,
+        and the rows must be new to it. Where a name is in the family, X is a table: numbers, also
         those in columns of objects, reach all candidates as float64 with NaN for gaps, and all else
         but dates, which are refused, as strings. Otherwise X is passed as it is, whatever it is:
         texts, images, sparse matrices. A candidate that raises an error is left out.

@@ -381,7 +381,7 @@ def mixed_frame(n=600):
 
 
 NAMED = ["prior", "logistic", "splines", "hist_gradient_boosting"]
-BOOSTERS = [name for name in ("catboost", "xgboost") if find_spec(name)]
+BOOSTERS = [name for name in ("catboost", "small_catboost", "xgboost") if find_spec(name)]
 
 
 @pytest.mark.filterwarnings("ignore:Found unknown categories")

@@ -1,0 +1,48 @@
+"""Named budgets: who is in them, and what they find."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_learnability import GoldenModelCeiling
+from sklearn_learnability.datasets import make_learnability_classification
+
+NEEDS_CATBOOST = pytest.mark.skipif(not find_spec("catboost"), reason="needs catboost")
+
+
+def crossed_categories(n_samples, rng):
+    """Return two categories whose pair alone decides, and the probability of class 1."""
+    first, second = rng.integers(8, size=(2, n_samples))
+    odds = np.where((first + second) % 2, 1.5, -1.5)
+    frame = pd.DataFrame({"first": first.astype(str), "second": second.astype(str)})
+    return frame, 1 / (1 + np.exp(-odds))
+
+
+@NEEDS_CATBOOST
+def test_fast_has_few_trees_and_no_network():
+    X, y = make_learnability_classification(300, learnability=0.4, random_state=0)
+    ceiling = GoldenModelCeiling("fast", cv=2, random_state=0).fit(X, y)
+    names = ["prior", "logistic", "splines", "small_catboost"]
+    assert ceiling.candidates_["candidate"].tolist() == names
+
+
+def test_fast_finds_what_only_pairs_of_categories_say():
+    rng = np.random.default_rng(0)
+    X, proba = crossed_categories(3000, rng)
+    ceiling = GoldenModelCeiling("fast", random_state=0).fit(X, rng.random(3000) < proba)
+    fresh, proba = crossed_categories(2000, rng)
+    divergence = np.log(np.stack([1 - proba, proba], 1) / ceiling.predict_proba(fresh))
+    gap = np.mean(np.sum(np.stack([1 - proba, proba], 1) * divergence, axis=1)) / np.log(2)
+    assert gap < 0.03
+
+
+@NEEDS_CATBOOST
+def test_small_trees_do_not_depend_on_units():
+    """Trees see the order of a column alone."""
+    X, y = make_learnability_classification(500, learnability=0.4, random_state=0)
+    family = ["prior", "small_catboost"]
+    plain = GoldenModelCeiling(family, cv=3, random_state=0).fit(X, y)
+    scaled = GoldenModelCeiling(family, cv=3, random_state=0).fit(X * 8.0, y)
+    np.testing.assert_allclose(scaled.oof_nll_, plain.oof_nll_, atol=1e-6)
