@@ -81,12 +81,14 @@ def warn_of_dependence(
     groups: ArrayLike | None,
     *,
     along_rows: bool,
+    along_columns: bool,
 ) -> None:
     """Warn where an interval takes rows as independent that resemble each other.
 
-    They may resemble their neighbours, where `along_rows` asks for that, or, in the residuals of
-    the out-of-fold probabilities, the rows of the same value of a column. Rows without
-    probabilities (NaN) or without weight are passed over.
+    They may resemble their neighbours, where `along_rows` asks for that, or, where `along_columns`
+    does, in the residuals of the out-of-fold probabilities the rows of the same value of a column.
+    Copies of rows do so without any ids. Rows without probabilities (NaN) or without weight are
+    passed over.
     """
     rows = np.flatnonzero((weight > 0) & ~np.isnan(proba[:, 0]))
     if groups is not None or folds.ordered or len(rows) < FEWEST_ROWS:
@@ -103,7 +105,7 @@ def warn_of_dependence(
             warn(_message("that stand close together have losses", found), DependentRowsWarning)
             return
     residuals = residuals_of_labels(codes, proba)
-    ids = [(name, level) for name, level in levels if may_be_ids(level)]
+    ids = [(name, level) for name, level in levels if along_columns and may_be_ids(level)]
     for name, level in ids:
         found = Resemblance(pair_z(residuals, level), design_effect(influence, level))
         if found.is_telling(LEVEL / len(ids)):

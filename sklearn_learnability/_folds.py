@@ -181,8 +181,8 @@ def warn_of_missing_classes(codes: Integers, folds: Folds) -> None:
         )
 
 
-def warn_of_duplicates(X: Any, folds: Folds) -> float:
-    """Return the share of test rows that also stand in their training rows, warning if telling.
+def warn_of_duplicates(X: Any, folds: Folds) -> tuple[float, bool]:
+    """Return the share of test rows that also stand in their training rows, and whether to warn.
 
     Equal rows are telling where some column is nearly unique among the distinct rows; where all
     columns are coarse, equal rows are to be expected. NaN where rows cannot be compared.
@@ -190,18 +190,19 @@ def warn_of_duplicates(X: Any, folds: Folds) -> float:
     frame = comparable_rows(X)
     hashes = None if frame is None else hash_rows(frame)
     if frame is None or hashes is None or not len(frame.columns):
-        return float("nan")
+        return float("nan"), False
     n_distinct = len(np.unique(hashes))
     if n_distinct == len(hashes):
-        return 0.0
+        return 0.0, False
     n_repeated = sum(np.isin(hashes[test], hashes[train]).sum() for train, test in folds.splits)
     share = n_repeated / sum(len(test) for _, test in folds.splits)
     finest = max(frame[name].nunique(dropna=False) for name in frame.columns)
-    if share >= 0.01 and finest >= n_distinct / 2 and n_distinct >= np.sqrt(len(hashes)):
+    is_telling = share >= 0.01 and finest >= n_distinct / 2 and n_distinct >= np.sqrt(len(hashes))
+    if is_telling:
         warn(
             f"{share:.1%} of the test rows also stand in the training rows of their fold: a model "
             "that memorises scores as if it had learned. Drop repeated records, or pass groups= "
             "so that copies stay in one fold.",
             DuplicateRowsWarning,
         )
-    return float(share)
+    return float(share), bool(is_telling)

@@ -46,7 +46,9 @@ def tell(X, y, proba, cv=5):
     folds = make_folds(cv, X, y, None, 0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        warn_of_dependence(X, y, proba, np.ones(len(y)), folds, None, along_rows=True)
+        warn_of_dependence(
+            X, y, proba, np.ones(len(y)), folds, None, along_rows=True, along_columns=True
+        )
     return [warning.category for warning in caught] == [DependentRowsWarning]
 
 

@@ -266,13 +266,20 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         rng = self._seeds(data)
         folds = make_folds(self.cv, table, codes, groups, rng)
         warn_of_missing_classes(codes, folds)
-        self.duplicate_share_ = warn_of_duplicates(table, folds)
-        is_told = warn_of_order(table, codes, self.cv, groups)
+        self.duplicate_share_, has_copies = warn_of_duplicates(table, folds)
+        is_ordered = warn_of_order(table, codes, self.cv, groups)
         names, log_probas, seconds = self._fit_family(members, data, folds, rng)
         weight = np.ones(len(codes)) if weight is None else weight
         losses = self._score_out_of_fold(codes, weight, folds, log_probas, groups)
         warn_of_dependence(
-            table, codes, self.oof_proba_, weight, folds, groups, along_rows=not is_told
+            table,
+            codes,
+            self.oof_proba_,
+            weight,
+            folds,
+            groups,
+            along_rows=not is_ordered,
+            along_columns=not has_copies,
         )
         self.candidates_ = losses.assign(
             information_score=1 - losses["nll"] / self.label_entropy_,

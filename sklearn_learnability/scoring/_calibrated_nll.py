@@ -372,12 +372,13 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "Expected a cv that tests no row more than once, got one that tests "
                 f"{(folds.n_tests > 1).sum()} rows more than once."
             )
-        is_told = False
+        is_ordered = has_copies = False
         if self._is_frozen:
             self.oof_proba_ = _predict_proba(self.estimator, X, self.classes_)
         else:
-            is_told = warn_of_order(X, codes, self.cv, groups)
+            is_ordered = warn_of_order(X, codes, self.cv, groups)
             self.oof_proba_ = self._fit_folds(X, y, codes, params, folds)
+            _, has_copies = warn_of_duplicates(X, folds)
         predicted = folds.fold_of >= 0
         log_proba = log_of_probabilities(self.oof_proba_)
         calibrated = cross_fit_log_proba(
@@ -396,7 +397,14 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 UnpredictedRowsWarning,
             )
         warn_of_dependence(
-            X, codes, self.oof_calibrated_proba_, weight, folds, groups, along_rows=not is_told
+            X,
+            codes,
+            self.oof_calibrated_proba_,
+            weight,
+            folds,
+            groups,
+            along_rows=not is_ordered,
+            along_columns=not has_copies,
         )
         rows = np.flatnonzero(scored)
         return rows, independent_units(groups, folds, rows)
@@ -412,7 +420,6 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
             for train, test in folds.splits
         )
-        warn_of_duplicates(X, folds)
         proba = np.full((len(codes), len(self.classes_)), np.nan)
         for (_, test), part in zip(folds.splits, parts, strict=True):
             proba[test] = part
