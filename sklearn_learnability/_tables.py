@@ -244,6 +244,15 @@ def comparable_rows(X: Any) -> pd.DataFrame | None:
     return pd.DataFrame(values.reshape(len(values), -1)) if values.ndim else None
 
 
+def number_rows(X: Any) -> Integers:
+    """Return a number for every row, equal for equal rows, from 0 in the order they appear."""
+    frame = comparable_rows(X)
+    hashes = None if frame is None else hash_rows(frame)
+    if hashes is None:
+        raise TypeError(f"Expected rows that can be compared, got {type(X).__name__}.")
+    return pd.factorize(hashes)[0]
+
+
 def hash_rows(frame: pd.DataFrame) -> NDArray[np.uint64] | None:
     """Return a hash of every row, equal for equal rows; None where a cell cannot be compared."""
     try:

@@ -9,10 +9,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_memory
 
 from sklearn_learnability._validation import Integers, check_classifier, warn
+from sklearn_learnability.ceilings._candidate_table import Table
 from sklearn_learnability.ceilings._golden_candidates import (
     BUDGETS,
     FAMILY,
-    Table,
     candidates_of,
     named_candidate,
 )
@@ -28,6 +28,9 @@ from sklearn_learnability.exceptions import UnusedWeightsWarning
 #: A member as the user gives it: a name of the default family, or an own classifier and its name.
 Member = str | tuple[str, BaseEstimator]
 
+#: The name of a budget, or members.
+Members = str | list[Member]
+
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
@@ -39,15 +42,15 @@ class Candidate:
     needs: tuple[str, ...] = ()
 
 
-def check_members(candidates: str | Sequence[Member]) -> list[Member]:
-    """Return the members asked for, refusing what is neither a name nor a named classifier."""
+def check_members(candidates: str | Sequence[Member]) -> Members:
+    """Return the budget or members asked for, refusing what is no name and no named classifier."""
     if isinstance(candidates, str):
         if candidates not in BUDGETS:
             raise ValueError(
                 f"Expected candidates as one of {list(BUDGETS)} or a list of names and pairs "
                 f"(name, classifier), got {candidates!r}."
             )
-        return list(candidates_of(candidates))
+        return candidates
     if not isinstance(candidates, Sequence) or not candidates:
         raise TypeError(
             f"Expected candidates as one of {list(BUDGETS)} or a list of names and pairs (name, "
@@ -67,9 +70,12 @@ def check_members(candidates: str | Sequence[Member]) -> list[Member]:
     return list(candidates)
 
 
-def make_family(members: list[Member], data: TrainingData) -> list[Candidate]:
+def make_family(members: Members, data: TrainingData) -> list[Candidate]:
     """Return the candidates, named ones built for the columns of a clean table."""
     table = None
+    if isinstance(members, str):
+        table = Table.of(data.X, len(data.classes))
+        members = list(candidates_of(members, table))
     family = []
     for member in members:
         if isinstance(member, str):

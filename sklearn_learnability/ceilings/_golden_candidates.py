@@ -1,14 +1,11 @@
 """The families from which a golden model is built."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from inspect import signature
-from typing import Self
 
 import numpy as np
-import pandas as pd
-from pandas.api.types import is_numeric_dtype
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
@@ -29,13 +26,12 @@ from sklearn.preprocessing import (
 
 from sklearn_learnability._validation import missing_package
 from sklearn_learnability.ceilings._boosted_trees import BoostedTrees
+from sklearn_learnability.ceilings._candidate_table import MOST_ONE_HOT_CATEGORIES, Table
 from sklearn_learnability.ceilings._crosses import Crosses
+from sklearn_learnability.ceilings._logistic_on_cells import LogisticOnCells
 
 #: Up to this many numeric columns, all their products of degree two are formed.
 MOST_COLUMNS_WITH_INTERACTIONS = 40
-
-#: Categories kept apart by one-hot encoding; rarer ones share a column.
-MOST_ONE_HOT_CATEGORIES = 30
 
 #: Categories the boosters keep apart.
 MOST_ORDINAL_CATEGORIES = 250
@@ -50,46 +46,6 @@ MOST_SLOPES = 100
 #: of the rows, and falls with the classes, each of which has trees of its own.
 AT_ROWS = 10_000
 
-Columns = Sequence[str] | Sequence[int]
-
-
-@dataclass(frozen=True)
-class Table:
-    """What candidates know of a table before they see it.
-
-    Attributes
-    ----------
-    numeric, few, many : sequence of column names or positions
-        The numeric columns, which may have missing values, and the categorical ones with few and
-        with many categories.
-    n_rows, n_classes : int
-        Its rows, and the classes of their labels.
-    """
-
-    numeric: Columns
-    few: Columns
-    many: Columns
-    n_rows: int
-    n_classes: int
-
-    @classmethod
-    def of(cls, table: np.ndarray | pd.DataFrame, n_classes: int) -> Self:
-        """Return what is known of a clean table."""
-        n_rows = table.shape[0]
-        if isinstance(table, np.ndarray):
-            return cls(range(table.shape[1]), [], [], n_rows, n_classes)
-        numeric = [name for name in table.columns if is_numeric_dtype(table[name].dtype)]
-        categorical = [name for name in table.columns if name not in numeric]
-        few = [name for name in categorical if table[name].nunique() <= MOST_ONE_HOT_CATEGORIES]
-        many = [name for name in categorical if name not in few]
-        return cls(numeric, few, many, n_rows, n_classes)
-
-    @property
-    def positions_of_categories(self) -> range:
-        """Return where the categorical columns stand once the numeric ones come first."""
-        first = len(self.numeric)
-        return range(first, first + len(self.few) + len(self.many))
-
 
 def named_candidate(name: str, table: Table) -> BaseEstimator:
     """Return the candidate of a name, a key of `FAMILY`, for the given table, unfitted."""
@@ -103,10 +59,16 @@ def named_candidate(name: str, table: Table) -> BaseEstimator:
     return build(table)
 
 
-def candidates_of(budget: str) -> list[str]:
-    """Return the names of a budget's family, as far as their packages are installed."""
-    instead = {} if is_installed("catboost") else dict.fromkeys(BOOSTED, "hist_gradient_boosting")
-    names = [instead.get(name, name) for name in BUDGETS[budget]]
+def candidates_of(budget: str, table: Table) -> list[str]:
+    """Return the names of a budget's family for a table, as far as their packages are installed.
+
+    Cells need no more than scikit-learn's boosting beside the logistic regressions.
+    """
+    names = list(BUDGETS[budget])
+    if table.is_cells or not is_installed("catboost"):
+        names = ["hist_gradient_boosting" if name in BOOSTED else name for name in names]
+    if table.is_cells:
+        names = [name for name in names if name != "network"]
     return [name for name in names if is_installed(name)]
 
 
@@ -122,14 +84,19 @@ def prior(table: Table) -> DummyClassifier:
 
 def logistic(table: Table) -> Pipeline:
     """Return logistic regression on the numeric table."""
-    return make_pipeline(numeric_table(table), LogisticRegression(max_iter=1000))
+    return make_pipeline(numeric_table(table), linear_model(table, max_iter=1000))
+
+
+def linear_model(table: Table, **options: float) -> LogisticRegression:
+    """Return logistic regression, on cells where the table has few."""
+    return LogisticOnCells(**options) if table.is_cells else LogisticRegression(**options)
 
 
 def network(table: Table) -> Pipeline:
-    """Return a bag of small neural networks on the numeric table."""
+    """Return a small neural network on the numeric table, one a fold."""
     from sklearn_learnability.torch.candidates._network_classifier import NetworkClassifier
 
-    return make_pipeline(numeric_table(table), NetworkClassifier())
+    return make_pipeline(numeric_table(table), NetworkClassifier(n_members=1))
 
 
 def numeric_table(table: Table) -> Pipeline:
@@ -185,7 +152,7 @@ def spline_logistic(table: Table) -> Pipeline:
         )
         parts.append(("crosses", crossed, [*numeric, *few, *many]))
     columns = ColumnTransformer(parts, sparse_threshold=1.0)
-    return make_pipeline(columns, LogisticRegression(C=0.02, max_iter=300))
+    return make_pipeline(columns, linear_model(table, C=0.02, max_iter=300))
 
 
 def hist_gradient_boosting(table: Table) -> Pipeline:
@@ -204,19 +171,12 @@ def hist_gradient_boosting(table: Table) -> Pipeline:
 
 def catboost(table: Table) -> Pipeline:
     """Return CatBoost with shallow trees."""
-    return shallow_trees(table, trees=400, fewest=100, learning_rate=0.08)
+    return shallow_trees(table, trees=400, fewest=100, learning_rate=0.08, border_count=128)
 
 
 def small_catboost(table: Table) -> Pipeline:
-    """Return CatBoost with fewer trees, coarser columns and rougher leaves."""
-    return shallow_trees(
-        table,
-        trees=160,
-        fewest=60,
-        learning_rate=0.18,
-        border_count=32,
-        leaf_estimation_iterations=1,
-    )
+    """Return CatBoost with fewer trees and coarser columns."""
+    return shallow_trees(table, trees=160, fewest=60, learning_rate=0.18, border_count=32)
 
 
 def shallow_trees(table: Table, *, trees: int, fewest: int, **options: float) -> Pipeline:
@@ -228,6 +188,7 @@ def shallow_trees(table: Table, *, trees: int, fewest: int, **options: float) ->
         iterations=max(fewest, round(trees * min(growth, 5) * 2 / table.n_classes)),
         depth=5,
         l2_leaf_reg=5,
+        leaf_estimation_iterations=1,
         max_ctr_complexity=2,
         one_hot_max_size=2,
         cat_features=tuple(table.positions_of_categories) or None,
@@ -294,7 +255,7 @@ FAMILY: dict[str, tuple[Callable[[Table], BaseEstimator], tuple[str, ...]]] = {
     "network": (network, ("torch", "tqdm", "skorch")),
 }
 
-#: What scikit-learn's boosting stands in for where CatBoost is not installed.
+#: What scikit-learn's boosting stands in for on cells, and where CatBoost is not installed.
 BOOSTED = ("small_catboost", "catboost")
 
 #: Families by what they cost. They span what is cheap and cannot be far off (class frequencies,

@@ -39,6 +39,7 @@ from sklearn_learnability._validation import (
 )
 from sklearn_learnability.ceilings._family import (
     Member,
+    Members,
     check_members,
     fit_family,
     make_family,
@@ -85,9 +86,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         Folds. An int means that many folds, shuffled and stratified by class (by class and group
         where `groups` are given). Shuffled folds take rows as draws that do not depend on each
         other; where their order says otherwise, a warning says so. Rows that no fold predicts are
-        left out of the estimate. Where
-        every fold is predicted from earlier rows only (TimeSeriesSplit), calibration and weights
-        come from earlier folds too and the first fold serves calibration alone.
+        left out of the estimate. Where every fold is predicted from earlier rows only
+        (TimeSeriesSplit), calibration and weights come from earlier folds too and the first fold
+        serves calibration alone.
     calibration : str or None, default="affine"
         Family of maps: that of every candidate, "affine", "temperature", "vector", "matrix",
         "beta", "isotonic", or None.
@@ -395,7 +396,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         return check_random_state(self.random_state)
 
     def _fit_family(
-        self, members: list[Member], data: TrainingData, folds: Folds, rng: np.random.RandomState
+        self, members: Members, data: TrainingData, folds: Folds, rng: np.random.RandomState
     ) -> tuple[list[str], Floats, list[float]]:
         """Fit every candidate on every fold; keep those without an error in `models_`."""
         family = make_family(members, data)

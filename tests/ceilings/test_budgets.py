@@ -5,9 +5,12 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 
 from sklearn_learnability import GoldenModelCeiling
-from sklearn_learnability.datasets import make_learnability_classification
+from sklearn_learnability.ceilings._logistic_on_cells import LogisticOnCells
+from sklearn_learnability.datasets import load_military, make_learnability_classification
 
 NEEDS_CATBOOST = pytest.mark.skipif(not find_spec("catboost"), reason="needs catboost")
 
@@ -46,3 +49,28 @@ def test_small_trees_do_not_depend_on_units():
     plain = GoldenModelCeiling(family, cv=3, random_state=0).fit(X, y)
     scaled = GoldenModelCeiling(family, cv=3, random_state=0).fit(X * 8.0, y)
     np.testing.assert_allclose(scaled.oof_nll_, plain.oof_nll_, atol=1e-6)
+
+
+@pytest.mark.parametrize("budget", ["fast", "default"])
+def test_cells_are_given_neither_networks_nor_catboost(budget):
+    X, y, truth = load_military(3000, random_state=0, return_truth=True)
+    ceiling = GoldenModelCeiling(budget, random_state=0).fit(X, y)
+    names = ["prior", "logistic", "splines", "hist_gradient_boosting"]
+    assert ceiling.candidates_["candidate"].tolist() == names
+    assert 0.5 * truth.learnability < ceiling.learnability_ < truth.learnability
+    assert ceiling.learnability_lower_limit_ > 0
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_logistic_regression_on_cells_is_logistic_regression(container, is_weighted):
+    rng = np.random.default_rng(0)
+    X = rng.integers(3, size=(2000, 2)).astype(float)
+    y = rng.binomial(2, 1 / (1 + np.exp(X[:, 0] - X[:, 1])))
+    weight = rng.uniform(0.5, 2, len(y)) if is_weighted else None
+    options = {"C": 0.1, "tol": 1e-8, "max_iter": 1000}
+    plain = LogisticRegression(**options).fit(X, y, weight)
+    merged = LogisticOnCells(**options).fit(container(X), y, weight)
+    np.testing.assert_allclose(
+        merged.predict_proba(container(X)), plain.predict_proba(X), atol=1e-5
+    )

@@ -81,7 +81,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self, seed: int, inputs: dict[str, NDArray[np.float32]], codes: NDArray
     ) -> nn.Module:
         network = make_network(
-            inputs["X"].shape,
+            inputs["X"],
             len(self.classes_),
             width=self.width,
             max_epochs=self.max_epochs,
