@@ -1,6 +1,6 @@
 """Which of New York's flights of 2013 arrive late: how much can be learned, and by which model.
 
-    python benchmarks/flights.py            # a third of the flights: about 2 minutes on 2 cores
+    python benchmarks/flights.py            # a third of the flights: about 330 CPU-seconds
     python benchmarks/flights.py --full     # all flights
 
 Prints two tables: the ceiling under three ways of setting test rows apart, and what each of a few

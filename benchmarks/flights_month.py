@@ -1,6 +1,6 @@
 """What the month says of late flights: on rows to train on, and on later days.
 
-    python benchmarks/flights_month.py      # some 5 CPU-minutes
+    python benchmarks/flights_month.py      # some 4 CPU-minutes after the demo
 
 The ceiling of the demo is fitted with and without the month, to the same flights, and scored three
 times: out of fold on whole days of its training rows, out of fold on later days of its training
