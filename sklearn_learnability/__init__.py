@@ -1,6 +1,9 @@
 """How much can be learned from a data set, and how much of it a model extracts."""
 
+from sklearn_learnability.ceilings._evidence import ShortfallEvidence
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
+from sklearn_learnability.ceilings._shortfall import Shortfall
+from sklearn_learnability.ceilings._verdict import Verdict
 from sklearn_learnability.scoring._calibrated_nll import CalibratedNLL
 from sklearn_learnability.scoring._capacity import select_capacity
 from sklearn_learnability.scoring._efficiency_scorer import (
@@ -15,6 +18,9 @@ __all__ = [
     "CalibratedNLL",
     "EfficiencyScorer",
     "GoldenModelCeiling",
+    "Shortfall",
+    "ShortfallEvidence",
+    "Verdict",
     "__version__",
     "get_scorer",
     "get_scorer_names",

@@ -50,6 +50,12 @@ from sklearn_learnability.ceilings._out_of_fold import (
     gather_log_proba,
     mean_log_proba,
 )
+from sklearn_learnability.ceilings._shortfall import (
+    Shortfall,
+    check_refittable,
+    check_rows_of_fit,
+    measure_shortfall,
+)
 from sklearn_learnability.exceptions import CandidateFailedWarning
 from sklearn_learnability.metrics._blending import cross_fit_pool, fit_calibrated_pool
 from sklearn_learnability.metrics._calibrators import CalibrationMethod, check_method
@@ -94,6 +100,10 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         "beta", "isotonic", or None.
     blend : {"log-linear", "best"}, default="log-linear"
         Pool the candidates, or take the one with the lowest calibrated loss on the other rows.
+    bracket : bool, default=False
+        Whether `fit` measures how far the truth may lie above the ceiling, as
+        :meth:`~sklearn_learnability.GoldenModelCeiling.shortfall` does. It costs about as much as
+        two more fits of all candidates.
     units : {"bits", "nats"}, default="bits"
         Unit of information; that of entropies and losses.
     memory : str or joblib.Memory, default=None
@@ -117,6 +127,10 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         a class has too few rows, about five, to tell.
     learnability_lower_limit_, learnability_standard_error_ : float
         Its one-sided 95 % lower limit, and its standard error.
+    learnability_bracket_ : tuple of float
+        Lower and upper end of the learnability itself, where `bracket` is true.
+    shortfall_ : Shortfall
+        Both ends with their evidence, where `bracket` is true.
     label_entropy_ : float
         H(Y) of the predicted rows.
     nll_ : float
@@ -205,6 +219,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         cv: Any = 5,
         calibration: CalibrationMethod | None = "affine",
         blend: Literal["log-linear", "best"] = "log-linear",
+        bracket: bool = False,
         units: Units = "bits",
         memory: str | Memory | None = None,
         n_jobs: int | None = None,
@@ -215,6 +230,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         self.cv = cv
         self.calibration = calibration
         self.blend = blend
+        self.bracket = bracket
         self.units = units
         self.memory = memory
         self.n_jobs = n_jobs
@@ -270,6 +286,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         self.duplicate_share_, has_copies = warn_of_duplicates(table, folds)
         is_ordered = warn_of_order(table, codes, self.cv, groups)
         names, log_probas, seconds = self._fit_family(members, data, folds, rng)
+        self._folds, self._seed = folds, int(rng.randint(np.iinfo(np.int32).max))
         weight = np.ones(len(codes)) if weight is None else weight
         losses = self._score_out_of_fold(codes, weight, folds, log_probas, groups)
         warn_of_dependence(
@@ -288,7 +305,59 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             seconds=seconds,
         )
         self.candidates_.insert(0, "candidate", names)
+        if self.bracket:
+            self.shortfall_ = measure_shortfall(self, data, groups)
+            self.learnability_bracket_ = (self.shortfall_.lower, self.shortfall_.upper)
         return self
+
+    def shortfall(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Shortfall:
+        r"""Measure how far the truth may lie above the ceiling, on the rows of `fit`.
+
+        .. math:: L \le L_G + f \Big(c_0 + \sum_j c_j \max(e_j, 0)\Big) + z\, \mathrm{se}(L_G)
+
+        The evidence e is what more rows still gained, how well the family finds again a truth of
+        its own kind, and more, :class:`~sklearn_learnability.ShortfallEvidence`. The coefficients
+        are those of a rule that was fitted on generated tasks of known truth and tested on families
+        left out. Rows of equal inputs give another bound, without any rule. The family is fitted
+        again on the training rows of one fold, twice.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs. Those of `fit`.
+        y : array-like of shape (n_samples,)
+            Class labels. Those of `fit`.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights. Those of `fit`.
+        groups : array-like of shape (n_samples,), optional
+            Groups. Those of `fit`.
+
+        Returns
+        -------
+        Shortfall
+            Both ends of the learnability, and what they rest on.
+
+        Raises
+        ------
+        ValueError
+            If the rows or weights are others than those of `fit`, or a candidate is frozen.
+        """
+        check_is_fitted(self)
+        check_refittable(self)
+        table = self._check_table(X, reset=False)
+        check_consistent_length(table, y, groups)
+        check_rows_of_fit(self, y, sample_weight)
+        _, codes = encode_labels(y, self.classes_)
+        weight = None
+        if sample_weight is not None:
+            weight = relative_weights(check_weights(sample_weight, len(codes)))
+        return measure_shortfall(self, TrainingData(table, codes, self.classes_, weight), groups)
 
     def predict_log_proba(self, X: Any) -> Floats:
         """Return the golden model's log-probabilities (natural logarithm).
@@ -381,6 +450,8 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
 
     def _check_options(self) -> None:
         nats_per_unit(self.units)
+        if self.bracket:
+            check_refittable(self)
         check_choice("blend", self.blend, ("log-linear", "best"))
 
     def _check_table(self, X: Any, *, reset: bool) -> Any:

@@ -115,7 +115,7 @@ def _check_fitted(ceiling: Any) -> FittedCeiling:
 
 
 def _out_of_fold_losses(ceiling: FittedCeiling, y_true: ArrayLike, units: Units) -> Floats:
-    if not _was_fitted_on(ceiling, y_true):
+    if not was_fitted_on(ceiling, y_true):
         raise ValueError(
             f"Expected the {len(ceiling.oof_nll_)} rows that the ceiling was fitted on, in their "
             f"order, got {np.shape(y_true)[0]} rows with other labels. For rows that are new to it "
@@ -126,7 +126,7 @@ def _out_of_fold_losses(ceiling: FittedCeiling, y_true: ArrayLike, units: Units)
 
 
 def _predicted_losses(ceiling: FittedCeiling, y_true: ArrayLike, X: Any, units: Units) -> Floats:
-    if _was_fitted_on(ceiling, y_true):
+    if was_fitted_on(ceiling, y_true):
         raise ValueError(
             "Expected rows that are new to the ceiling where X is given, got the labels it was "
             "fitted on. Leave X out: its out-of-fold losses are then taken."
@@ -147,7 +147,7 @@ def _predicted_losses(ceiling: FittedCeiling, y_true: ArrayLike, X: Any, units: 
     return losses
 
 
-def _was_fitted_on(ceiling: FittedCeiling, y_true: ArrayLike) -> bool:
+def was_fitted_on(ceiling: FittedCeiling, y_true: ArrayLike) -> bool:
     """Return whether labels are those that the ceiling's out-of-fold losses were taken from."""
     classes = widen_classes(ceiling.classes_, y_true)
     _, codes = encode_labels(y_true, classes)

@@ -1,0 +1,244 @@
+"""Shortfall: how far the truth may lie above a ceiling."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.frozen import FrozenEstimator
+
+from sklearn_learnability._results import Result
+from sklearn_learnability._validation import Units, check_number, check_weights
+from sklearn_learnability.ceilings._evidence import ShortfallEvidence, measure_evidence
+from sklearn_learnability.ceilings._out_of_fold import TrainingData
+from sklearn_learnability.ceilings._shortfall_rule import ShortfallRule, shortfall_rule
+from sklearn_learnability.ceilings._verdict import Verdict, judge
+from sklearn_learnability.metrics._information import (
+    log_loss_per_sample,
+    prior_surprisal,
+)
+from sklearn_learnability.metrics._reference import Reference, reference_losses, was_fitted_on
+
+if TYPE_CHECKING:
+    from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
+
+#: A gain of more rows that is so many standard errors below 0 is no learning curve.
+FALLING_CURVE = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Shortfall(Result):
+    r"""Where the learnability may lie: from a ceiling's lower limit to an upper end.
+
+    Attributes
+    ----------
+    learnability : float
+        The ceiling :math:`L_G`.
+    lower : float
+        Its one-sided lower limit, at least 0: what is safe to claim.
+    upper : float
+        Upper end of the learnability, at most 1: the least of what the rule and the replicates
+        allow.
+    largest_gap : float
+        The most that the ceiling's expected score may lie below the learnability.
+    source : {"rule", "replicates", "none"}
+        What the upper end is taken from.
+    outside : tuple of str
+        What of the evidence or the setting the rule has not seen; empty where it is at home. An
+        upper end that is the rule's is then a guess.
+    reason : str
+        Why the upper end is 1, which it is where nothing can be told; else empty.
+    confidence : float
+        Level of either end.
+    units : str
+        Unit of the ceiling.
+    evidence : ShortfallEvidence
+        What the upper end rests on.
+    """
+
+    learnability: float
+    lower: float
+    upper: float
+    largest_gap: float
+    source: str
+    outside: tuple[str, ...]
+    reason: str
+    confidence: float
+    units: Units
+    evidence: ShortfallEvidence
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the bracket and its evidence as a table of one row."""
+        row = asdict(self)
+        evidence = row.pop("evidence")
+        return pd.DataFrame([row | {"outside": ", ".join(self.outside)} | evidence])
+
+    def verdict(
+        self,
+        y_true: ArrayLike,
+        y_proba: ArrayLike,
+        *,
+        reference_nll: Reference,
+        X: Any = None,
+        negligible: float = 0.05,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+    ) -> Verdict:
+        r"""Say whether a model is at the ceiling, has room to improve, or cannot be told.
+
+        With d the model's information score below the ceiling's on the same rows, by its 95 %
+        interval, and g the largest gap, all as shares of H(Y):
+
+        - "room for a better model" if d is above `negligible` at its lower end: the ceiling itself
+          is that better model;
+        - "at the ceiling" if d at its upper end, plus g, is at most `negligible`: not even the
+          truth is better by more;
+        - "cannot tell" otherwise, and instead of "at the ceiling" where `outside` is not empty and
+          the rule gives the upper end.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Class labels.
+        y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
+            The model's held-out probabilities.
+        reference_nll : array-like of shape (n_samples,) or fitted GoldenModelCeiling
+            The ceiling's held-out losses of the same rows, or the ceiling, as for
+            :func:`sklearn_learnability.metrics.efficiency`.
+        X : array-like of shape (n_samples, n_features), optional
+            Inputs. Only for a ceiling that is to predict rows new to it.
+        negligible : float, default=0.05
+            Share of H(Y) that is not worth a better model.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights.
+        groups : array-like of shape (n_samples,), optional
+            Rows of one group may depend on each other; intervals are clustered by group.
+        labels : array-like of shape (n_classes,), optional
+            Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
+
+        Returns
+        -------
+        Verdict
+            The answer, with the efficiency against both ends.
+
+        Raises
+        ------
+        ValueError
+            If `negligible` is not in [0, 1], or for the reasons of
+            :func:`sklearn_learnability.metrics.efficiency`.
+        """
+        check_number("negligible", negligible, 0.0, 1.0)
+        loss = log_loss_per_sample(y_true, y_proba, labels=labels, units=self.units)
+        weight = check_weights(sample_weight, len(loss))
+        return judge(
+            prior_surprisal(y_true, sample_weight=weight, units=self.units),
+            loss,
+            reference_losses(reference_nll, y_true, X, units=self.units),
+            bracket=(self.lower, self.upper),
+            largest_gap=self.largest_gap,
+            is_sure=self.source == "replicates" or not self.outside,
+            negligible=negligible,
+            weight=weight,
+            groups=groups,
+        )
+
+
+def measure_shortfall(
+    ceiling: "GoldenModelCeiling", data: TrainingData, groups: ArrayLike | None
+) -> Shortfall:
+    """Return the shortfall of a fitted ceiling, from the rows it was fitted on."""
+    rule = shortfall_rule()
+    evidence = measure_evidence(ceiling, data, groups)
+    value, error = ceiling.learnability_, ceiling.learnability_standard_error_
+    reason = why_unknown(ceiling, evidence)
+    gap, end = 1.0 - value, 1.0
+    if not reason:
+        gap = rule.largest_gap(evidence)
+        end = value + gap + rule.errors * error
+    source = "none" if reason else "rule"
+    if evidence.replicate_limit < min(end, 1.0):
+        end, gap, source, reason = (
+            evidence.replicate_limit,
+            min(gap, evidence.replicate_limit - value),
+            "replicates",
+            "",
+        )
+    lower = max(0.0, ceiling.learnability_lower_limit_)
+    return Shortfall(
+        learnability=value,
+        lower=lower,
+        upper=float(np.clip(end, lower, 1.0)),
+        largest_gap=max(0.0, gap),
+        source=source,
+        outside=(*strange_setting(ceiling, rule, groups), *rule.strange(evidence)),
+        reason=reason,
+        confidence=rule.confidence,
+        units=ceiling.units_,
+        evidence=evidence,
+    )
+
+
+def check_refittable(ceiling: "GoldenModelCeiling") -> None:
+    """Refuse candidates that stay as they are."""
+    given = [] if isinstance(ceiling.candidates, str) else ceiling.candidates
+    own = [member for member in given if not isinstance(member, str)]
+    frozen = [name for name, estimator in own if isinstance(estimator, FrozenEstimator)]
+    if frozen:
+        raise ValueError(
+            f"Expected candidates that can be fitted on fewer rows, got frozen ones: {frozen}."
+        )
+
+
+def check_rows_of_fit(
+    ceiling: "GoldenModelCeiling", y: ArrayLike, sample_weight: ArrayLike | None
+) -> None:
+    """Refuse other labels or weights than those of the fit."""
+    n_samples = len(ceiling.oof_nll_)
+    if not was_fitted_on(ceiling, y):
+        raise ValueError(
+            f"Expected the {n_samples} rows that the ceiling was fitted on, in their order, got "
+            f"{np.shape(y)[0]} rows with other labels."
+        )
+    scored = np.isfinite(ceiling.oof_nll_)
+    weight = check_weights(sample_weight, n_samples)
+    loss = np.average(ceiling.oof_nll_[scored], weights=weight[scored])
+    if not np.isclose(loss, ceiling.nll_, rtol=1e-6):
+        raise ValueError(
+            f"Expected the weights of fit, with which the ceiling's loss is {ceiling.nll_:.4g}, "
+            f"got weights with which it is {loss:.4g}."
+        )
+
+
+def why_unknown(ceiling: "GoldenModelCeiling", evidence: ShortfallEvidence) -> str:
+    """Return why the rule says nothing, or nothing."""
+    lower = ceiling.learnability_lower_limit_
+    if np.isnan(lower):
+        return "a class has too few rows"
+    if lower <= 0:
+        return (
+            f"nothing was found, the lower limit is {lower:.3g}: there may be nothing, or nothing "
+            "that the family sees"
+        )
+    if evidence.gain < -FALLING_CURVE * evidence.gain_error:
+        return (
+            f"three times the rows lowered the score by {-evidence.gain:.3g}, which no learning "
+            "curve does"
+        )
+    return ""
+
+
+def strange_setting(
+    ceiling: "GoldenModelCeiling", rule: ShortfallRule, groups: ArrayLike | None
+) -> tuple[str, ...]:
+    """Return the names of the settings that the rule has not seen."""
+    folds = ceiling._folds
+    strange = {
+        "candidates": ceiling.candidates != rule.budget,
+        "cv": not (folds.is_partition and len(folds.splits) == 5),
+        "groups": groups is not None,
+        "calibration": ceiling.calibration != "affine",
+        "blend": ceiling.blend != "log-linear",
+    }
+    return tuple(name for name, is_strange in strange.items() if is_strange)

@@ -1,0 +1,87 @@
+"""Verdict: what a bracket of the learnability says of a model."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from sklearn_learnability._results import Result
+from sklearn_learnability._validation import Floats
+from sklearn_learnability.metrics._resampling import ratio_estimate
+
+Answer = Literal["at the ceiling", "room for a better model", "cannot tell"]
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict(Result):
+    """What can be said of a model between the two ends of the learnability.
+
+    Attributes
+    ----------
+    answer : {"at the ceiling", "room for a better model", "cannot tell"}
+        By the rules of :meth:`Shortfall.verdict`.
+    information_score : float
+        The model's, on the given rows.
+    efficiency_of_upper, efficiency_of_lower : float
+        The score as a share of the upper and of the lower end of the learnability: the least and
+        the most that the model extracts. NaN where the end is 0.
+    behind, behind_lower, behind_upper : float
+        How far the model's score lies below the ceiling's on the same rows, as a share of H(Y),
+        with the 95 % interval.
+    largest_room : float
+        `behind_upper` and the largest gap of the ceiling, together: by how much even the truth
+        could be better at most.
+    negligible : float
+        Share of H(Y) that was taken as not worth a better model.
+    """
+
+    answer: Answer
+    information_score: float
+    efficiency_of_upper: float
+    efficiency_of_lower: float
+    behind: float
+    behind_lower: float
+    behind_upper: float
+    largest_room: float
+    negligible: float
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the verdict as a table of one row."""
+        return pd.DataFrame([asdict(self)])
+
+
+def judge(
+    surprisal: Floats,
+    loss: Floats,
+    reference: Floats,
+    *,
+    bracket: tuple[float, float],
+    largest_gap: float,
+    is_sure: bool,
+    negligible: float,
+    weight: Floats,
+    groups: ArrayLike | None,
+) -> Verdict:
+    """Return the verdict on a model's losses beside those of the ceiling on the same rows."""
+    behind = ratio_estimate(loss - reference, surprisal, sample_weight=weight, groups=groups)
+    score = float(1 - (weight @ loss) / (weight @ surprisal))
+    of_lower, of_upper = (score / end if end > 0 else float("nan") for end in bracket)
+    room = max(0.0, behind.upper + largest_gap)
+    answer: Answer = "cannot tell"
+    if behind.lower > negligible:
+        answer = "room for a better model"
+    elif is_sure and np.isfinite(behind.upper) and room <= negligible:
+        answer = "at the ceiling"
+    return Verdict(
+        answer,
+        score,
+        of_upper,
+        of_lower,
+        behind.value,
+        behind.lower,
+        behind.upper,
+        room,
+        negligible,
+    )
