@@ -26,23 +26,19 @@ RESULTS = HERE / "results" / "shortfall.json"
 MEASURED = HERE.parent / "output" / "shortfall.csv"
 RULE = HERE.parent / "sklearn_learnability" / "ceilings" / "data" / "shortfall_fast.json"
 
-#: Of eight tasks in turn one is large, one medium, and the others small.
-SIZES = [(300, 1200), (300, 1200), (1200, 3000), (300, 1200), (3000, 8000), (300, 1200)]
-#: Every so many tasks one of this many rows.
-EVERY, LARGE = 25, 20_000
+#: Ranges of sizes, and how often a task is of each.
+SIZES = {(300, 1200): 0.5, (1200, 3000): 0.25, (3000, 8000): 0.2, (20_000, 20_001): 0.05}
 
 
 def cells(n_tasks):
     """Return the settings of the tasks: families in turn, sizes log-uniform within theirs."""
     rng = np.random.default_rng(13)
-    names = list(FAMILIES)
+    names, ranges = list(FAMILIES), list(SIZES)
     found = []
     for number in range(n_tasks):
-        low, high = SIZES[number % len(SIZES) if number % 2 else rng.integers(len(SIZES))]
+        low, high = ranges[rng.choice(len(ranges), p=list(SIZES.values()))]
         n_samples = int(np.exp(rng.uniform(np.log(low), np.log(high))))
-        if number % EVERY == EVERY - 1:
-            n_samples = LARGE
-        found.append({"family": names[number % 8], "n": n_samples, "seed": number})
+        found.append({"family": names[number % len(names)], "n": n_samples, "seed": number})
     return found
 
 
