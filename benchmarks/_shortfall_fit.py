@@ -1,35 +1,49 @@
 """Fit of the shortfall's rule, and its test on families that were left out."""
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import minimize
 
-#: Added to gaps, as a share of H(Y), before their logarithm is taken.
-FLOOR = 0.002
+#: What the rule counts beside the number of rows.
+EVIDENCE = ("gain", "self_gap")
+CONFIDENCE = 0.95
+#: Quantile of the log gap that the coefficients are fitted to, and the width of its rounded corner.
+FITTED_QUANTILE, CORNER = 0.9, 0.05
+#: A gap below this, as a share of H(Y), is none.
+SMALLEST_GAP = 0.002
 
 
 def design(table, names):
-    """Return evidence as columns, what is below 0 as 0."""
-    return np.maximum(table[list(names)].to_numpy(dtype=float), 0.0)
+    """Return the reciprocal root of the rows, then evidence, what is below 0 as 0."""
+    few = 1 / np.sqrt(table["n_samples"].to_numpy(dtype=float))
+    return np.column_stack([few, np.maximum(table[list(names)].to_numpy(dtype=float), 0.0)])
+
+
+def log_gap(table):
+    return np.log(np.maximum(table["gap"].to_numpy(), SMALLEST_GAP))
 
 
 def fit_coefficients(table, names):
-    """Return the non-negative coefficients of the smallest squared error of the log gap."""
-    columns, target = design(table, names), np.log(table["gap"].to_numpy() + FLOOR)
+    """Return the non-negative coefficients of the upper quantile of the log gap."""
+    columns, target = design(table, names), log_gap(table)
     scale = columns.mean(axis=0)
 
     def loss(c):
-        total = columns @ (c / scale) + FLOOR
-        error = np.log(total) - target
-        return (error**2).mean(), (2 * error / total) @ columns / scale / len(target)
+        total = columns @ (c / scale) + 1e-9
+        error = target - np.log(total)
+        below = 1 / (1 + np.exp(error / CORNER))
+        value = FITTED_QUANTILE * error + CORNER * np.logaddexp(0, -error / CORNER)
+        slope = (FITTED_QUANTILE - below) / total
+        return value.mean(), -(slope @ columns) / scale / len(target)
 
-    start = np.full(len(names), table["gap"].mean() / len(names))
-    found = minimize(loss, start, jac=True, bounds=[(0, None)] * len(names), method="L-BFGS-B")
+    start = np.full(len(scale), 2 * table["gap"].mean() / len(scale))
+    found = minimize(loss, start, jac=True, bounds=[(0, None)] * len(scale), method="L-BFGS-B")
     return found.x / scale
 
 
 def log_ratios(table, names, coefficients):
-    """Return the log of the gap over what the rule expects."""
-    return np.log((table["gap"] + FLOOR) / (design(table, names) @ coefficients + FLOOR)).to_numpy()
+    """Return the log of the gap over the rule's sum."""
+    return log_gap(table) - np.log(design(table, names) @ coefficients + 1e-9)
 
 
 def left_out_ratios(table, names):
@@ -47,16 +61,44 @@ def conformal_quantile(values, level):
     return np.sort(values)[min(rank, len(values)) - 1]
 
 
-def left_out_bounds(table, names, level):
-    """Return bounds of the gap, and multiples of the error, of each family by rules without it."""
-    bound, multiple = np.empty(len(table)), np.empty(len(table))
+def fit_rule(table, names=EVIDENCE):
+    """Return coefficients, their factor, and the multiple of the standard error.
+
+    The factor is that at which the bound of the gap holds in families left out, the multiple that
+    at which the upper end holds beside it.
+    """
+    coefficients = fit_coefficients(table, names)
+    factor = np.exp(conformal_quantile(left_out_ratios(table, names), CONFIDENCE))
+    bound = factor * design(table, names) @ coefficients
+    excess = (table["truth"] - table["learnability"] - bound) / table["error"]
+    return coefficients, factor, max(0.0, conformal_quantile(excess.to_numpy(), CONFIDENCE))
+
+
+def told(table):
+    """Return the tasks about which the rule says something."""
+    falls = table["gain"] < -2 * table["gain_error"]
+    return table[(table["limit"] > 0) & ~falls]
+
+
+def judge_left_out(table, names=EVIDENCE):
+    """Return the upper end of every task by the rule of the other families, and what it misses."""
+    parts = []
     for family in table["family"].unique():
-        own = (table["family"] == family).to_numpy()
-        others = table[~own]
-        factor = np.exp(conformal_quantile(left_out_ratios(others, names), level))
-        coefficients = fit_coefficients(others, names)
-        bound[own] = factor * (design(table[own], names) @ coefficients + FLOOR)
-        inner = factor * (design(others, names) @ coefficients + FLOOR)
-        excess = (others["L"] - others["est"] - inner) / others["se"]
-        multiple[own] = max(0.0, conformal_quantile(excess.to_numpy(), level))
-    return bound, multiple
+        own = table[table["family"] == family]
+        coefficients, factor, errors = fit_rule(told(table[table["family"] != family]), names)
+        gap = factor * design(own, names) @ coefficients
+        end = own["learnability"] + gap + errors * own["error"]
+        is_told = own.index.isin(told(own).index)
+        end = np.where(is_told, np.minimum(end, 1.0), 1.0)
+        end = np.minimum(end, own["replicate_limit"].fillna(1.0).clip(upper=1.0))
+        upper = np.maximum(end, own["lower"])
+        parts.append(
+            own.assign(
+                upper=upper,
+                width=upper - own["lower"],
+                cannot_tell=upper >= 1.0,
+                holds=own["truth"] <= upper,
+                gap_holds=np.where(is_told, own["gap"] <= gap, True),
+            )
+        )
+    return pd.concat(parts).sort_index()

@@ -39,8 +39,6 @@ class ShortfallEvidence(Result):
         Rows that the ceiling was scored on.
     n_classes : int
         Classes of the labels.
-    classes_per_row : float
-        `n_classes` over `n_samples`, what the counts contribute.
     gain : float
         What the last two thirds of the training rows added to the information score, in one fold.
         Below 0 by the noise of the labels alone.
@@ -64,7 +62,6 @@ class ShortfallEvidence(Result):
 
     n_samples: int
     n_classes: int
-    classes_per_row: float
     gain: float
     gain_error: float
     movement: float
@@ -104,11 +101,9 @@ def measure_evidence(
     simulated, known = simulate(ceiling, data, rng)
     learned = refitted_log_proba(ceiling, simulated, np.intersect1d(train, known), test, rng)
     losses = ceiling.candidates_["calibrated_nll"]
-    n_samples, n_classes = int(np.isfinite(ceiling.oof_nll_).sum()), len(data.classes)
     return ShortfallEvidence(
-        n_samples,
-        n_classes,
-        classes_per_row=n_classes / n_samples,
+        n_samples=int(np.isfinite(ceiling.oof_nll_).sum()),
+        n_classes=len(data.classes),
         gain=gain.value,
         gain_error=gain.standard_error,
         movement=mean_divergence(log_proba, earlier, weight) / entropy,

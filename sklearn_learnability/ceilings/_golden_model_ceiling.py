@@ -102,8 +102,8 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         Pool the candidates, or take the one with the lowest calibrated loss on the other rows.
     bracket : bool, default=False
         Whether `fit` measures how far the truth may lie above the ceiling, as
-        :meth:`~sklearn_learnability.GoldenModelCeiling.shortfall` does. It costs about as much as
-        two more fits of all candidates.
+        :meth:`~sklearn_learnability.GoldenModelCeiling.shortfall` does. It costs about half as
+        much again.
     units : {"bits", "nats"}, default="bits"
         Unit of information; that of entropies and losses.
     memory : str or joblib.Memory, default=None
@@ -319,7 +319,8 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
     ) -> Shortfall:
         r"""Measure how far the truth may lie above the ceiling, on the rows of `fit`.
 
-        .. math:: L \le L_G + f \Big(c_0 + \sum_j c_j \max(e_j, 0)\Big) + z\, \mathrm{se}(L_G)
+        .. math:: L \le L_G + f \Big(\frac{r}{\sqrt n} + \sum_j c_j \max(e_j, 0)\Big)
+                  + z\, \mathrm{se}(L_G)
 
         The evidence e is what more rows still gained, how well the family finds again a truth of
         its own kind, and more, :class:`~sklearn_learnability.ShortfallEvidence`. The coefficients
@@ -334,9 +335,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Class labels. Those of `fit`.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights. Those of `fit`.
+            Non-negative weights. Those of `fit`.
         groups : array-like of shape (n_samples,), optional
-            Groups. Those of `fit`.
+            Rows of one group may depend on each other. The groups of `fit`.
 
         Returns
         -------

@@ -103,18 +103,18 @@ class Shortfall(Result):
         y_true : array-like of shape (n_samples,)
             Class labels.
         y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
-            The model's held-out probabilities.
+            Predicted probabilities; the model's on held-out rows.
         reference_nll : array-like of shape (n_samples,) or fitted GoldenModelCeiling
-            The ceiling's held-out losses of the same rows, or the ceiling, as for
-            :func:`sklearn_learnability.metrics.efficiency`.
+            The ceiling's held-out losses of the same rows, in `units`. A ceiling itself is taken
+            as by :func:`sklearn_learnability.metrics.efficiency`.
         X : array-like of shape (n_samples, n_features), optional
             Inputs. Only for a ceiling that is to predict rows new to it.
         negligible : float, default=0.05
-            Share of H(Y) that is not worth a better model.
+            Share that counts as nothing. Of H(Y): what is not worth a better model.
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative weights.
         groups : array-like of shape (n_samples,), optional
-            Rows of one group may depend on each other; intervals are clustered by group.
+            Rows of one group may depend on each other; the interval is clustered by group.
         labels : array-like of shape (n_classes,), optional
             Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
 

@@ -14,7 +14,7 @@ from sklearn_learnability.ceilings._evidence import ShortfallEvidence
 class ShortfallRule:
     r"""Bound of a ceiling's shortfall: a sum of evidence, no part of which lowers it.
 
-    .. math:: s(e) = f \Big(c_0 + \sum_j c_j \max(e_j, 0)\Big), \qquad c_j \ge 0
+    .. math:: s(e) = f \Big(\frac{r}{\sqrt n} + \sum_j c_j \max(e_j, 0)\Big), \qquad r, c_j \ge 0
 
     More evidence of any kind never lowers it. The bound is a multiple of it, and the upper end of
     the learnability adds a multiple of the standard error; both are those that held in generated
@@ -28,10 +28,10 @@ class ShortfallRule:
         Tasks it was fitted on.
     coefficients : mapping of str to float
         What each kind of evidence counts.
-    floor : float
-        What is added to the sum: no ceiling is exact.
+    rows : float
+        What few rows count, r.
     factor, errors : float
-        Multiples of the sum, and of the ceiling's standard error.
+        Multiples f of the sum, and of the ceiling's standard error.
     confidence : float
         Share of the left-out tasks in which the bound held.
     ranges : mapping of str to pair of float
@@ -41,7 +41,7 @@ class ShortfallRule:
     budget: str
     n_tasks: int
     coefficients: Mapping[str, float]
-    floor: float
+    rows: float
     factor: float
     errors: float
     confidence: float
@@ -58,7 +58,7 @@ class ShortfallRule:
         """Return the bound of the noise-free shortfall, as a share of H(Y)."""
         counted = self.coefficients.items()
         total = sum(c * max(getattr(evidence, name), 0.0) for name, c in counted)
-        return self.factor * float(self.floor + total)
+        return self.factor * float(self.rows / evidence.n_samples**0.5 + total)
 
     def strange(self, evidence: ShortfallEvidence) -> tuple[str, ...]:
         """Return the names of the evidence outside of what the rule was fitted on."""

@@ -21,7 +21,7 @@ class Verdict(Result):
     Attributes
     ----------
     answer : {"at the ceiling", "room for a better model", "cannot tell"}
-        By the rules of :meth:`Shortfall.verdict`.
+        By the rules of :meth:`~sklearn_learnability.Shortfall.verdict`.
     information_score : float
         The model's, on the given rows.
     efficiency_of_upper, efficiency_of_lower : float
