@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: A gain of more rows that is so many standard errors below 0 is no learning curve.
 FALLING_CURVE = 2.0
+#: Share of rows with equal ones from which these are heard alone where the rule can only guess.
+MANY_REPLICATES = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +40,8 @@ class Shortfall(Result):
     lower : float
         Its one-sided lower limit, at least 0: what is safe to claim.
     upper : float
-        Upper end of the learnability, at most 1: the least of what the rule and the replicates
-        allow.
+        Upper end of the learnability, at most 1: the least of what the rule and rows of equal
+        inputs allow, or what these allow, where they are half of all and the rule can only guess.
     largest_gap : float
         The most that the ceiling's expected score may lie below the learnability.
     source : {"rule", "replicates", "none"}
@@ -151,20 +153,16 @@ def measure_shortfall(
     """Return the shortfall of a fitted ceiling, from the rows it was fitted on."""
     rule = shortfall_rule()
     evidence = measure_evidence(ceiling, data, groups)
-    value, error = ceiling.learnability_, ceiling.learnability_standard_error_
-    reason = why_unknown(ceiling, evidence)
-    gap, end = 1.0 - value, 1.0
+    outside = (*strange_setting(ceiling, rule, groups), *rule.strange(evidence))
+    value, reason = ceiling.learnability_, why_unknown(ceiling, evidence)
+    source, gap, end = "none", 1.0 - value, 1.0
     if not reason:
-        gap = rule.largest_gap(evidence)
-        end = value + gap + rule.errors * error
-    source = "none" if reason else "rule"
-    if evidence.replicate_limit < min(end, 1.0):
-        end, gap, source, reason = (
-            evidence.replicate_limit,
-            min(gap, evidence.replicate_limit - value),
-            "replicates",
-            "",
-        )
+        source, gap = "rule", rule.largest_gap(evidence)
+        end = value + gap + rule.errors * ceiling.learnability_standard_error_
+    is_guess = bool(outside) and evidence.replicate_share >= MANY_REPLICATES
+    if evidence.replicate_limit < (1.0 if is_guess else min(end, 1.0)):
+        source, reason, end = "replicates", "", evidence.replicate_limit
+        gap = end - value
     lower = max(0.0, ceiling.learnability_lower_limit_)
     return Shortfall(
         learnability=value,
@@ -172,7 +170,7 @@ def measure_shortfall(
         upper=float(np.clip(end, lower, 1.0)),
         largest_gap=max(0.0, gap),
         source=source,
-        outside=(*strange_setting(ceiling, rule, groups), *rule.strange(evidence)),
+        outside=outside,
         reason=reason,
         confidence=rule.confidence,
         units=ceiling.units_,
