@@ -1,6 +1,6 @@
 """Noise-free gap of the ceiling on data of known truth, beside single models.
 
-    python benchmarks/ceiling.py [--rows 10000] [--budget default]
+    python benchmarks/ceiling.py [--rows 5000] [--budget default]
 
 The gap is E_x KL(p* || q) / H(Y) with the exact posterior p*, of out-of-fold probabilities q: how
 far a ceiling falls short of the true learnability, free of the noise of the labels. Lower is
@@ -111,7 +111,7 @@ def ceiling_gap(results):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--rows", type=int, default=5000)
     parser.add_argument("--budget", choices=["fast", "default"], default="default")
     options = parser.parse_args()
     measured = []
