@@ -9,6 +9,8 @@ EVIDENCE = ("gain", "self_gap")
 CONFIDENCE = 0.95
 #: Quantile of the log gap that the coefficients are fitted to, and the width of its rounded corner.
 FITTED_QUANTILE, CORNER = 0.9, 0.05
+#: A bound of the gap that is more than so many times the ceiling tells nothing.
+LARGEST_MULTIPLE = 3.0
 #: A gap below this, as a share of H(Y), is none.
 SMALLEST_GAP = 0.002
 
@@ -80,25 +82,30 @@ def told(table):
     return table[(table["limit"] > 0) & ~falls]
 
 
+def upper_ends(table, coefficients, factor, errors, names):
+    """Return the upper ends of a rule, or of equal rows where these are lower."""
+    gap = factor * design(table, names) @ coefficients
+    end = table["learnability"] + gap + errors * table["error"]
+    is_told = table.index.isin(told(table).index) & (
+        gap <= LARGEST_MULTIPLE * table["learnability"]
+    )
+    end = np.where(is_told, np.minimum(end, 1.0), 1.0)
+    end = np.minimum(end, table["replicate_limit"].fillna(1.0).clip(upper=1.0))
+    return np.maximum(end, table["lower"])
+
+
 def judge_left_out(table, names=EVIDENCE):
     """Return the upper end of every task by the rule of the other families, and what it misses."""
     parts = []
     for family in table["family"].unique():
-        own = table[table["family"] == family]
-        coefficients, factor, errors = fit_rule(told(table[table["family"] != family]), names)
-        gap = factor * design(own, names) @ coefficients
-        end = own["learnability"] + gap + errors * own["error"]
-        is_told = own.index.isin(told(own).index)
-        end = np.where(is_told, np.minimum(end, 1.0), 1.0)
-        end = np.minimum(end, own["replicate_limit"].fillna(1.0).clip(upper=1.0))
-        upper = np.maximum(end, own["lower"])
+        own, others = table[table["family"] == family], table[table["family"] != family]
+        upper = upper_ends(own, *fit_rule(told(others), names), names)
         parts.append(
             own.assign(
                 upper=upper,
                 width=upper - own["lower"],
                 cannot_tell=upper >= 1.0,
                 holds=own["truth"] <= upper,
-                gap_holds=np.where(is_told, own["gap"] <= gap, True),
             )
         )
     return pd.concat(parts).sort_index()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: A gain of more rows that is so many standard errors below 0 is no learning curve.
 FALLING_CURVE = 2.0
+#: A gap that may be so many times what was found is no bound worth the name.
+LARGEST_MULTIPLE = 3.0
 #: Share of rows with equal ones from which these are heard alone where the rule can only guess.
 MANY_REPLICATES = 0.5
 
@@ -154,10 +156,11 @@ def measure_shortfall(
     rule = shortfall_rule()
     evidence = measure_evidence(ceiling, data, groups)
     outside = (*strange_setting(ceiling, rule, groups), *rule.strange(evidence))
-    value, reason = ceiling.learnability_, why_unknown(ceiling, evidence)
+    value, bound = ceiling.learnability_, rule.largest_gap(evidence)
+    reason = why_unknown(ceiling, evidence, bound)
     source, gap, end = "none", 1.0 - value, 1.0
     if not reason:
-        source, gap = "rule", rule.largest_gap(evidence)
+        source, gap = "rule", bound
         end = value + gap + rule.errors * ceiling.learnability_standard_error_
     is_guess = bool(outside) and evidence.replicate_share >= MANY_REPLICATES
     if evidence.replicate_limit < (1.0 if is_guess else min(end, 1.0)):
@@ -209,7 +212,7 @@ def check_rows_of_fit(
         )
 
 
-def why_unknown(ceiling: "GoldenModelCeiling", evidence: ShortfallEvidence) -> str:
+def why_unknown(ceiling: "GoldenModelCeiling", evidence: ShortfallEvidence, bound: float) -> str:
     """Return why the rule says nothing, or nothing."""
     lower = ceiling.learnability_lower_limit_
     if np.isnan(lower):
@@ -223,6 +226,11 @@ def why_unknown(ceiling: "GoldenModelCeiling", evidence: ShortfallEvidence) -> s
         return (
             f"three times the rows lowered the score by {-evidence.gain:.3g}, which no learning "
             "curve does"
+        )
+    if bound > LARGEST_MULTIPLE * ceiling.learnability_:
+        return (
+            f"the shortfall may be {bound:.3g}, more than {LARGEST_MULTIPLE:g} times the "
+            f"{ceiling.learnability_:.3g} that was found"
         )
     return ""
 

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import TimeSeriesSplit
 
 from sklearn_learnability import GoldenModelCeiling, Shortfall, ShortfallEvidence
+from sklearn_learnability.ceilings._shortfall import why_unknown
 from sklearn_learnability.ceilings._shortfall_rule import shortfall_rule
 from sklearn_learnability.datasets import load_titanic, make_learnability_classification
 
@@ -104,6 +105,13 @@ def test_where_nothing_is_found_nothing_is_told():
     found = GoldenModelCeiling(FAMILY, random_state=0).fit(X, y).shortfall(X, y)
     assert "nothing was found" in found.reason
     assert (found.source, found.lower, found.upper) == ("none", 0, 1)
+
+
+def test_a_bound_far_beyond_what_was_found_tells_nothing(ceiling):
+    evidence = ceiling.shortfall_.evidence
+    bound = 3 * ceiling.learnability_
+    assert why_unknown(ceiling, evidence, 0.99 * bound) == ""
+    assert "more than 3 times" in why_unknown(ceiling, evidence, 1.01 * bound)
 
 
 def test_equal_rows_bound_the_truth_without_the_rule():
