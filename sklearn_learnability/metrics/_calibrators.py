@@ -85,6 +85,16 @@ def check_method(method: str, n_classes: int) -> None:
         )
 
 
+def count_parameters(method: str, n_classes: int) -> int | None:
+    """Return the free parameters of a family; None where a ridge or the rows decide."""
+    if method == "isotonic" or (method == "matrix" and n_classes > 2):
+        return None
+    if method == "temperature":
+        return 1
+    n_scales = {"affine": 1, "beta": 2}.get(method, n_classes)
+    return n_scales + n_classes - 1
+
+
 def fit_calibration_map(
     codes: np.ndarray, log_proba: Floats, weight: Floats, method: str
 ) -> CalibrationMap:

@@ -129,4 +129,4 @@ def unseen_variance(surprisal: Floats, weight: Floats, n_rows: float) -> float:
     the reciprocal frequencies is K.
     """
     n_classes = float(weight @ np.exp(surprisal) / weight.sum())
-    return n_classes * (n_classes - 1) / n_rows**2
+    return n_classes * max(n_classes - 1, 0.0) / n_rows**2

@@ -21,8 +21,12 @@ from sklearn_learnability._validation import (
     check_weights,
     nats_per_unit,
 )
-from sklearn_learnability.metrics._calibration import cross_fit_calibration
-from sklearn_learnability.metrics._calibrators import CalibrationMethod
+from sklearn_learnability.metrics._calibration import Calibrator, cross_fit_calibration
+from sklearn_learnability.metrics._calibration_loss import (
+    calibration_loss_estimate,
+    effective_parameters,
+)
+from sklearn_learnability.metrics._calibrators import CalibrationMethod, fit_calibration_map
 from sklearn_learnability.metrics._information import surprisal_of_frequencies, warn_single_class
 from sklearn_learnability.metrics._information_estimate import information_estimate
 from sklearn_learnability.metrics._resampling import Estimate, mean_estimate
@@ -41,11 +45,13 @@ class NLLDecomposition(Result):
     calibrated_nll : Estimate
         Mean log-loss after cross-fitted calibration.
     calibration_loss : Estimate
-        `nll` - `calibrated_nll`, paired row by row.
+        `nll` - `calibrated_nll`, paired row by row. Its interval, from 0 on, is that of what the
+        best map of the family takes off.
     information_score : Estimate
-        1 - `nll` / H(Y); NaN where one class holds all the weight.
+        1 - `nll` / H(Y); NaN where one class holds all the weight. Its interval is NaN where a
+        class has too few rows, about five, to tell.
     calibrated_information_score : Estimate
-        1 - `calibrated_nll` / H(Y); NaN where one class holds all the weight.
+        1 - `calibrated_nll` / H(Y), likewise.
     n_samples : int
         Number of rows.
     n_clipped : int
@@ -76,16 +82,23 @@ def decompose_nll(
     codes: NDArray[np.integer],
     proba: Floats,
     calibrated_proba: Floats,
+    calibrator: Calibrator,
     weight: Floats,
     groups: ArrayLike | None,
     units: Units,
 ) -> NLLDecomposition:
-    """Return the decomposition of the loss of probabilities whose calibrated form is at hand."""
+    """Return the decomposition of the loss of probabilities that were cross-fitted.
+
+    The calibrator is the one fitted to all of the rows.
+    """
     nats = nats_per_unit(units)
     rows = np.arange(len(codes))
     n_clipped = int((proba[rows, codes] < SMALLEST_PROBABILITY).sum())
     loss = np.maximum(-np.log(true_probability(proba, codes)), 0.0) / nats
-    calibrated_loss = -log_of_probabilities(calibrated_proba[rows, codes]) / nats
+    calibrated_loss, mapped_loss = (
+        -log_of_probabilities(part[rows, codes]) / nats
+        for part in (calibrated_proba, calibrator.predict_proba(proba))
+    )
     surprisal = surprisal_of_frequencies(codes, weight, proba.shape[1])[codes] / nats
     if weight @ surprisal == 0:
         warn_single_class("The information score")
@@ -94,7 +107,16 @@ def decompose_nll(
         label_entropy=mean_estimate(surprisal, **options),
         nll=mean_estimate(loss, **options),
         calibrated_nll=mean_estimate(calibrated_loss, **options),
-        calibration_loss=mean_estimate(loss - calibrated_loss, **options),
+        calibration_loss=calibration_loss_estimate(
+            loss,
+            calibrated_loss,
+            mapped_loss,
+            n_parameters=effective_parameters(
+                calibrator.calibration, log_of_probabilities(proba), weight
+            ),
+            nats=nats,
+            **options,
+        ),
         information_score=information_estimate(surprisal, loss, units=units, **options),
         calibrated_information_score=information_estimate(
             surprisal, calibrated_loss, units=units, calibrated=True, **options
@@ -123,7 +145,8 @@ def nll_decomposition(
 
     Lower losses are better. A calibration loss near 0 says that no map of the family improves the
     probabilities; a negative one is the price of fitting a map that was not needed. The intervals
-    are of 95 %, by the delta method on the losses per row; they take the fitted maps as given.
+    are of 95 %. That of the calibration loss holds what the best map of the family takes off, which
+    is never negative, by noncentral chi-square; the others take the fitted maps as given.
 
     Parameters
     ----------
@@ -169,6 +192,8 @@ def nll_decomposition(
     ----------
     J. Bröcker. Reliability, sufficiency, and the decomposition of proper scores. Quarterly Journal
     of the Royal Meteorological Society, 2009. https://doi.org/10.1002/qj.456
+    J. T. Kent. Robust properties of likelihood ratio tests. Biometrika, 1982.
+    https://doi.org/10.1093/biomet/69.1.19
 
     Examples
     --------
@@ -189,9 +214,11 @@ def nll_decomposition(
         labels=labels,
         random_state=random_state,
     )
-    _, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
+    classes, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
     weight = check_weights(sample_weight, len(codes))
-    return decompose_nll(codes, proba, calibrated, weight, groups, units)
+    mapping = fit_calibration_map(codes, log_of_probabilities(proba), weight, calibration)
+    calibrator = Calibrator(calibration, classes, mapping)
+    return decompose_nll(codes, proba, calibrated, calibrator, weight, groups, units)
 
 
 def calibrated_nll(

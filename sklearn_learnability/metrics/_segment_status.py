@@ -5,14 +5,20 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import false_discovery_control
 from scipy.stats import t as student_t
 
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import warn
+from sklearn_learnability._validation import Floats, warn
 from sklearn_learnability.exceptions import SmallSegmentWarning
 from sklearn_learnability.metrics._efficiency import Efficiency
-from sklearn_learnability.metrics._resampling import Estimate
+from sklearn_learnability.metrics._resampling import (
+    Estimate,
+    covariance_of_units,
+    degrees_of_freedom,
+    unit_deviations,
+)
 
 Status = Literal[
     "leaves information",
@@ -88,13 +94,25 @@ class SegmentAssessment(Result):
         return pd.DataFrame([row | {"status": self.status}])
 
 
-def p_value_of_zero(estimate: Estimate, n_units: int, rounding: float) -> float:
-    """Return the two-sided p-value of a mean of 0; a mean as small as rounding is 0."""
-    if abs(estimate.value) <= rounding:
+def p_value_of_zero(
+    values: Floats,
+    weight: Floats,
+    groups: ArrayLike | None,
+    rounding: float,
+    unseen_variance: float = 0.0,
+) -> float:
+    """Return the two-sided p-value of a mean of 0; a mean as small as rounding is 0.
+
+    Student's test with the degrees of freedom that the spread has, as for the intervals: where a
+    few rows of a rare class carry it, the number of rows would promise too much.
+    """
+    (mean,), deviation = unit_deviations(values[:, None], weight, groups)
+    if abs(mean) <= rounding:
         return 1.0
+    error = np.sqrt(covariance_of_units(deviation)[0, 0] + unseen_variance)
     with np.errstate(divide="ignore"):
-        distance = np.divide(abs(estimate.value), estimate.standard_error)
-    return float(2 * student_t.sf(distance, n_units - 1))
+        distance = np.divide(abs(mean), error)
+    return float(2 * student_t.sf(distance, degrees_of_freedom(deviation[:, 0])))
 
 
 def adjust(parts: list[SegmentAssessment]) -> list[SegmentAssessment]:

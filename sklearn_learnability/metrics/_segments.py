@@ -22,6 +22,7 @@ from sklearn_learnability.metrics._calibration import cross_fit_calibration
 from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._efficiency import efficiency_of_losses, warn_of_efficiency
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
+from sklearn_learnability.metrics._information_estimate import effective_rows, unseen_variance
 from sklearn_learnability.metrics._reference import Reference, reference_losses
 from sklearn_learnability.metrics._resampling import check_confidence, mean_estimate
 from sklearn_learnability.metrics._segment_status import (
@@ -111,10 +112,11 @@ def information_by_segment(
     - ``"at its ceiling"``: the interval of the efficiency is above 1 - `negligible`.
     - ``"undecided"``: the rows do not tell.
 
-    Above and below mean by more than noise: by a paired t test whose p-values are adjusted over the
-    segments by Benjamini and Hochberg's method. Of the segments told apart from 0, the expected
-    share of false ones is then at most 1 - `confidence`; where no segment differs, that is the
-    probability of any such claim. The intervals are not adjusted.
+    Above and below mean by more than noise: by a paired t test, with the degrees of freedom that
+    the spread of the rows has. Its p-values are adjusted over the segments by Benjamini and
+    Hochberg's method. Of the segments told apart from 0, the expected share of false ones is then
+    at most 1 - `confidence`; where no segment differs, that is the probability of any such claim.
+    The intervals are not adjusted.
 
     Parameters
     ----------
@@ -278,13 +280,9 @@ class Rows:
             "groups": self.groups,
             "confidence": self.confidence,
         }
-        excess = mean_estimate(self.loss - self.reference, **options)
-        ceiling = mean_estimate(surprisal - self.reference, **options)
         n_units = len(self.y if self.groups is None else np.unique(self.groups))
         small = n_units < min_samples
-        rounding = SMALLEST_EXCESS / nats_per_unit(self.units)
-        p_excess = float("nan") if small else p_value_of_zero(excess, n_units, rounding)
-        p_ceiling = float("nan") if small else p_value_of_zero(ceiling, n_units, rounding)
+        p_excess, p_ceiling = (float("nan"),) * 2 if small else self.p_values(surprisal)
         return SegmentAssessment(
             segment=name,
             n_samples=len(self.y),
@@ -293,12 +291,26 @@ class Rows:
             efficiency=efficiency_of_losses(
                 surprisal, self.loss, units=self.units, reference_nll=self.reference, **options
             ),
-            excess_loss=excess,
+            excess_loss=mean_estimate(self.loss - self.reference, **options),
             p_excess_loss=p_excess,
             p_learnability=p_ceiling,
             adjusted_p_excess_loss=p_excess,
             adjusted_p_learnability=p_ceiling,
             status="too few rows" if small else "undecided",
+        )
+
+    def p_values(self, surprisal: Floats) -> tuple[float, float]:
+        """Return the unadjusted p-values of an excess loss of 0 and of a learnability of 0.
+
+        The frequencies that the learnability starts from are those of these rows.
+        """
+        nats = nats_per_unit(self.units)
+        n_rows = effective_rows(surprisal, self.reference, self.weight, self.groups)
+        unseen = unseen_variance(surprisal * nats, self.weight, n_rows) / nats**2
+        clusters = (self.weight, self.groups, SMALLEST_EXCESS / nats)
+        return (
+            p_value_of_zero(self.loss - self.reference, *clusters),
+            p_value_of_zero(surprisal - self.reference, *clusters, unseen),
         )
 
 

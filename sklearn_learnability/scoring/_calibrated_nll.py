@@ -200,6 +200,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             codes[scored],
             self.oof_proba_[scored],
             self.oof_calibrated_proba_[scored],
+            self.calibrator_,
             weight[scored],
             units,
             self.units,

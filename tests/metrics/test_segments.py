@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
-from scipy.stats import ttest_1samp
+from scipy.stats import binom, kurtosis, ttest_1samp
+from scipy.stats import t as student_t
 from sklearn.metrics import d2_log_loss_score, mutual_info_score
 
 from sklearn_learnability.datasets import make_segmented_classification
@@ -67,7 +68,29 @@ def test_every_segment_is_its_rows_alone():
         assert part.label_entropy == pytest.approx(label_entropy(y[rows]))
         assert (part.n_samples, part.share) == (rows.sum(), pytest.approx(rows.mean()))
         excess = log_loss_per_sample(y[rows], model[rows]) - reference[rows]
-        assert part.p_excess_loss == pytest.approx(ttest_1samp(excess, 0).pvalue)
+        n_rows, spread = len(excess), kurtosis(excess, fisher=False)
+        freedom = min(n_rows - 1, 2 * n_rows / (spread - 1))
+        p_value = 2 * student_t.sf(abs(ttest_1samp(excess, 0).statistic), freedom)
+        assert part.p_excess_loss == pytest.approx(p_value)
+
+
+@pytest.mark.parametrize("positives", [0.5, 0.05, 0.02])
+def test_an_exact_ceiling_is_not_called_too_low(positives):
+    rng = np.random.RandomState(0)
+    segments = np.repeat(np.arange(5), 150)
+    n_false = 0
+    for _ in range(80):
+        score = logit(positives) + 0.5 * rng.standard_normal(len(segments))
+        y = (rng.uniform(size=len(segments)) < expit(score)).astype(int)
+        report = information_by_segment(
+            y,
+            expit(score),
+            segments,
+            reference_nll=log_loss_per_sample(y, expit(score)),
+            labels=[0, 1],
+        )
+        n_false += any(part.status == "ceiling too low" for part in report.segments)
+    assert n_false <= binom.isf(0.01, 80, 0.05)
 
 
 def test_whole_is_what_a_comparison_says():
