@@ -5,7 +5,7 @@
     python benchmarks/shortfall.py known
 
 `measure` fits the "fast" ceiling and gathers its evidence, a task at a time, in an order that makes
-any beginning a fair sample; what is in output/shortfall.csv is not measured again. `fit` makes the
+any beginning a fair sample; what is in results/shortfall.csv is not measured again. `fit` makes the
 rule from it, writes it into the package, and judges rules without each family by that family.
 `known` draws brackets by the rule on tables it was not fitted on.
 """
@@ -30,7 +30,7 @@ from sklearn_learnability.exceptions import LearnabilityWarning
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "shortfall.json"
-MEASURED = HERE.parent / "output" / "shortfall.csv"
+MEASURED = HERE / "results" / "shortfall.csv"
 RULE = HERE.parent / "sklearn_learnability" / "ceilings" / "data" / "shortfall_fast.json"
 
 MEASURED_KNOWN = MEASURED.with_name("shortfall_known.csv")
@@ -257,7 +257,6 @@ def main():
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # hundreds of tasks: single rows of a class, equal rows
     if options.step == "measure":
-        MEASURED.parent.mkdir(exist_ok=True)
         finish_grid(cells(options.tasks), measure, MEASURED)
     else:
         {"fit": fit, "known": known}[options.step]()

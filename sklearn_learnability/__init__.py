@@ -1,7 +1,9 @@
 """How much can be learned from a data set, and how much of it a model extracts."""
 
 from sklearn_learnability.ceilings._evidence import ShortfallEvidence
+from sklearn_learnability.ceilings._extrapolation import Extrapolation
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
+from sklearn_learnability.ceilings._learnability_curve import LearnabilityCurve, learnability_curve
 from sklearn_learnability.ceilings._shortfall import Shortfall
 from sklearn_learnability.ceilings._verdict import Verdict
 from sklearn_learnability.scoring._calibrated_nll import CalibratedNLL
@@ -17,12 +19,15 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "CalibratedNLL",
     "EfficiencyScorer",
+    "Extrapolation",
     "GoldenModelCeiling",
+    "LearnabilityCurve",
     "Shortfall",
     "ShortfallEvidence",
     "Verdict",
     "__version__",
     "get_scorer",
     "get_scorer_names",
+    "learnability_curve",
     "select_capacity",
 ]

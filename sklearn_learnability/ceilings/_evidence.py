@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sklearn_learnability._folds import Folds, make_folds
+from sklearn_learnability._folds import make_folds
 from sklearn_learnability._probabilities import log_of_probabilities
 from sklearn_learnability._results import Result
-from sklearn_learnability._tables import comparable_rows, hash_rows, take_rows
+from sklearn_learnability._tables import comparable_rows, hash_rows
 from sklearn_learnability._validation import Floats, Integers, check_groups, nats_per_unit
-from sklearn_learnability.ceilings._family import check_members, fit_family, make_family
 from sklearn_learnability.ceilings._out_of_fold import TrainingData
+from sklearn_learnability.ceilings._refit import RefitError, refit, weights_of
 from sklearn_learnability.datasets._truth import draw_labels
 from sklearn_learnability.metrics._blending import cross_fit_pool
 from sklearn_learnability.metrics._replicates import replicate_learnability
@@ -80,16 +80,40 @@ def measure_evidence(
     ceiling: "GoldenModelCeiling",
     data: TrainingData,
     groups: ArrayLike | None,
-) -> ShortfallEvidence:
-    """Return the evidence about a ceiling, from the rows that it was fitted on.
+) -> tuple[ShortfallEvidence, str]:
+    """Return the evidence about a ceiling, and why it lacks the part that rests on fits, if so."""
+    try:
+        fitted, reason = evidence_of_fits(ceiling, data, groups), ""
+    except RefitError as error:
+        names = ("gain", "gain_error", "movement", "self_gap")
+        fitted, reason = dict.fromkeys(names, float("nan")), str(error)
+    losses = ceiling.candidates_["calibrated_nll"]
+    evidence = ShortfallEvidence(
+        n_samples=int(np.isfinite(ceiling.oof_nll_).sum()),
+        n_classes=len(data.classes),
+        pooling_gain=float(losses.min() - ceiling.nll_) / ceiling.label_entropy_,
+        **fitted,
+        **replicates(ceiling, data, groups),
+    )
+    return evidence, reason
 
-    The family is fitted again on training rows of the last fold (of folds in order, the one with
-    the most rows): on a third of them, and on all with labels drawn from the ceiling.
+
+def evidence_of_fits(
+    ceiling: "GoldenModelCeiling", data: TrainingData, groups: ArrayLike | None
+) -> dict[str, float]:
+    """Return the evidence for which the family is fitted again.
+
+    On training rows of the last fold (of folds in order, the one with the most rows): on a third of
+    them, and on all with labels drawn from the ceiling.
     """
-    rng = np.random.RandomState(ceiling._seed)
+    rng = np.random.RandomState(ceiling._record.seed)
     entropy = ceiling.label_entropy_ * nats_per_unit(ceiling.units_)
-    train, test = ceiling._folds.splits[-1]
-    weight = np.ones(len(test)) if data.weight is None else data.weight[test]
+    train, test = ceiling._record.folds.splits[-1]
+    if len(test) < N_TUNING_FOLDS:
+        raise RefitError(
+            f"Expected {N_TUNING_FOLDS} test rows in a fold, to calibrate on, got {len(test)}."
+        )
+    weight = weights_of(data)[test]
     log_proba = log_of_probabilities(ceiling.oof_proba_[test])
 
     third = train[nested_rows(data.codes[train], groups_of(groups, train), rng)]
@@ -100,17 +124,12 @@ def measure_evidence(
 
     simulated, known = simulate(ceiling, data, rng)
     learned = refitted_log_proba(ceiling, simulated, np.intersect1d(train, known), test, rng)
-    losses = ceiling.candidates_["calibrated_nll"]
-    return ShortfallEvidence(
-        n_samples=int(np.isfinite(ceiling.oof_nll_).sum()),
-        n_classes=len(data.classes),
-        gain=gain.value,
-        gain_error=gain.standard_error,
-        movement=mean_divergence(log_proba, earlier, weight) / entropy,
-        self_gap=mean_divergence(log_proba, learned, weight) / entropy,
-        pooling_gain=float(losses.min() - ceiling.nll_) / ceiling.label_entropy_,
-        **replicates(ceiling, data, groups),
-    )
+    return {
+        "gain": gain.value,
+        "gain_error": gain.standard_error,
+        "movement": mean_divergence(log_proba, earlier, weight) / entropy,
+        "self_gap": mean_divergence(log_proba, learned, weight) / entropy,
+    }
 
 
 def simulate(
@@ -134,7 +153,7 @@ def replicates(
     frame = comparable_rows(data.X)
     hashes = None if frame is None else hash_rows(frame)
     is_even = data.weight is None or np.ptp(data.weight) == 0
-    if hashes is None or groups is not None or ceiling._folds.ordered or not is_even:
+    if hashes is None or groups is not None or ceiling._record.folds.ordered or not is_even:
         return unknown
     cells, counts = np.unique(hashes[scored], return_inverse=True, return_counts=True)[1:]
     found = replicate_learnability(data.codes[scored], cells, REPLICATE_CONFIDENCE)
@@ -180,26 +199,13 @@ def refitted_log_proba(
     Candidates are built for a table of 5/4 as many rows as they are fitted on, as in five folds.
     Their calibration and weights are cross-fitted within the test rows.
     """
-    some = rng.permutation(len(data.codes))[: len(train) * 5 // 4]
-    members = check_members(ceiling.candidates)
-    family = make_family(members, replace(data, X=take_rows(data.X, np.sort(some))))
-    folds = Folds.from_splits([(np.sort(train), test)], len(data.codes))
-    fits = fit_family(
-        family,
-        data,
-        folds.splits,
-        rng.randint(np.iinfo(np.int32).max, size=(len(family), 1)),
-        memory=ceiling.memory,
-        n_jobs=ceiling.n_jobs,
-        verbose=ceiling.verbose,
-    )
-    found = [own[0].log_proba for own in fits if own[0].log_proba is not None]
+    fits = refit(ceiling, data, [(np.sort(train), test)], len(train) * 5 // 4, rng)
     codes = data.codes[test]
     return cross_fit_pool(
         codes,
-        np.stack(found),
-        np.ones(len(test)) if data.weight is None else data.weight[test],
+        np.stack([own[0].log_proba for own in fits if own[0].log_proba is not None]),
+        weights_of(data)[test],
         make_folds(N_TUNING_FOLDS, None, codes, random_state=rng).tuning_rows(),
-        calibration=ceiling.calibration,
-        blend=ceiling.blend,
+        calibration=ceiling._record.calibration,
+        blend=ceiling._record.blend,
     )[1]

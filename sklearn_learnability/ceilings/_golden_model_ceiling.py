@@ -50,12 +50,13 @@ from sklearn_learnability.ceilings._out_of_fold import (
     gather_log_proba,
     mean_log_proba,
 )
-from sklearn_learnability.ceilings._shortfall import (
-    Shortfall,
+from sklearn_learnability.ceilings._refit import (
+    FitRecord,
     check_refittable,
     check_rows_of_fit,
-    measure_shortfall,
+    fingerprint,
 )
+from sklearn_learnability.ceilings._shortfall import Shortfall, measure_shortfall
 from sklearn_learnability.exceptions import CandidateFailedWarning
 from sklearn_learnability.metrics._blending import cross_fit_pool, fit_calibrated_pool
 from sklearn_learnability.metrics._calibrators import CalibrationMethod, check_method
@@ -286,7 +287,15 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         self.duplicate_share_, has_copies = warn_of_duplicates(table, folds)
         is_ordered = warn_of_order(table, codes, self.cv, groups)
         names, log_probas, seconds = self._fit_family(members, data, folds, rng)
-        self._folds, self._seed = folds, int(rng.randint(np.iinfo(np.int32).max))
+        self._record = FitRecord(
+            self.candidates,
+            self.calibration,
+            self.blend,
+            self.bracket,
+            folds,
+            fingerprint(table, groups),
+            seed=int(rng.randint(np.iinfo(np.int32).max)),
+        )
         weight = np.ones(len(codes)) if weight is None else weight
         losses = self._score_out_of_fold(codes, weight, folds, log_probas, groups)
         warn_of_dependence(
@@ -347,18 +356,9 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the rows or weights are others than those of `fit`, or a candidate is frozen.
+            If rows, weights or groups are others than those of `fit`, or a candidate is frozen.
         """
-        check_is_fitted(self)
-        check_refittable(self)
-        table = self._check_table(X, reset=False)
-        check_consistent_length(table, y, groups)
-        check_rows_of_fit(self, y, sample_weight)
-        _, codes = encode_labels(y, self.classes_)
-        weight = None
-        if sample_weight is not None:
-            weight = relative_weights(check_weights(sample_weight, len(codes)))
-        return measure_shortfall(self, TrainingData(table, codes, self.classes_, weight), groups)
+        return measure_shortfall(self, self._data_of_fit(X, y, sample_weight, groups), groups)
 
     def predict_log_proba(self, X: Any) -> Floats:
         """Return the golden model's log-probabilities (natural logarithm).
@@ -452,7 +452,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
     def _check_options(self) -> None:
         nats_per_unit(self.units)
         if self.bracket:
-            check_refittable(self)
+            check_refittable(self.candidates)
         check_choice("blend", self.blend, ("log-linear", "best"))
 
     def _check_table(self, X: Any, *, reset: bool) -> Any:
@@ -460,6 +460,21 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             self._reads_tables = self._has_named_candidates
         read = clean_table if self._reads_tables else pass_table
         return read(self, X, reset=reset)
+
+    def _data_of_fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
+    ) -> TrainingData:
+        """Return the rows of `fit`, refusing others, and candidates that cannot be fitted again."""
+        check_is_fitted(self)
+        check_refittable(self._record.candidates)
+        table = self._check_table(X, reset=False)
+        check_consistent_length(table, y, groups)
+        check_rows_of_fit(self, table, y, sample_weight, groups)
+        _, codes = encode_labels(y, self.classes_)
+        weight = None
+        if sample_weight is not None:
+            weight = relative_weights(check_weights(sample_weight, len(codes)))
+        return TrainingData(table, codes, self.classes_, weight)
 
     def _seeds(self, data: TrainingData) -> np.random.RandomState:
         """Return what seeds folds and fits: kept fits are found again only under the same seeds."""

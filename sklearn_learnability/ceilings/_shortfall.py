@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.frozen import FrozenEstimator
 
 from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Units, check_number, check_weights
@@ -18,7 +17,7 @@ from sklearn_learnability.metrics._information import (
     log_loss_per_sample,
     prior_surprisal,
 )
-from sklearn_learnability.metrics._reference import Reference, reference_losses, was_fitted_on
+from sklearn_learnability.metrics._reference import Reference, reference_losses
 
 if TYPE_CHECKING:
     from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
@@ -154,10 +153,10 @@ def measure_shortfall(
 ) -> Shortfall:
     """Return the shortfall of a fitted ceiling, from the rows it was fitted on."""
     rule = shortfall_rule()
-    evidence = measure_evidence(ceiling, data, groups)
+    evidence, reason = measure_evidence(ceiling, data, groups)
     outside = (*strange_setting(ceiling, rule, groups), *rule.strange(evidence))
     value, bound = ceiling.learnability_, rule.largest_gap(evidence)
-    reason = why_unknown(ceiling, evidence, bound)
+    reason = reason or why_unknown(ceiling, evidence, bound)
     source, gap, end = "none", 1.0 - value, 1.0
     if not reason:
         source, gap = "rule", bound
@@ -179,37 +178,6 @@ def measure_shortfall(
         units=ceiling.units_,
         evidence=evidence,
     )
-
-
-def check_refittable(ceiling: "GoldenModelCeiling") -> None:
-    """Refuse candidates that stay as they are."""
-    given = [] if isinstance(ceiling.candidates, str) else ceiling.candidates
-    own = [member for member in given if not isinstance(member, str)]
-    frozen = [name for name, estimator in own if isinstance(estimator, FrozenEstimator)]
-    if frozen:
-        raise ValueError(
-            f"Expected candidates that can be fitted on fewer rows, got frozen ones: {frozen}."
-        )
-
-
-def check_rows_of_fit(
-    ceiling: "GoldenModelCeiling", y: ArrayLike, sample_weight: ArrayLike | None
-) -> None:
-    """Refuse other labels or weights than those of the fit."""
-    n_samples = len(ceiling.oof_nll_)
-    if not was_fitted_on(ceiling, y):
-        raise ValueError(
-            f"Expected the {n_samples} rows that the ceiling was fitted on, in their order, got "
-            f"{np.shape(y)[0]} rows with other labels."
-        )
-    scored = np.isfinite(ceiling.oof_nll_)
-    weight = check_weights(sample_weight, n_samples)
-    loss = np.average(ceiling.oof_nll_[scored], weights=weight[scored])
-    if not np.isclose(loss, ceiling.nll_, rtol=1e-6):
-        raise ValueError(
-            f"Expected the weights of fit, with which the ceiling's loss is {ceiling.nll_:.4g}, "
-            f"got weights with which it is {loss:.4g}."
-        )
 
 
 def why_unknown(ceiling: "GoldenModelCeiling", evidence: ShortfallEvidence, bound: float) -> str:
@@ -239,12 +207,12 @@ def strange_setting(
     ceiling: "GoldenModelCeiling", rule: ShortfallRule, groups: ArrayLike | None
 ) -> tuple[str, ...]:
     """Return the names of the settings that the rule has not seen."""
-    folds = ceiling._folds
+    record = ceiling._record
     strange = {
-        "candidates": ceiling.candidates != rule.budget,
-        "cv": not (folds.is_partition and len(folds.splits) == 5),
+        "candidates": record.candidates != rule.budget,
+        "cv": not (record.folds.is_partition and len(record.folds.splits) == 5),
         "groups": groups is not None,
-        "calibration": ceiling.calibration != "affine",
-        "blend": ceiling.blend != "log-linear",
+        "calibration": record.calibration != "affine",
+        "blend": record.blend != "log-linear",
     }
     return tuple(name for name, is_strange in strange.items() if is_strange)

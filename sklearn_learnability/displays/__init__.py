@@ -9,6 +9,7 @@ from sklearn_learnability.displays._efficiency import EfficiencyDisplay
 from sklearn_learnability.displays._information_plane import InformationPlaneDisplay
 from sklearn_learnability.displays._layer_profile import LayerProfileDisplay
 from sklearn_learnability.displays._learnability import LearnabilityDisplay
+from sklearn_learnability.displays._learnability_curve import LearnabilityCurveDisplay
 from sklearn_learnability.displays._llc_sensitivity import LLCSensitivityDisplay
 from sklearn_learnability.displays._llc_trace import LLCTraceDisplay
 from sklearn_learnability.displays._segments import SegmentDisplay
@@ -22,6 +23,7 @@ __all__ = [
     "LLCSensitivityDisplay",
     "LLCTraceDisplay",
     "LayerProfileDisplay",
+    "LearnabilityCurveDisplay",
     "LearnabilityDisplay",
     "SegmentDisplay",
 ]
