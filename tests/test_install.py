@@ -53,8 +53,9 @@ def test_candidates_name_the_extra_of_their_package(monkeypatch, candidate, extr
     monkeypatch.setattr(
         _golden_candidates, "find_spec", lambda name: None if name == package else True
     )
+    table = _golden_candidates.Table((), (), (), n_rows=0, n_classes=2, is_cells=False)
     with pytest.raises(ImportError) as caught:
-        _golden_candidates.named_candidate(candidate, _golden_candidates.Table((), (), (), 0, 2))
+        _golden_candidates.named_candidate(candidate, table)
     assert is_told(str(caught.value), package, extra)
 
 
