@@ -1,6 +1,6 @@
 """What a ceiling finds in two and ten times the rows, and what its learning curve had said.
 
-    python benchmarks/learnability_curve.py [--tasks 64]       # about 12 CPU minutes
+    python benchmarks/learnability_curve.py [--tasks 48]       # about 6 CPU minutes
 
 Tasks of known truth, eight families in turn, 300 to 800 rows, the "fast" ceiling. The truth of a
 multiple is the learnability less the noise-free gap of the out-of-fold probabilities of a ceiling
@@ -25,12 +25,12 @@ RESULTS = HERE / "results" / "learnability_curve.json"
 MEASURED = HERE.parent / "output" / "learnability_curve.csv"
 FACTORS = (2, 10)
 #: Seeds apart from those that any rule was fitted on.
-FIRST_SEED = 100_000
+FIRST_SEED = 200_000
 
 
 def cells(n_tasks):
     """Return the settings of the tasks."""
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(6)
     names = list(FAMILIES)
     return [
         {
@@ -140,7 +140,7 @@ def tables(results):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tasks", type=int, default=64)
+    parser.add_argument("--tasks", type=int, default=48)
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # small tasks: single rows of a class, equal rows
     MEASURED.parent.mkdir(exist_ok=True)
