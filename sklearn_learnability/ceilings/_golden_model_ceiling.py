@@ -268,6 +268,8 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             The fitted estimator.
         """
         self._check_options()
+        for name in ("shortfall_", "learnability_bracket_"):  # of another fit
+            self.__dict__.pop(name, None)
         self.units_ = self.units
         members = check_members(self.candidates)
         table = self._check_table(X, reset=True)

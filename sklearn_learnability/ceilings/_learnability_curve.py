@@ -127,6 +127,8 @@ def learnability_curve(
     ValueError
         If rows, weights or groups are others than those of `fit`, a candidate is frozen or cannot
         be fitted on the smallest share, or the shares do not rise from above 0 to below 1.
+    TypeError
+        If the golden model is no GoldenModelCeiling.
 
     References
     ----------
@@ -144,6 +146,8 @@ def learnability_curve(
     >>> learnability_curve(ceiling, X, y).answer
     'other columns'
     """
+    if not isinstance(golden_model, GoldenModelCeiling):
+        raise TypeError(f"Expected a fitted GoldenModelCeiling, got {type(golden_model).__name__}.")
     check_number("negligible", negligible, 0.0, 1.0)
     shares = check_shares(shares)
     data = golden_model._data_of_fit(X, y, sample_weight, groups)

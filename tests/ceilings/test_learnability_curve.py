@@ -122,6 +122,8 @@ def test_errors():
     ceiling = GoldenModelCeiling(LOGISTIC, random_state=0)
     with pytest.raises(NotFittedError):
         learnability_curve(ceiling, X, y)
+    with pytest.raises(TypeError, match="Expected a fitted GoldenModelCeiling, got Logistic"):
+        learnability_curve(LogisticRegression().fit(X, y), X, y)
     ceiling.fit(X, y)
     for shares in ((0.5,), (0.5, 0.25), (0.5, 1.0), (0.0, 0.5)):
         with pytest.raises(ValueError, match="shares that rise"):
@@ -214,3 +216,12 @@ def test_a_single_split():
     cv = ShuffleSplit(1, test_size=0.3, random_state=0)
     ceiling = GoldenModelCeiling(LOGISTIC, cv=cv, random_state=0).fit(X, y)
     assert learnability_curve(ceiling, X, y).n_train == (79, 158, 315, 630)
+
+
+def test_a_bracket_does_not_outlive_its_fit():
+    X, y = linear(300)
+    ceiling = GoldenModelCeiling(LOGISTIC, random_state=0, bracket=True).fit(X, y)
+    assert ceiling.learnability_bracket_[0] == ceiling.shortfall_.lower
+    ceiling.set_params(bracket=False).fit(X, 1 - y)
+    assert not hasattr(ceiling, "shortfall_")
+    assert not hasattr(ceiling, "learnability_bracket_")
