@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
+import numpy as np
 from joblib import Memory, Parallel, delayed
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_memory
 
-from sklearn_learnability._validation import Integers, check_classifier, warn
+from sklearn_learnability._folds import Folds
+from sklearn_learnability._validation import Floats, Integers, check_classifier, warn
 from sklearn_learnability.ceilings._candidate_table import Table
 from sklearn_learnability.ceilings._golden_candidates import (
     BUDGETS,
@@ -17,13 +19,15 @@ from sklearn_learnability.ceilings._golden_candidates import (
     named_candidate,
 )
 from sklearn_learnability.ceilings._out_of_fold import (
+    CandidateModel,
     FoldFit,
     TrainingData,
     fit_candidate,
+    gather_log_proba,
     one_thread,
     weight_parameter,
 )
-from sklearn_learnability.exceptions import UnusedWeightsWarning
+from sklearn_learnability.exceptions import CandidateFailedWarning, UnusedWeightsWarning
 
 #: A member as the user gives it: a name of the default family, or an own classifier and its name.
 Member = str | tuple[str, BaseEstimator]
@@ -40,6 +44,16 @@ class Candidate:
     estimator: BaseEstimator
     is_own: bool
     needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class FittedFamily:
+    """The members that could be fitted: names, out-of-fold (M, n, K), CPU seconds, models."""
+
+    names: list[str]
+    log_probas: Floats
+    seconds: list[float]
+    models: list[list[CandidateModel]]
 
 
 def check_members(candidates: str | Sequence[Member]) -> Members:
@@ -98,6 +112,45 @@ def warn_of_unused_weights(family: list[Candidate], data: TrainingData) -> None:
                 "and the weights are used for its calibration, the pool and the scores.",
                 UnusedWeightsWarning,
             )
+
+
+def fit_on_folds(
+    members: Members,
+    data: TrainingData,
+    folds: Folds,
+    rng: np.random.RandomState,
+    *,
+    memory: str | Memory | None,
+    n_jobs: int | None,
+    verbose: int,
+) -> FittedFamily:
+    """Fit every candidate on every fold and keep those without an error."""
+    family = make_family(members, data)
+    warn_of_unused_weights(family, data)
+    splits = list(folds.splits)
+    if not folds.is_partition:
+        splits.append((np.arange(len(data.codes)), np.arange(0)))  # the fit that predicts
+    seeds = rng.randint(np.iinfo(np.int32).max, size=(len(family), len(splits)))
+    fits = fit_family(family, data, splits, seeds, memory=memory, n_jobs=n_jobs, verbose=verbose)
+    names, log_probas, seconds, models_of = [], [], [], []
+    for candidate, own in zip(family, fits, strict=True):
+        errors = [fold.error for fold in own if fold.error]
+        if errors:
+            warn(
+                f"The candidate {candidate.name!r} is left out: {errors[0]}",
+                CandidateFailedWarning,
+            )
+            continue
+        names.append(candidate.name)
+        log_probas.append(gather_log_proba(own, folds, len(data.classes)))
+        seconds.append(sum(fold.seconds for fold in own))
+        models = [fold.model for fold in own if fold.model is not None]
+        models_of.append(models if folds.is_partition else models[-1:])
+    if not names:
+        raise type(errors[0])(
+            f"Expected a candidate that can be fitted, got errors from all, such as {errors[0]}"
+        )
+    return FittedFamily(names, np.stack(log_probas), seconds, models_of)
 
 
 def fit_family(

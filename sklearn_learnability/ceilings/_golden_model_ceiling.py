@@ -5,26 +5,15 @@ from typing import Any, Literal, Self
 
 import joblib
 import numpy as np
-import pandas as pd
 from joblib import Memory
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, column_or_1d, get_tags
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from numpy.typing import ArrayLike
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import check_consistent_length
 
-from sklearn_learnability._dependence import independent_units, warn_of_dependence
-from sklearn_learnability._folds import (
-    Folds,
-    make_folds,
-    warn_of_duplicates,
-    warn_of_missing_classes,
-)
-from sklearn_learnability._probabilities import align_probabilities, widen_classes
+from sklearn_learnability._dependence import warn_of_dependence
+from sklearn_learnability._folds import make_folds, warn_of_duplicates, warn_of_missing_classes
 from sklearn_learnability._row_order import warn_of_order
-from sklearn_learnability._tables import clean_table, pass_table
 from sklearn_learnability._validation import (
-    Floats,
-    Integers,
     RandomState,
     Units,
     check_choice,
@@ -35,36 +24,28 @@ from sklearn_learnability._validation import (
     nats_per_unit,
     readable,
     relative_weights,
-    warn,
 )
 from sklearn_learnability.ceilings._family import (
+    FittedFamily,
     Member,
-    Members,
     check_members,
-    fit_family,
-    make_family,
-    warn_of_unused_weights,
+    fit_on_folds,
 )
-from sklearn_learnability.ceilings._out_of_fold import (
-    TrainingData,
-    gather_log_proba,
-    mean_log_proba,
-)
+from sklearn_learnability.ceilings._golden_model import GoldenModel
+from sklearn_learnability.ceilings._golden_score import GoldenScore, score_out_of_fold
+from sklearn_learnability.ceilings._out_of_fold import TrainingData
 from sklearn_learnability.ceilings._refit import (
     FitRecord,
     check_refittable,
-    check_rows_of_fit,
+    data_of_fit,
     fingerprint,
+    weights_of,
 )
 from sklearn_learnability.ceilings._shortfall import Shortfall, measure_shortfall
-from sklearn_learnability.exceptions import CandidateFailedWarning
-from sklearn_learnability.metrics._blending import cross_fit_pool, fit_calibrated_pool
 from sklearn_learnability.metrics._calibrators import CalibrationMethod, check_method
-from sklearn_learnability.metrics._information import information_score, surprisal_of_frequencies
-from sklearn_learnability.metrics._information_estimate import information_estimate
 
 
-class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
+class GoldenModelCeiling(GoldenModel):
     r"""Ceiling on what the inputs say about the labels, by a strong and calibrated model.
 
     .. math:: L_G = 1 - \mathrm{NLL}_G / H(Y)
@@ -272,23 +253,22 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             self.__dict__.pop(name, None)
         self.units_ = self.units
         members = check_members(self.candidates)
-        table = self._check_table(X, reset=True)
-        y = column_or_1d(readable("y", y), warn=True)
-        check_consistent_length(table, y, groups)
-        self.classes_, codes = encode_labels(y)
-        weight = None
-        if sample_weight is not None:
-            weight = relative_weights(check_weights(sample_weight, len(codes)))
-        check_several_classes(self.classes_, codes, weight)
-        if self.calibration is not None:
-            check_method(self.calibration, len(self.classes_))
-        data = TrainingData(table, codes, self.classes_, weight)
+        data = self._check_rows(X, y, sample_weight, groups)
+        table, codes, weight = data.X, data.codes, weights_of(data)
         rng = self._seeds(data)
         folds = make_folds(self.cv, table, codes, groups, rng)
         warn_of_missing_classes(codes, folds)
         self.duplicate_share_, has_copies = warn_of_duplicates(table, folds)
         is_ordered = warn_of_order(table, codes, self.cv, groups)
-        names, log_probas, seconds = self._fit_family(members, data, folds, rng)
+        family = fit_on_folds(
+            members,
+            data,
+            folds,
+            rng,
+            memory=self.memory,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
         self._record = FitRecord(
             self.candidates,
             self.calibration,
@@ -298,8 +278,17 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             fingerprint(table, groups),
             seed=int(rng.randint(np.iinfo(np.int32).max)),
         )
-        weight = np.ones(len(codes)) if weight is None else weight
-        losses = self._score_out_of_fold(codes, weight, folds, log_probas, groups)
+        score = score_out_of_fold(
+            codes,
+            family.log_probas,
+            weight,
+            folds,
+            groups,
+            units=self.units,
+            calibration=self.calibration,
+            blend=self.blend,
+        )
+        self._keep(family, score)
         warn_of_dependence(
             table,
             codes,
@@ -310,12 +299,6 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             along_rows=not is_ordered,
             along_columns=not has_copies,
         )
-        self.candidates_ = losses.assign(
-            information_score=1 - losses["nll"] / self.label_entropy_,
-            weight=self.pool_.weights,
-            seconds=seconds,
-        )
-        self.candidates_.insert(0, "candidate", names)
         if self.bracket:
             self.shortfall_ = measure_shortfall(self, data, groups)
             self.learnability_bracket_ = (self.shortfall_.lower, self.shortfall_.upper)
@@ -360,96 +343,7 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
         ValueError
             If rows, weights or groups are others than those of `fit`, or a candidate is frozen.
         """
-        return measure_shortfall(self, self._data_of_fit(X, y, sample_weight, groups), groups)
-
-    def predict_log_proba(self, X: Any) -> Floats:
-        """Return the golden model's log-probabilities (natural logarithm).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Inputs.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Log-probabilities in the order of `classes_`. Where the folds partition the rows, each
-            candidate is the logarithmic mean of its fold models; else it was refitted on all rows.
-        """
-        check_is_fitted(self)
-        table = self._check_table(X, reset=False)
-        members = np.stack([mean_log_proba(models, table) for models in self.models_])
-        return self.pool_.log_proba(self.pool_.calibrate(members))
-
-    def predict_proba(self, X: Any) -> Floats:
-        """Return the golden model's probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Inputs.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Probabilities in the order of `classes_`.
-        """
-        return np.exp(self.predict_log_proba(X))
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the most probable class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Inputs.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Class labels.
-        """
-        columns = self.predict_log_proba(X).argmax(axis=1)
-        return self.classes_[columns]
-
-    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return the information score 1 - NLL/H(Y) on new data; higher is better.
-
-        A label never seen in `fit` has probability 0 and is charged 52 bits, with a warning.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Inputs.
-        y : array-like of shape (n_samples,)
-            Class labels.
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative weights.
-
-        Returns
-        -------
-        float
-            Share of the label entropy explained.
-        """
-        classes = widen_classes(self.classes_, y)
-        proba = align_probabilities(self.predict_proba(X), self.classes_, classes)
-        return information_score(y, proba, sample_weight=sample_weight, labels=classes)
-
-    def __sklearn_tags__(self) -> Tags:
-        """Missing values are taken by the default family, and what else any own candidate takes."""
-        tags = super().__sklearn_tags__()
-        if self._has_named_candidates:
-            tags.input_tags.allow_nan = True
-        else:
-            own = [get_tags(member[1]).input_tags for member in self.candidates]
-            tags.input_tags.allow_nan = any(tag.allow_nan for tag in own)
-            tags.input_tags.sparse = any(tag.sparse for tag in own)
-        return tags
-
-    @property
-    def _has_named_candidates(self) -> bool:
-        given = self.candidates
-        return isinstance(given, str) or any(isinstance(member, str) for member in given)
+        return measure_shortfall(self, data_of_fit(self, X, y, sample_weight, groups), groups)
 
     def _check_options(self) -> None:
         nats_per_unit(self.units)
@@ -457,25 +351,20 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             check_refittable(self.candidates)
         check_choice("blend", self.blend, ("log-linear", "best"))
 
-    def _check_table(self, X: Any, *, reset: bool) -> Any:
-        if reset:
-            self._reads_tables = self._has_named_candidates
-        read = clean_table if self._reads_tables else pass_table
-        return read(self, X, reset=reset)
-
-    def _data_of_fit(
+    def _check_rows(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
     ) -> TrainingData:
-        """Return the rows of `fit`, refusing others, and candidates that cannot be fitted again."""
-        check_is_fitted(self)
-        check_refittable(self._record.candidates)
-        table = self._check_table(X, reset=False)
+        """Return the rows to fit on, and set the classes."""
+        table = self._check_table(X, reset=True)
+        y = column_or_1d(readable("y", y), warn=True)
         check_consistent_length(table, y, groups)
-        check_rows_of_fit(self, table, y, sample_weight, groups)
-        _, codes = encode_labels(y, self.classes_)
+        self.classes_, codes = encode_labels(y)
         weight = None
         if sample_weight is not None:
             weight = relative_weights(check_weights(sample_weight, len(codes)))
+        check_several_classes(self.classes_, codes, weight)
+        if self.calibration is not None:
+            check_method(self.calibration, len(self.classes_))
         return TrainingData(table, codes, self.classes_, weight)
 
     def _seeds(self, data: TrainingData) -> np.random.RandomState:
@@ -484,93 +373,21 @@ class GoldenModelCeiling(ClassifierMixin, BaseEstimator):
             return np.random.RandomState(int(joblib.hash(data), 16) % 2**32)
         return check_random_state(self.random_state)
 
-    def _fit_family(
-        self, members: Members, data: TrainingData, folds: Folds, rng: np.random.RandomState
-    ) -> tuple[list[str], Floats, list[float]]:
-        """Fit every candidate on every fold; keep those without an error in `models_`."""
-        family = make_family(members, data)
-        warn_of_unused_weights(family, data)
-        splits = list(folds.splits)
-        if not folds.is_partition:
-            splits.append((np.arange(len(data.codes)), np.arange(0)))  # the fit that predicts
-        seeds = rng.randint(np.iinfo(np.int32).max, size=(len(family), len(splits)))
-        fits = fit_family(
-            family,
-            data,
-            splits,
-            seeds,
-            memory=self.memory,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
+    def _keep(self, family: FittedFamily, score: GoldenScore) -> None:
+        """Set what was fitted and found."""
+        self.models_, self.pool_ = family.models, score.pool
+        self.oof_proba_, self.oof_nll_ = score.oof_proba, score.oof_nll
+        self.n_unpredicted_, self.n_independent_ = score.n_unpredicted, score.n_independent
+        self.label_entropy_, self.nll_ = score.label_entropy, score.nll
+        found = score.learnability
+        self.learnability_ = found.value
+        self.learnability_standard_error_ = found.standard_error
+        self.learnability_interval_ = (found.lower, found.upper)
+        self.learnability_lower_limit_ = score.lower_limit
+        losses = score.losses
+        self.candidates_ = losses.assign(
+            information_score=1 - losses["nll"] / score.label_entropy,
+            weight=score.pool.weights,
+            seconds=family.seconds,
         )
-        names, log_probas, seconds, self.models_ = [], [], [], []
-        for candidate, own in zip(family, fits, strict=True):
-            errors = [fold.error for fold in own if fold.error]
-            if errors:
-                warn(
-                    f"The candidate {candidate.name!r} is left out: {errors[0]}",
-                    CandidateFailedWarning,
-                )
-                continue
-            names.append(candidate.name)
-            log_probas.append(gather_log_proba(own, folds, len(self.classes_)))
-            seconds.append(sum(fold.seconds for fold in own))
-            models = [fold.model for fold in own if fold.model is not None]
-            self.models_.append(models if folds.is_partition else models[-1:])
-        if not names:
-            raise type(errors[0])(
-                f"Expected a candidate that can be fitted, got errors from all, such as {errors[0]}"
-            )
-        return names, np.stack(log_probas), seconds
-
-    def _score_out_of_fold(
-        self,
-        codes: Integers,
-        weight: Floats,
-        folds: Folds,
-        log_probas: Floats,
-        groups: ArrayLike | None,
-    ) -> pd.DataFrame:
-        """Calibrate and pool each fold on other folds, and all folds for prediction."""
-        options: dict[str, Any] = {"calibration": self.calibration, "blend": self.blend}
-        calibrated, pooled = cross_fit_pool(
-            codes, log_probas, weight, folds.tuning_rows(), **options
-        )
-        predicted = folds.fold_of >= 0
-        self.pool_ = fit_calibrated_pool(
-            codes[predicted], log_probas[:, predicted], weight[predicted], **options
-        )
-        scored = np.flatnonzero(~np.isnan(pooled[:, 0]))
-        codes, weight = codes[scored], weight[scored]
-        units = independent_units(groups, folds, scored)
-        self.n_unpredicted_ = len(pooled) - len(scored)
-        self.oof_proba_ = np.exp(pooled)
-        self.oof_nll_ = np.full(len(pooled), np.nan)
-        per_unit = nats_per_unit(self.units_)
-        self.oof_nll_[scored] = -pooled[scored, codes] / per_unit
-        surprisal = surprisal_of_frequencies(codes, weight, pooled.shape[1])[codes] / per_unit
-        estimate, one_sided = (
-            information_estimate(
-                surprisal,
-                self.oof_nll_[scored],
-                units=self.units,
-                calibrated=True,
-                sample_weight=weight,
-                groups=units,
-                confidence=confidence,
-            )
-            for confidence in (0.95, 0.90)
-        )
-        counted = np.arange(len(scored)) if units is None else units
-        self.n_independent_ = len(np.unique(counted[weight > 0]))
-        self.label_entropy_ = float(np.average(surprisal, weights=weight))
-        self.nll_ = float(np.average(self.oof_nll_[scored], weights=weight))
-        self.learnability_ = estimate.value
-        self.learnability_standard_error_ = estimate.standard_error
-        self.learnability_interval_ = (estimate.lower, estimate.upper)
-        self.learnability_lower_limit_ = one_sided.lower
-        losses = [
-            -member[:, scored, codes] @ weight / (weight.sum() * per_unit)
-            for member in (log_probas, calibrated)
-        ]
-        return pd.DataFrame({"nll": losses[0], "calibrated_nll": losses[1]})
+        self.candidates_.insert(0, "candidate", family.names)

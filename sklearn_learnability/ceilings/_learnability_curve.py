@@ -16,7 +16,7 @@ from sklearn_learnability.ceilings._evidence import groups_of, nested_rows
 from sklearn_learnability.ceilings._extrapolation import Curve, Extrapolation, limit_extrapolation
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
 from sklearn_learnability.ceilings._out_of_fold import TrainingData, gather_log_proba
-from sklearn_learnability.ceilings._refit import refit, weights_of
+from sklearn_learnability.ceilings._refit import data_of_fit, refit, weights_of
 from sklearn_learnability.ceilings._shortfall import Shortfall, measure_shortfall
 from sklearn_learnability.metrics._blending import cross_fit_pool
 from sklearn_learnability.metrics._information import surprisal_of_frequencies
@@ -150,7 +150,7 @@ def learnability_curve(
         raise TypeError(f"Expected a fitted GoldenModelCeiling, got {type(golden_model).__name__}.")
     check_number("negligible", negligible, 0.0, 1.0)
     shares = check_shares(shares)
-    data = golden_model._data_of_fit(X, y, sample_weight, groups)
+    data = data_of_fit(golden_model, X, y, sample_weight, groups)
     shortfall = (
         golden_model.shortfall_
         if golden_model._record.has_bracket

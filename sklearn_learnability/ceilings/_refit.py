@@ -8,10 +8,18 @@ import joblib
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_learnability._folds import Folds
 from sklearn_learnability._tables import comparable_rows, hash_rows, is_sparse, take_rows
-from sklearn_learnability._validation import Floats, Integers, check_groups, check_weights
+from sklearn_learnability._validation import (
+    Floats,
+    Integers,
+    check_groups,
+    check_weights,
+    encode_labels,
+    relative_weights,
+)
 from sklearn_learnability.ceilings._family import Member, check_members, fit_family, make_family
 from sklearn_learnability.ceilings._out_of_fold import FoldFit, TrainingData
 from sklearn_learnability.metrics._reference import was_fitted_on
@@ -71,6 +79,26 @@ def check_refittable(given: str | Sequence[Member]) -> None:
         raise ValueError(
             f"Expected candidates that can be fitted on fewer rows, got frozen ones: {frozen}."
         )
+
+
+def data_of_fit(
+    ceiling: "GoldenModelCeiling",
+    X: Any,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    groups: ArrayLike | None,
+) -> TrainingData:
+    """Return the rows of `fit`, refusing others, and candidates that cannot be fitted again."""
+    check_is_fitted(ceiling)
+    check_refittable(ceiling._record.candidates)
+    table = ceiling._check_table(X, reset=False)
+    check_consistent_length(table, y, groups)
+    check_rows_of_fit(ceiling, table, y, sample_weight, groups)
+    _, codes = encode_labels(y, ceiling.classes_)
+    weight = None
+    if sample_weight is not None:
+        weight = relative_weights(check_weights(sample_weight, len(codes)))
+    return TrainingData(table, codes, ceiling.classes_, weight)
 
 
 def check_rows_of_fit(

@@ -1,0 +1,122 @@
+"""The golden model behind a ceiling: what it predicts."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_learnability._probabilities import align_probabilities, widen_classes
+from sklearn_learnability._tables import clean_table, pass_table
+from sklearn_learnability._validation import Floats
+from sklearn_learnability.ceilings._family import Member
+from sklearn_learnability.ceilings._out_of_fold import CandidateModel, mean_log_proba
+from sklearn_learnability.metrics._blending import CalibratedPool
+from sklearn_learnability.metrics._information import information_score
+
+
+class GoldenModel(ClassifierMixin, BaseEstimator):
+    """A pool of fitted candidates as one classifier, and the tables it reads."""
+
+    candidates: Literal["fast", "default"] | Sequence[Member]
+    classes_: NDArray[Any]
+    models_: list[list[CandidateModel]]
+    pool_: CalibratedPool
+
+    def predict_log_proba(self, X: Any) -> Floats:
+        """Return the golden model's log-probabilities (natural logarithm).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Log-probabilities in the order of `classes_`. Where the folds partition the rows, each
+            candidate is the logarithmic mean of its fold models; else it was refitted on all rows.
+        """
+        check_is_fitted(self)
+        table = self._check_table(X, reset=False)
+        members = np.stack([mean_log_proba(models, table) for models in self.models_])
+        return self.pool_.log_proba(self.pool_.calibrate(members))
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Return the golden model's probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of `classes_`.
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most probable class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels.
+        """
+        columns = self.predict_log_proba(X).argmax(axis=1)
+        return self.classes_[columns]
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the information score 1 - NLL/H(Y) on new data; higher is better.
+
+        A label never seen in `fit` has probability 0 and is charged 52 bits, with a warning.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights.
+
+        Returns
+        -------
+        float
+            Share of the label entropy explained.
+        """
+        classes = widen_classes(self.classes_, y)
+        proba = align_probabilities(self.predict_proba(X), self.classes_, classes)
+        return information_score(y, proba, sample_weight=sample_weight, labels=classes)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Missing values are taken by the default family, and what else any own candidate takes."""
+        tags = super().__sklearn_tags__()
+        if self._has_named_candidates:
+            tags.input_tags.allow_nan = True
+        else:
+            own = [get_tags(member[1]).input_tags for member in self.candidates]
+            tags.input_tags.allow_nan = any(tag.allow_nan for tag in own)
+            tags.input_tags.sparse = any(tag.sparse for tag in own)
+        return tags
+
+    @property
+    def _has_named_candidates(self) -> bool:
+        given = self.candidates
+        return isinstance(given, str) or any(isinstance(member, str) for member in given)
+
+    def _check_table(self, X: Any, *, reset: bool) -> Any:
+        if reset:
+            self._reads_tables = self._has_named_candidates
+        read = clean_table if self._reads_tables else pass_table
+        return read(self, X, reset=reset)
