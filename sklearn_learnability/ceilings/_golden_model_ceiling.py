@@ -28,6 +28,7 @@ from sklearn_learnability._validation import (
 from sklearn_learnability.ceilings._family import (
     FittedFamily,
     Member,
+    Members,
     check_members,
     fit_on_folds,
 )
@@ -248,11 +249,9 @@ class GoldenModelCeiling(GoldenModel):
         GoldenModelCeiling
             The fitted estimator.
         """
-        self._check_options()
+        members = self._check_options()
         for name in ("shortfall_", "learnability_bracket_"):  # of another fit
             self.__dict__.pop(name, None)
-        self.units_ = self.units
-        members = check_members(self.candidates)
         data = self._check_rows(X, y, sample_weight, groups)
         table, codes, weight = data.X, data.codes, weights_of(data)
         rng = self._seeds(data)
@@ -345,11 +344,12 @@ class GoldenModelCeiling(GoldenModel):
         """
         return measure_shortfall(self, data_of_fit(self, X, y, sample_weight, groups), groups)
 
-    def _check_options(self) -> None:
+    def _check_options(self) -> Members:
         nats_per_unit(self.units)
         if self.bracket:
             check_refittable(self.candidates)
         check_choice("blend", self.blend, ("log-linear", "best"))
+        return check_members(self.candidates)
 
     def _check_rows(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
@@ -375,6 +375,7 @@ class GoldenModelCeiling(GoldenModel):
 
     def _keep(self, family: FittedFamily, score: GoldenScore) -> None:
         """Set what was fitted and found."""
+        self.units_ = self.units
         self.models_, self.pool_ = family.models, score.pool
         self.oof_proba_, self.oof_nll_ = score.oof_proba, score.oof_nll
         self.n_unpredicted_, self.n_independent_ = score.n_unpredicted, score.n_independent

@@ -1,6 +1,5 @@
 """CalibratedNLL: a classifier with its calibration and the decomposition of its log-loss."""
 
-from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, Self
 
@@ -12,23 +11,19 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import Tags, column_or_1d, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_learnability._dependence import independent_units, warn_of_dependence
 from sklearn_learnability._folds import (
-    Folds,
     make_folds,
     warn_of_duplicates,
     warn_of_missing_classes,
 )
 from sklearn_learnability._probabilities import (
     align_probabilities,
-    log_of_probabilities,
     widen_classes,
 )
 from sklearn_learnability._row_order import warn_of_order
-from sklearn_learnability._tables import take_rows
 from sklearn_learnability._validation import (
     Floats,
     Integers,
@@ -44,20 +39,21 @@ from sklearn_learnability._validation import (
 )
 from sklearn_learnability.ceilings._out_of_fold import weight_parameter
 from sklearn_learnability.exceptions import (
-    UnpredictedRowsWarning,
     UnusedWeightsWarning,
-)
-from sklearn_learnability.metrics._calibration import (
-    Calibrator,
-    cross_fit_log_proba,
 )
 from sklearn_learnability.metrics._calibrators import (
     CalibrationMethod,
     check_method,
-    fit_calibration_map,
 )
 from sklearn_learnability.metrics._information import negative_log_likelihood
 from sklearn_learnability.metrics._nll_decomposition import decompose_nll
+from sklearn_learnability.scoring._out_of_fold_probabilities import (
+    aligned_proba,
+    calibrate_out_of_fold,
+    check_tests_once,
+    out_of_fold_probabilities,
+    scored_rows,
+)
 
 
 class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -247,7 +243,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Probabilities in the order of `classes_`.
         """
         check_is_fitted(self)
-        return self.calibrator_.predict_proba(_predict_proba(self.estimator_, X, self.classes_))
+        return self.calibrator_.predict_proba(aligned_proba(self.estimator_, X, self.classes_))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the class that is most probable after calibration.
@@ -368,35 +364,21 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Return the rows to score and, where that is not each row, what is independent of them.
         """
         folds = make_folds(self.cv, X, codes, groups, self.random_state)
-        if folds.n_tests.max() > 1:
-            raise ValueError(
-                "Expected a cv that tests no row more than once, got one that tests "
-                f"{(folds.n_tests > 1).sum()} rows more than once."
-            )
+        check_tests_once(folds)
         is_ordered = has_copies = False
         if self._is_frozen:
-            self.oof_proba_ = _predict_proba(self.estimator, X, self.classes_)
+            self.oof_proba_ = aligned_proba(self.estimator, X, self.classes_)
         else:
             is_ordered = warn_of_order(X, codes, self.cv, groups)
-            self.oof_proba_ = self._fit_folds(X, y, codes, params, folds)
-            _, has_copies = warn_of_duplicates(X, folds)
-        predicted = folds.fold_of >= 0
-        log_proba = log_of_probabilities(self.oof_proba_)
-        calibrated = cross_fit_log_proba(
-            codes, log_proba, weight, self.calibration, folds.tuning_rows()
-        )
-        self.oof_calibrated_proba_ = np.exp(calibrated)
-        mapping = fit_calibration_map(
-            codes[predicted], log_proba[predicted], weight[predicted], self.calibration
-        )
-        self.calibrator_ = Calibrator(self.calibration, self.classes_, mapping)
-        scored = ~np.isnan(calibrated[:, 0])
-        if not scored.all():
-            warn(
-                f"{(~scored).sum()} of {len(codes)} rows are left out of the scores: no fold tests "
-                "them, or there are no earlier folds to calibrate them on.",
-                UnpredictedRowsWarning,
+            warn_of_missing_classes(codes, folds)
+            self.oof_proba_ = out_of_fold_probabilities(
+                self.estimator, X, y, params, folds, self.classes_, n_jobs=self.n_jobs
             )
+            _, has_copies = warn_of_duplicates(X, folds)
+        self.oof_calibrated_proba_, self.calibrator_ = calibrate_out_of_fold(
+            codes, self.oof_proba_, weight, folds, self.calibration, self.classes_
+        )
+        rows = scored_rows(self.oof_calibrated_proba_)
         warn_of_dependence(
             X,
             codes,
@@ -407,52 +389,4 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             along_rows=not is_ordered,
             along_columns=not has_copies,
         )
-        rows = np.flatnonzero(scored)
         return rows, independent_units(groups, folds, rows)
-
-    def _fit_folds(
-        self, X: Any, y: Any, codes: Integers, params: dict[str, Any], folds: Folds
-    ) -> Floats:
-        """Return the probabilities of every row by the clone that was not fitted on it."""
-        warn_of_missing_classes(codes, folds)
-        parts = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_and_predict)(
-                clone(self.estimator), X, y, params, train, test, self.classes_
-            )
-            for train, test in folds.splits
-        )
-        proba = np.full((len(codes), len(self.classes_)), np.nan)
-        for (_, test), part in zip(folds.splits, parts, strict=True):
-            proba[test] = part
-        return proba
-
-
-def _fit_and_predict(
-    estimator: BaseEstimator,
-    X: Any,
-    y: Any,
-    params: dict[str, Any],
-    train: Integers,
-    test: Integers,
-    classes: NDArray[Any],
-) -> Floats:
-    """Fit on the training rows, with the part of the parameters that is theirs, and predict."""
-    own = {
-        name: take_rows(value, train) if _is_one_a_row(value, len(y)) else value
-        for name, value in params.items()
-    }
-    estimator.fit(take_rows(X, train), take_rows(y, train), **own)
-    return _predict_proba(estimator, take_rows(X, test), classes)
-
-
-def _is_one_a_row(value: Any, n_samples: int) -> bool:
-    """Return whether a fit parameter holds something for every row; pairs of data are no rows."""
-    if hasattr(value, "shape"):
-        return tuple(value.shape[:1]) == (n_samples,)
-    is_sequence = isinstance(value, Sequence) and not isinstance(value, str)
-    return is_sequence and len(value) == n_samples and not isinstance(value[0], tuple)
-
-
-def _predict_proba(estimator: BaseEstimator, X: Any, classes: NDArray[Any]) -> Floats:
-    """Return a fitted classifier's probabilities with a column for each class."""
-    return align_probabilities(estimator.predict_proba(X), estimator.classes_, classes)
