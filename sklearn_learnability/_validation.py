@@ -146,8 +146,9 @@ def check_groups(groups: ArrayLike, n_samples: int, name: str = "groups") -> Int
 def check_several_classes(
     classes: NDArray[Any], codes: Integers, weight: Floats | None = None
 ) -> None:
-    """Refuse labels of which only one class, or none, has weight."""
-    weighty = classes[np.unique(codes if weight is None else codes[weight > 0])]
+    """Refuse labels of which only one class has weight; shares lost in rounding are none."""
+    mass = np.bincount(codes, None if weight is None else weight / weight.max(), len(classes))
+    weighty = classes[mass > np.finfo(np.float64).eps * mass.sum()]
     if len(weighty) < 2:
         raise ValueError(
             "Expected at least 2 classes, got y with one class that has weight "

@@ -13,6 +13,7 @@ from sklearn_learnability._folds import make_folds, warn_of_missing_classes
 from sklearn_learnability.exceptions import (
     DependentRowsWarning,
     MissingClassWarning,
+    UndefinedInformationWarning,
     ZeroProbabilityWarning,
 )
 
@@ -142,6 +143,22 @@ class TestWhatBothEstimatorsTake:
     def test_a_class_without_weight_leaves_nothing_to_learn(self, make):
         with pytest.raises(ValueError, match="one class that has weight"):
             make(LogisticRegression()).fit(self.X, self.y, sample_weight=self.y.astype(float))
+
+    @pytest.mark.parametrize("rest", [1e-200, 1e-20])
+    def test_a_class_whose_weight_is_lost_in_rounding_has_none(self, make, rest):
+        weight = np.where(self.y == 1, 1.0, rest)
+        with pytest.raises(ValueError, match="one class that has weight"):
+            make(LogisticRegression()).fit(self.X, self.y, sample_weight=weight)
+
+    @pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.UnpredictedRowsWarning")
+    def test_predicted_rows_of_one_class_leave_nothing_to_explain(self, make):
+        rows = np.arange(200)
+        test = np.flatnonzero(self.y == 1)[:20]
+        cv = [(np.setdiff1d(rows, test), test)]
+        with pytest.warns(UndefinedInformationWarning, match="one class holds all the weight"):
+            model = make(LogisticRegression(), cv=cv).fit(self.X, self.y)
+        found = model.learnability_ if make is ceiling_of else model.information_score_
+        assert np.isnan(found)
 
     def test_an_unseen_label_is_charged_fifty_two_bits(self, make):
         model = make(LogisticRegression()).fit(self.X, self.y)

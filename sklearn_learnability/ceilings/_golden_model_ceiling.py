@@ -157,6 +157,8 @@ class GoldenModelCeiling(GoldenModel):
         If copies of rows stand on both sides of the folds.
     CandidateFailedWarning
         If a candidate is left out.
+    UndefinedInformationWarning
+        If the predicted rows are of one class: the learnability is NaN.
     MissingClassWarning
         If a class is absent from the training rows of a fold.
     OrderedRowsWarning
@@ -340,7 +342,8 @@ class GoldenModelCeiling(GoldenModel):
         Raises
         ------
         ValueError
-            If rows, weights or groups are others than those of `fit`, or a candidate is frozen.
+            If rows, weights or groups are others than those of `fit`, a candidate is frozen, or
+            the predicted rows are of one class.
         """
         return measure_shortfall(self, data_of_fit(self, X, y, sample_weight, groups), groups)
 
@@ -387,7 +390,7 @@ class GoldenModelCeiling(GoldenModel):
         self.learnability_lower_limit_ = score.lower_limit
         losses = score.losses
         self.candidates_ = losses.assign(
-            information_score=1 - losses["nll"] / score.label_entropy,
+            information_score=1 - losses["nll"] / (score.label_entropy or np.nan),
             weight=score.pool.weights,
             seconds=family.seconds,
         )

@@ -15,7 +15,7 @@ from sklearn_learnability.metrics._blending import (
     cross_fit_pool,
     fit_calibrated_pool,
 )
-from sklearn_learnability.metrics._information import surprisal_of_frequencies
+from sklearn_learnability.metrics._information import surprisal_of_frequencies, warn_single_class
 from sklearn_learnability.metrics._information_estimate import information_estimate
 from sklearn_learnability.metrics._resampling import Estimate
 
@@ -82,6 +82,8 @@ def score_out_of_fold(
     oof_nll = np.full(len(pooled), np.nan)
     oof_nll[scored] = -pooled[scored, codes] / per_unit
     surprisal = surprisal_of_frequencies(codes, weight, pooled.shape[1])[codes] / per_unit
+    if not surprisal.any():
+        warn_single_class("The learnability of the predicted rows")
     estimate, one_sided = (
         information_estimate(
             surprisal,

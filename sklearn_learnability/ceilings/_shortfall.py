@@ -152,6 +152,11 @@ def measure_shortfall(
     ceiling: "GoldenModelCeiling", data: TrainingData, groups: ArrayLike | None
 ) -> Shortfall:
     """Return the shortfall of a fitted ceiling, from the rows it was fitted on."""
+    if ceiling.label_entropy_ == 0:
+        raise ValueError(
+            "Expected predicted rows of at least 2 classes, got one class that has weight: with "
+            "one there is nothing to learn, and no shortfall."
+        )
     rule = shortfall_rule()
     evidence, reason = measure_evidence(ceiling, data, groups)
     outside = (*strange_setting(ceiling, rule, groups), *rule.strange(evidence))

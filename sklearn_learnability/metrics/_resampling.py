@@ -119,10 +119,11 @@ def degrees_of_freedom(deviation: Floats) -> float:
     F. E. Satterthwaite. An approximate distribution of estimates of variance components. Biometrics
     Bulletin, 1946. https://doi.org/10.2307/3002019
     """
-    squares = deviation**2
-    n_units, total = len(squares), squares.sum()
-    if n_units < 2 or total == 0:
+    n_units, largest = len(deviation), np.abs(deviation).max(initial=0.0)
+    if n_units < 2 or largest == 0:
         return max(n_units - 1.0, 1.0)
+    squares = (deviation / largest) ** 2  # so that no fourth power is too small for a float
+    total = squares.sum()
     excess = n_units * (squares @ squares) / total**2 - 1
     return float(max(1.0, min(n_units - 1.0, 2 * n_units / max(excess, 1e-12))))
 

@@ -210,6 +210,17 @@ def test_otherwise_it_cannot_be_told(rows, bracket):
     assert bracket.verdict(y, golden, reference_nll=losses).answer == "cannot tell"
 
 
+@pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.UndefinedInformationWarning")
+def test_predicted_rows_of_one_class_have_no_shortfall(data):
+    X, y, _ = data
+    test = np.flatnonzero(y == 1)[:20]
+    cv = [(np.setdiff1d(np.arange(len(y)), test), test)]
+    ceiling = GoldenModelCeiling(FAMILY, cv=cv, random_state=0).fit(X, y)
+    assert ceiling.candidates_["information_score"].isna().all()
+    with pytest.raises(ValueError, match="predicted rows of at least 2 classes, got one"):
+        ceiling.shortfall(X, y)
+
+
 def test_a_bound_from_replicates_needs_no_rule(rows):
     y, golden, losses = rows
     bracket = replace(BRACKET, outside=("candidates",), source="replicates")

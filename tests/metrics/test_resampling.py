@@ -293,6 +293,8 @@ def test_degrees_of_freedom_count_the_rows_that_carry_the_spread():
     assert_allclose(degrees_of_freedom(rng.normal(size=100_000)), 100_000, rtol=0.05)
     assert degrees_of_freedom(np.eye(1, 500)[0]) < 2.1
     assert degrees_of_freedom(np.zeros(10)) == 9
+    for scale in (1e-300, 1e-160, 1e160):
+        assert degrees_of_freedom(scale * np.array([3.0, -3.0, 3.0, -3.0])) == 3
     assert two_sided_quantile(0.95, 9) == pytest.approx(stats.t.ppf(0.975, 9))
 
 
