@@ -10,7 +10,7 @@ from sklearn.utils import check_consistent_length
 
 from sklearn_learnability.displays._drawing import BLUE, MUTED, SKY, check_result, import_pyplot
 from sklearn_learnability.displays._information_plane import plain_axes
-from sklearn_learnability.displays._layout import within_place
+from sklearn_learnability.displays._layout import say_if_nothing, within_place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -161,6 +161,7 @@ class LearnabilityCurveDisplay:
         ax.set_ylabel("share of H(Y) explained")
         ax.legend(loc="upper left", edgecolor="none", framealpha=0.85, fontsize=9)
         plain_axes(ax)
+        say_if_nothing(ax, value, low, high)
         self.ax_ = ax
         self.figure_ = ax.figure
         return self

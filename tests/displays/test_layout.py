@@ -10,6 +10,7 @@ from sklearn_learnability.displays import (
     EfficiencyDisplay,
     InformationPlaneDisplay,
     LayerProfileDisplay,
+    LearnabilityCurveDisplay,
     LearnabilityDisplay,
     LLCSensitivityDisplay,
     LLCTraceDisplay,
@@ -140,8 +141,22 @@ def trace(scale=1.0):
     )
 
 
+def curve(scale=1.0):
+    return LearnabilityCurveDisplay(
+        [400, 800, 1600],
+        learnability=scale * np.array([0.20, 0.25, 0.28]),
+        lower=scale * np.array([0.17, 0.22, 0.25]),
+        upper=scale * np.array([0.23, 0.28, 0.31]),
+        more_rows=[3200, 16000],
+        more_lower=scale * np.array([0.27, 0.28]),
+        more_upper=scale * np.array([0.34, 0.40]),
+        bracket=(scale * 0.26, scale * 0.46),
+    )
+
+
 DISPLAYS = [
     learnability,
+    curve,
     efficiency,
     segments,
     plane,
