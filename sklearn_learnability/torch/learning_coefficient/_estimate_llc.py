@@ -4,7 +4,6 @@ import os
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -14,7 +13,7 @@ from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient
     LocalLearningCoefficient,
 )
 from sklearn_learnability.torch.models._batch_loss import check_shapes
-from sklearn_learnability.torch.models._data_rows import data_rows, map_floats
+from sklearn_learnability.torch.models._data_rows import as_tensor, data_rows, map_floats
 from sklearn_learnability.torch.models._devices import dtype_of
 
 
@@ -77,7 +76,7 @@ def estimate_llc(
     targets = y if isinstance(y, Tensor) else np.asarray(y)
     if isinstance(X, np.ndarray | Tensor):
         dtype = dtype_of(net.module_)
-        data: Any = map_floats(torch.as_tensor(X), lambda values: values.to(dtype)), targets
+        data: Any = map_floats(as_tensor(X), lambda values: values.to(dtype)), targets
     else:
         data = net.get_dataset(X, targets)
     chance = loss_by_chance(net.criterion_, data_rows(data))

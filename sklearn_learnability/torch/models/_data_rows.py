@@ -71,10 +71,10 @@ def data_rows(data: Any, device: Any = None, dtype: torch.dtype | None = None) -
     if isinstance(data, TensorDataset):
         data = data.tensors
     if isinstance(data, Tensor | np.ndarray):
-        tensor = _tensor(data, device, dtype)
+        tensor = as_tensor(data, device, dtype)
         return DataRows(_length([tensor]), lambda rows: tensor[rows], True)
     if isinstance(data, Mapping):
-        table = {name: _tensor(value, device, dtype) for name, value in data.items()}
+        table = {name: as_tensor(value, device, dtype) for name, value in data.items()}
         return DataRows(
             _length(list(table.values())),
             lambda rows: {name: value[rows] for name, value in table.items()},
@@ -84,7 +84,7 @@ def data_rows(data: Any, device: Any = None, dtype: torch.dtype | None = None) -
         types = [dtype] * len(data)
         if dtype is not None and len(data) > 1:
             types[-1] = torch.promote_types(dtype, torch.float32)
-        tensors = tuple(_tensor(x, device, t) for x, t in zip(data, types, strict=True))
+        tensors = tuple(as_tensor(x, device, t) for x, t in zip(data, types, strict=True))
         return DataRows(_length(list(tensors)), lambda rows: tuple(x[rows] for x in tensors), True)
     sized = hasattr(data, "__len__") and hasattr(data, "__getitem__")
     if isinstance(data, IterableDataset) or not sized:
@@ -163,7 +163,7 @@ def _loader_rows(loader: DataLoader, device: Any, dtype: torch.dtype | None) -> 
     )
 
 
-def _tensor(values: Any, device: Any, dtype: torch.dtype | None) -> Tensor:
+def as_tensor(values: Any, device: Any = None, dtype: torch.dtype | None = None) -> Tensor:
     """Return values as a tensor on a device, floats of NumPy in a type."""
     if isinstance(values, np.ndarray) and not values.flags.writeable:
         values = values.copy()

@@ -1,5 +1,6 @@
 """A uniform sample of assignments, kept in one pass, that merges into the sample of the union."""
 
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,6 @@ from sklearn_learnability.torch.soft_information._soft_entropy import Assignment
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-OF_ROWS = ("keys", "sequences", "rows", "own_counts", "own_products")
 
 
 def position_keys(seed: int, sequence: Ints, within: Ints) -> Ints:
@@ -82,18 +82,24 @@ class RowSample:
             self.proba[:, torch.from_numpy(left)] = proba
             order = np.arange(len(self.keys))
             order[left] = len(self.keys) + np.arange(n_new)
-        for name in OF_ROWS:
-            both = np.concatenate([getattr(self, name), getattr(new, name)], axis=-1)
-            setattr(self, name, both[..., order])
+
+        def both(kept: NDArray[Any], entering: NDArray[Any]) -> NDArray[Any]:
+            return np.concatenate([kept, entering], axis=-1)[..., order]
+
+        self.keys = both(self.keys, new.keys)
+        self.sequences = both(self.sequences, new.sequences)
+        self.rows = both(self.rows, new.rows)
+        self.own_counts = both(self.own_counts, new.own_counts)
+        self.own_products = both(self.own_products, new.own_products)
 
     def in_order(self) -> "RowSample":
         """Return the same sample in the order of its keys."""
         order = np.argsort(self.keys, kind="stable")
-        result = object.__new__(RowSample)
-        result.size = self.size
+        result = copy(self)
         result.proba = self.proba[:, torch.from_numpy(order)]
-        for name in OF_ROWS:
-            setattr(result, name, getattr(self, name)[..., order])
+        result.keys, result.sequences = self.keys[order], self.sequences[order]
+        result.rows, result.own_counts = self.rows[:, order], self.own_counts[..., order]
+        result.own_products = self.own_products[..., order]
         return result
 
     def labelled(self, label_set: int) -> Ints:
@@ -102,8 +108,17 @@ class RowSample:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the contents as tensors."""
-        of_rows = {name: torch.from_numpy(getattr(self, name).copy()) for name in OF_ROWS}
-        return {"proba": self.proba.clone(), **of_rows}
+        of_rows = {
+            "keys": self.keys,
+            "sequences": self.sequences,
+            "rows": self.rows,
+            "own_counts": self.own_counts,
+            "own_products": self.own_products,
+        }
+        return {
+            "proba": self.proba.clone(),
+            **{name: torch.from_numpy(values.copy()) for name, values in of_rows.items()},
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the contents over."""

@@ -58,6 +58,21 @@ def test_skorch_inputs_in_double_precision_are_taken():
     assert math.isfinite(found.value)
 
 
+def test_skorch_inputs_that_may_not_be_written_are_copied():
+    """Pandas 3 gives such arrays, and torch warns of them, by itself once a process."""
+    inputs = X.numpy().copy()
+    inputs.flags.writeable = False
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    try:
+        found = estimate_llc(
+            fitted(), inputs, Y.numpy(), sampler="sgld", n_draws=10, random_state=0, progress=False
+        )
+    finally:
+        torch.set_warn_always(before)
+    assert math.isfinite(found.value)
+
+
 def test_a_store_tells_skorch_networks_by_their_parameters_and_criterion(tmp_path):
     """Not by their histories, in which two fits of one network differ."""
     settings = {"sampler": "sgld", "n_draws": 10, "random_state": 0, "progress": False}
