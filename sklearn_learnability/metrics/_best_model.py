@@ -100,7 +100,7 @@ def best_of_models(
     names, efficiencies = [names[i] for i in order], [efficiencies[i] for i in order]
     losses = losses[:, order]
     confidence = efficiencies[0].confidence
-    freedom = degrees_of_freedom(sample_weight, groups)
+    freedom = count_units(sample_weight, groups) - 1
     noise = Noise(len(names), freedom, random_state)
 
     means, covariance = covariance_of_means(losses, sample_weight, groups)
@@ -125,12 +125,12 @@ def best_of_models(
     return BestModel(names[0], value, lower, upper, confidence, tuple(names[i] for i in kept))
 
 
-def degrees_of_freedom(sample_weight: Floats, groups: ArrayLike | None) -> int:
-    """Return the number of rows or groups that have weight, less one."""
+def count_units(sample_weight: Floats, groups: ArrayLike | None) -> int:
+    """Return the number of rows or groups that have weight."""
     weighty = sample_weight > 0
     if groups is None:
-        return int(weighty.sum()) - 1
-    return len(np.unique(check_groups(groups, len(weighty))[weighty])) - 1
+        return int(weighty.sum())
+    return len(np.unique(check_groups(groups, len(weighty))[weighty]))
 
 
 class Noise:
