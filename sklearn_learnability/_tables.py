@@ -86,6 +86,7 @@ def clean_table(estimator: Any, X: Any, *, reset: bool) -> Any:
         estimator._column_names = list(columns)
         estimator._numeric_columns = {n for n, column in columns.items() if _is_numeric(column)}
         _warn_of_numbers_in_objects(columns, estimator._numeric_columns)
+        _warn_of_numbers_in_texts(columns)
     elif estimator._column_names is None:  # of an array of numbers
         return np.column_stack([_numbers(column, name) for name, column in columns.items()])
     elif list(columns) != estimator._column_names:
@@ -139,6 +140,30 @@ def _warn_of_numbers_in_objects(columns: dict[str, pd.Series], numeric: set[str]
             f"The columns {objects} hold numbers as objects, and are read as numbers.",
             ConvertedColumnsWarning,
         )
+
+
+def _warn_of_numbers_in_texts(columns: dict[str, pd.Series]) -> None:
+    """Tell of amounts held as texts, which say little as categories; codes are whole numbers."""
+    texts = [name for name, column in columns.items() if _holds_fractions_as_texts(column)]
+    if texts:
+        warn(
+            f"The columns {texts} hold numbers with fractions as texts, and are read as "
+            "categories. Convert them to numbers, as by astype(float), if they are amounts.",
+            ConvertedColumnsWarning,
+        )
+
+
+def _holds_fractions_as_texts(column: pd.Series) -> bool:
+    if isinstance(column.dtype, pd.CategoricalDtype):  # somebody has said what they are
+        return False
+    for part in (column.iloc[:100], column):  # most are settled by the first rows
+        values = _present(part)
+        if not all(isinstance(value, str) for value in values):
+            return False
+        numbers = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce")
+        if numbers.isna().any():
+            return False
+    return bool((numbers % 1 != 0).any())
 
 
 def _as_series(column: Any, name: Any) -> pd.Series:

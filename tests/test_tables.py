@@ -46,6 +46,36 @@ def test_numbers_held_as_objects_are_numbers(cancer, held):
     assert other.learnability_ == pytest.approx(plain.learnability_, rel=1e-6)
 
 
+def texts_with_gaps(frame):
+    return frame.astype(str).where(frame > frame.min())
+
+
+def polars_texts(frame):
+    polars = pytest.importorskip("polars")
+    return polars.from_pandas(frame).select(polars.all().cast(polars.String))
+
+
+@pytest.mark.parametrize("held", [texts_with_gaps, polars_texts])
+def test_amounts_held_as_texts_are_told(cancer, held):
+    X, _ = cancer
+    with pytest.warns(ConvertedColumnsWarning, match=r"'mean area'.* fractions as texts"):
+        read = clean_table(BaseEstimator(), held(X), reset=True)
+    assert all(isinstance(value, str) for value in read["mean area"].dropna())
+
+
+def test_codes_and_named_categories_are_told_of_nothing():
+    frame = pd.DataFrame(
+        {
+            "code": ["02139", "10001", None],
+            "version": ["1.1", "2", "2.0.1"],
+            "size": pd.Categorical(["0.5", "1.5", "0.5"]),
+            "empty": pd.Series([None, None, None], dtype=object),
+        }
+    )
+    read = clean_table(BaseEstimator(), frame, reset=True)
+    assert read["code"].tolist()[:2] == ["02139", "10001"]
+
+
 def test_flags_with_gaps_are_numbers_without_a_word():
     fitted = BaseEstimator()
     frame = pd.DataFrame({"flag": pd.Series([True, None, False], dtype=object)})

@@ -169,7 +169,7 @@ class GoldenModelCeiling(GoldenModel):
     UnusedWeightsWarning
         If there are weights and a candidate takes none.
     ConvertedColumnsWarning
-        If columns of objects are read as numbers.
+        If columns of objects are read as numbers, or texts with fractions as categories.
 
     See Also
     --------
