@@ -112,9 +112,12 @@ def skip_generated_methods(app, what, name, obj, skip, options):
 
 
 def leave_out_private_bases(app, name, obj, options, bases):
-    """Leave out bases that live in private modules of the package: they have no page."""
-    private = "sklearn_learnability._"
-    bases[:] = [base for base in bases if not base.__module__.startswith(private)] or [object]
+    """Put their own bases in the place of those that have no page."""
+    private = ("sklearn_learnability._", "sklearn_learnability.ceilings._golden_model")
+    shown = []
+    for base in bases:
+        shown += base.__bases__ if base.__module__.startswith(private) else [base]
+    bases[:] = shown
 
 
 def setup(app):

@@ -125,6 +125,7 @@ EXPLAINED = {
     ("linear_association", "y"): "a quantity, not labels",
     ("set_score_request", "sample_weight"): "whether it is asked for",
     ("set_score_request", "reference_nll"): "whether it is asked for",
+    ("GoldenModelCeiling", "bracket"): "whether it is measured, not the ends themselves",
     ("compare_models", "learnability"): "known, where generators are told what is wanted",
     ("efficiency", "learnability"): "known, where generators are told what is wanted",
     ("efficiency_score", "learnability"): "known, where generators are told what is wanted",

@@ -349,6 +349,8 @@ class GoldenModelCeiling(GoldenModel):
 
     def _check_options(self) -> Members:
         nats_per_unit(self.units)
+        if not isinstance(self.bracket, bool | np.bool_):
+            raise ValueError(f"Expected bracket as True or False, got {self.bracket!r}.")
         if self.bracket:
             check_refittable(self.candidates)
         check_choice("blend", self.blend, ("log-linear", "best"))

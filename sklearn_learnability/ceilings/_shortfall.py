@@ -13,6 +13,7 @@ from sklearn_learnability.ceilings._evidence import ShortfallEvidence, measure_e
 from sklearn_learnability.ceilings._out_of_fold import TrainingData
 from sklearn_learnability.ceilings._shortfall_rule import ShortfallRule, shortfall_rule
 from sklearn_learnability.ceilings._verdict import Verdict, judge
+from sklearn_learnability.metrics._efficiency_ends import LearnabilityEnds
 from sklearn_learnability.metrics._information import (
     log_loss_per_sample,
     prior_surprisal,
@@ -139,8 +140,8 @@ class Shortfall(Result):
             prior_surprisal(y_true, sample_weight=weight, units=self.units),
             loss,
             reference_losses(reference_nll, y_true, X, units=self.units),
-            bracket=(self.lower, self.upper),
-            largest_gap=self.largest_gap,
+            ends=LearnabilityEnds(self.lower, self.upper, self.largest_gap),
+            units=self.units,
             is_sure=self.source == "replicates" or not self.outside,
             negligible=negligible,
             weight=weight,

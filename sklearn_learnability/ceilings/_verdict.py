@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import Floats
+from sklearn_learnability._validation import Floats, Units
+from sklearn_learnability.metrics._efficiency_ends import LearnabilityEnds, efficiency_ends
 from sklearn_learnability.metrics._resampling import ratio_estimate
 
 Answer = Literal["at the ceiling", "room for a better model", "cannot tell"]
@@ -25,8 +26,10 @@ class Verdict(Result):
     information_score : float
         The model's, on the given rows.
     efficiency_of_upper, efficiency_of_lower : float
-        The score as a share of the upper and of the lower end of the learnability: the least and
-        the most that the model extracts. NaN where the end is 0.
+        The least and the most that the model extracts, by the upper and the lower end of the
+        learnability: each a one-sided 95 % limit, as by
+        :func:`sklearn_learnability.metrics.efficiency`. NaN where undefined, as where the lower end
+        is 0.
     behind, behind_lower, behind_upper : float
         How far the model's score lies below the ceiling's on the same rows, as a share of H(Y),
         with the 95 % interval.
@@ -57,8 +60,8 @@ def judge(
     loss: Floats,
     reference: Floats,
     *,
-    bracket: tuple[float, float],
-    largest_gap: float,
+    ends: LearnabilityEnds,
+    units: Units,
     is_sure: bool,
     negligible: float,
     weight: Floats,
@@ -67,8 +70,10 @@ def judge(
     """Return the verdict on a model's losses beside those of the ceiling on the same rows."""
     behind = ratio_estimate(loss - reference, surprisal, sample_weight=weight, groups=groups)
     score = float(1 - (weight @ loss) / (weight @ surprisal))
-    of_lower, of_upper = (score / end if end > 0 else float("nan") for end in bracket)
-    room = max(0.0, behind.upper + largest_gap)
+    between = efficiency_ends(
+        surprisal, loss, reference, ends, units=units, sample_weight=weight, groups=groups
+    )
+    room = max(0.0, behind.upper + (ends.largest_gap or 0.0))
     answer: Answer = "cannot tell"
     if behind.lower > negligible:
         answer = "room for a better model"
@@ -77,8 +82,8 @@ def judge(
     return Verdict(
         answer,
         score,
-        of_upper,
-        of_lower,
+        between.of_upper,
+        between.of_lower,
         behind.value,
         behind.lower,
         behind.upper,

@@ -46,7 +46,8 @@ class EfficiencyDisplay:
     as "undefined"; one far below 0, or far above 1, is drawn as an arrow with its value, and an
     interval that the axes cut off ends in an arrow. The numbers stand beside the axes, unless given
     axes have no room for them. A thin line beside the model of the lowest loss is its interval
-    corrected for having been picked among the others.
+    corrected for having been picked among the others. A pale bar under a circle spans what the
+    model may extract of the learnability itself, from the upper to the lower end of a bracket.
 
     Parameters
     ----------
@@ -66,6 +67,13 @@ class EfficiencyDisplay:
         Its name in the picture.
     best, calibrated_best : tuple of (int, float, float), optional
         Row of the best model, and the ends of its corrected interval; by default none is drawn.
+    efficiency_of_upper, efficiency_of_lower : array-like of shape (n_models,), optional
+        The least and the most that the models extract as they are; NaN draws no bar, nor does one
+        without the other.
+    calibrated_efficiency_of_upper : array-like of shape (n_models,), optional
+        The least after calibration.
+    calibrated_efficiency_of_lower : array-like of shape (n_models,), optional
+        The most after calibration.
 
     Attributes
     ----------
@@ -110,6 +118,10 @@ class EfficiencyDisplay:
         score_name: str,
         best: tuple[int, float, float] | None = None,
         calibrated_best: tuple[int, float, float] | None = None,
+        efficiency_of_upper: ArrayLike | None = None,
+        efficiency_of_lower: ArrayLike | None = None,
+        calibrated_efficiency_of_upper: ArrayLike | None = None,
+        calibrated_efficiency_of_lower: ArrayLike | None = None,
     ) -> None:
         self.names = names
         self.efficiency = efficiency
@@ -122,6 +134,10 @@ class EfficiencyDisplay:
         self.score_name = score_name
         self.best = best
         self.calibrated_best = calibrated_best
+        self.efficiency_of_upper = efficiency_of_upper
+        self.efficiency_of_lower = efficiency_of_lower
+        self.calibrated_efficiency_of_upper = calibrated_efficiency_of_upper
+        self.calibrated_efficiency_of_lower = calibrated_efficiency_of_lower
 
     @classmethod
     def from_comparison(
@@ -171,6 +187,10 @@ class EfficiencyDisplay:
             score_name=score_names[score],
             best=picks[0],
             calibrated_best=picks[1],
+            efficiency_of_upper=[part.efficiency_of_upper for part in raw],
+            efficiency_of_lower=[part.efficiency_of_lower for part in raw],
+            calibrated_efficiency_of_upper=[part.efficiency_of_upper for part in calibrated],
+            calibrated_efficiency_of_lower=[part.efficiency_of_lower for part in calibrated],
         ).plot(ax)
 
     @within_place
@@ -200,6 +220,11 @@ class EfficiencyDisplay:
         say_if_nothing(ax, points, self.score)
         right = min(highest_of(points, least=1.0), HIGHEST)
         ax.set_xlim(left_limit(points, 0.6), 1.05 * right)
+        bars = (
+            (self.efficiency_of_upper, self.efficiency_of_lower, -0.15, VERMILION),
+            (self.calibrated_efficiency_of_upper, self.calibrated_efficiency_of_lower, 0.15, BLUE),
+        )
+        has_bars = [draw_ends(ax, *bar) for bar in bars]
         for reference in (0, 1):
             ax.axvline(reference, color=MUTED, linewidth=1, zorder=1)
         draw_intervals(ax, raw, VERMILION, offset=-0.15, filled=False)
@@ -213,7 +238,8 @@ class EfficiencyDisplay:
                 draw_interval(ax, row + offset, lower, upper, color=color, linewidth=1, zorder=3)
         rows = np.arange(len(self.names))
         ax.scatter(self.score, rows, marker="D", s=30, color="#999999", zorder=2, linewidth=0)
-        ax.set_xlabel("efficiency: share of the learnable information")
+        label = "efficiency: share of the learnable information"
+        ax.set_xlabel(label + "\npale bars: against both ends of the learnability" * any(has_bars))
         across = ax.get_xaxis_transform()
         notes: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": "small"}
         notes["color"] = MUTED
@@ -227,6 +253,22 @@ class EfficiencyDisplay:
         self.ax_ = ax
         self.figure_ = ax.figure
         return self
+
+
+def draw_ends(
+    ax: Axes, least: ArrayLike | None, most: ArrayLike | None, offset: float, color: str
+) -> bool:
+    """Draw a pale bar from the least to the most of each row; return whether there was one."""
+    if least is None or most is None:
+        return False
+    left, right = ax.get_xlim()
+    drawn = False
+    for row, ends in enumerate(np.asarray([least, most], dtype=float).T):
+        if np.isfinite(ends).all():
+            low, high = np.clip(ends, left, right)
+            ax.barh(row + offset, high - low, 0.24, left=low, color=color, alpha=0.2, zorder=1)
+            drawn = True
+    return drawn
 
 
 def draw_intervals(

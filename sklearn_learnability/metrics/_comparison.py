@@ -29,12 +29,13 @@ from sklearn_learnability.metrics._calibration import cross_fit_calibration
 from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._efficiency import (
     Efficiency,
-    check_ceiling,
     efficiency_of_losses,
     warn_of_efficiency,
+    warn_of_ends,
 )
+from sklearn_learnability.metrics._efficiency_ends import Bracket, check_bracket
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
-from sklearn_learnability.metrics._reference import Reference
+from sklearn_learnability.metrics._reference import Reference, check_ceiling
 from sklearn_learnability.metrics._resampling import Estimate
 
 
@@ -50,7 +51,7 @@ class ModelAssessment(Result):
         Mean loss of the probabilities as given, and after calibration.
     efficiency, calibrated_efficiency : Efficiency
         The share of the ceiling, raw and calibrated, with intervals that are right for a model
-        named before the comparison.
+        named before the comparison, and, where there is a bracket, against both its ends.
     accuracy, f1 : float
         Accuracy, and F1 of the second class (of all classes, averaged, for more than two).
     """
@@ -80,6 +81,11 @@ class ModelAssessment(Result):
                 f"{prefix}_lower": part.lower,
                 f"{prefix}_upper": part.upper,
             }
+            if part.bracket_reason is not None:
+                row |= {
+                    f"{prefix}_of_lower": part.efficiency_of_lower,
+                    f"{prefix}_of_upper": part.efficiency_of_upper,
+                }
         return pd.DataFrame([row | {"accuracy": self.accuracy, "f1": self.f1}])
 
 
@@ -128,6 +134,7 @@ def compare_models(
     learnability: float | None = None,
     reference_nll: Reference | None = None,
     X: Any = None,
+    bracket: Bracket | None = None,
     calibration: CalibrationMethod = "affine",
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
@@ -162,6 +169,9 @@ def compare_models(
         by row. A ceiling itself is taken as by :func:`efficiency`.
     X : array-like of shape (n_samples, n_features), optional
         Inputs. Only for a ceiling that is to predict rows new to it.
+    bracket : Shortfall or tuple of float, optional
+        Lower and upper end of the learnability, for the efficiency against both. By default those
+        of a ceiling in `reference_nll` that was fitted with ``bracket=True``.
     calibration : str, default="affine"
         Family of maps: "affine", "temperature", "vector", "matrix", "beta" or "isotonic".
     sample_weight : array-like of shape (n_samples,), optional
@@ -194,7 +204,8 @@ def compare_models(
     Warns
     -----
     UndefinedInformationWarning
-        If the efficiencies are NaN because the learnability's interval reaches 0.
+        If the efficiencies are NaN because the learnability's interval reaches 0, or those against
+        a bracket because an end is 0.
     InSampleWarning
         If a model's interval lies above 1.2: it was most likely fitted on these rows.
 
@@ -229,6 +240,7 @@ def compare_models(
     folds: dict[str, Any] = {"calibration": calibration, "random_state": seed}
     ceiling: dict[str, Any] = {"learnability": learnability, "reference_nll": reference}
     options: dict[str, Any] = {"units": units, "confidence": confidence, **ceiling, **rows}
+    options["ends"] = check_bracket(bracket, reference_nll)
     assess = partial(
         assess_model,
         weight=weight,
@@ -236,15 +248,12 @@ def compare_models(
         calibrate=partial(cross_fit_calibration, y_true, **folds, **rows),
         efficiency_of=partial(efficiency_of_losses, surprisal, **options),
     )
-    models, *losses = zip(
-        *(
-            assess(name, check_labels_and_probabilities(y_true, y_proba, labels))
-            for name, y_proba in y_probas.items()
-        ),
-        strict=True,
-    )
-    for model in models[:1] if models[0].efficiency.reason else models:
-        warn_of_efficiency(model.efficiency, name=f"The model {model.model!r}")
+    assessed = [
+        assess(name, check_labels_and_probabilities(y_true, y_proba, labels))
+        for name, y_proba in y_probas.items()
+    ]
+    models, *losses = zip(*assessed, strict=True)
+    warn_of_models(models)
     learnable = surprisal - (0 if reference is None else reference)
     pick = partial(
         best_of_models,
@@ -308,6 +317,13 @@ def assess_model(
         *decision_scores(codes, proba, weight),
     )
     return assessment, loss, calibrated_loss
+
+
+def warn_of_models(models: tuple[ModelAssessment, ...]) -> None:
+    """Warn of what is undefined, once, and of every model that has most likely seen the rows."""
+    for model in models[:1] if models[0].efficiency.reason else models:
+        warn_of_efficiency(model.efficiency, name=f"The model {model.model!r}")
+    warn_of_ends(models[0].efficiency)
 
 
 def decision_scores(

@@ -1,7 +1,6 @@
 """Efficiency: the share of the learnable information that a model extracts."""
 
 from dataclasses import asdict, dataclass, replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,26 +12,26 @@ from sklearn_learnability._validation import (
     Floats,
     Units,
     check_weights,
-    is_finite_number,
-    nats_per_unit,
     warn,
 )
 from sklearn_learnability.exceptions import InSampleWarning, UndefinedInformationWarning
-from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
-from sklearn_learnability.metrics._information_estimate import (
-    effective_rows,
-    information_estimate,
-    unseen_variance,
+from sklearn_learnability.metrics._efficiency_ends import (
+    SMALLEST_LEARNABILITY,
+    Bracket,
+    LearnabilityEnds,
+    check_bracket,
+    efficiency_ends,
+    paired_share,
+    share_of_number,
 )
+from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
+from sklearn_learnability.metrics._information_estimate import information_estimate
 from sklearn_learnability.metrics._reference import (
     MOST_OF_A_CEILING,
     Reference,
-    reference_losses,
+    check_ceiling,
 )
-from sklearn_learnability.metrics._resampling import Estimate, ratio_estimate
-
-#: A learnability below which a share of it is rounding.
-SMALLEST_LEARNABILITY = 1e-12
+from sklearn_learnability.metrics._resampling import Estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +56,11 @@ class Efficiency(Result):
         The ceiling's information score.
     reason : str
         Why `value` is NaN; empty where it is defined.
+    efficiency_of_lower, efficiency_of_upper : float
+        The most and the least that the model extracts, by the lower and the upper end of the
+        learnability: each a one-sided 95 % limit. NaN where undefined, and without a bracket.
+    bracket_reason : str
+        Why one of these two is NaN; None without a bracket.
     """
 
     value: float
@@ -67,10 +71,16 @@ class Efficiency(Result):
     information_score: Estimate
     learnability: Estimate
     reason: str
+    efficiency_of_lower: float = float("nan")
+    efficiency_of_upper: float = float("nan")
+    bracket_reason: str | None = None
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the numbers as a table of one row."""
+        """Return the numbers as a table of one row; those of a bracket where there is one."""
         row = asdict(self)
+        if self.bracket_reason is None:
+            for name in ("efficiency_of_lower", "efficiency_of_upper", "bracket_reason"):
+                del row[name]
         for name in ("information_score", "learnability"):
             part = row.pop(name)
             row |= {name: part["value"]}
@@ -85,6 +95,7 @@ def efficiency_of_losses(
     units: Units,
     learnability: float | None = None,
     reference_nll: Floats | None = None,
+    ends: LearnabilityEnds | None = None,
     sample_weight: Floats | None = None,
     groups: ArrayLike | None = None,
     confidence: float = 0.95,
@@ -104,30 +115,22 @@ def efficiency_of_losses(
         ceiling = information_estimate(
             surprisal, reference_nll, units=units, calibrated=True, **options
         )
-        nats = nats_per_unit(units)
-        weight = check_weights(sample_weight, len(loss))
-        n_rows = effective_rows(surprisal, reference_nll, weight, groups)
-        extra = unseen_variance(surprisal * nats, weight, n_rows) / nats**2
-        ratio = ratio_estimate(
-            surprisal - loss, surprisal - reference_nll, unseen_variance=(extra, extra), **options
-        )
+        ratio = paired_share(surprisal, loss, reference_nll, units=units, **options)
     reason = undefined_reason(score, ceiling, ratio)
     if reason:
         ratio = replace(ratio, value=float("nan"), standard_error=float("nan"))
-    return Efficiency(**asdict(ratio), information_score=score, learnability=ceiling, reason=reason)
-
-
-def share_of_number(score: Estimate, learnability: float) -> Estimate:
-    """Return a score as a share of a learnability that is taken as exact; all numbers of none."""
-    if not learnability > SMALLEST_LEARNABILITY:
-        nan = float("nan")
-        return Estimate(nan, nan, -np.inf, np.inf, score.confidence)
-    return Estimate(
-        score.value / learnability,
-        score.standard_error / learnability,
-        score.lower / learnability,
-        score.upper / learnability,
-        score.confidence,
+    found = Efficiency(
+        **asdict(ratio), information_score=score, learnability=ceiling, reason=reason
+    )
+    if ends is None:
+        return found
+    del options["confidence"]
+    between = efficiency_ends(surprisal, loss, reference_nll, ends, units=units, **options)
+    return replace(
+        found,
+        efficiency_of_lower=between.of_lower,
+        efficiency_of_upper=between.of_upper,
+        bracket_reason=between.reason,
     )
 
 
@@ -156,6 +159,7 @@ def efficiency(
     learnability: float | None = None,
     reference_nll: Reference | None = None,
     X: Any = None,
+    bracket: Bracket | None = None,
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     labels: ArrayLike | None = None,
@@ -185,6 +189,9 @@ def efficiency(
         losses of rows that are new to it.
     X : array-like of shape (n_samples, n_features), optional
         Inputs. Only for a ceiling that is to predict rows new to it.
+    bracket : Shortfall or tuple of float, optional
+        Lower and upper end of the learnability, for the efficiency against both. By default those
+        of a ceiling in `reference_nll` that was fitted with ``bracket=True``.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     groups : array-like of shape (n_samples,), optional
@@ -206,14 +213,15 @@ def efficiency(
     ------
     ValueError
         If not exactly one ceiling is given, if `learnability` is above 1, if the rows are not
-        those of the ceiling, or for the reasons of :func:`log_loss_per_sample`.
+        those of the ceiling, if `bracket` has no two ends in order within [0, 1], or for the
+        reasons of :func:`log_loss_per_sample`.
     TypeError
         If `reference_nll` is neither losses nor a fitted ceiling.
 
     Warns
     -----
     UndefinedInformationWarning
-        If the value is NaN.
+        If the value is NaN, or its share of an end of the bracket.
     InSampleWarning
         If the interval lies above 1.2: the model was most likely fitted on these rows.
     LossUnitsWarning
@@ -260,11 +268,13 @@ def efficiency(
         learnability=learnability,
         units=units,
         reference_nll=reference,
+        ends=check_bracket(bracket, reference_nll),
         sample_weight=weight,
         groups=groups,
         confidence=confidence,
     )
     warn_of_efficiency(found)
+    warn_of_ends(found)
     return found
 
 
@@ -343,35 +353,6 @@ def efficiency_score(
     ).value
 
 
-def check_ceiling(
-    learnability: float | None,
-    reference_nll: Reference | None,
-    y_true: ArrayLike,
-    X: Any,
-    units: Units,
-) -> Floats | None:
-    """Return the ceiling's losses where it is given by them, refusing none and both."""
-    if (learnability is None) == (reference_nll is None):
-        given = "neither" if learnability is None else "both"
-        raise ValueError(f"Expected one of learnability= and reference_nll=, got {given}.")
-    if learnability is not None:
-        check_learnability(learnability)
-    if reference_nll is not None:
-        return reference_losses(reference_nll, y_true, X, units=units)
-    if X is not None:
-        raise ValueError("Expected a fitted ceiling as reference_nll where X is given, got none.")
-    return None
-
-
-def check_learnability(learnability: Any) -> float:
-    """Return a learnability as a float, refusing what no labels can have."""
-    if not is_finite_number(learnability) or not learnability <= 1:
-        remedy = " Pass a fitted ceiling as reference_nll=." if hasattr(learnability, "fit") else ""
-        what = learnability if isinstance(learnability, Real) else type(learnability).__name__
-        raise ValueError(f"Expected a learnability of at most 1, got {what}.{remedy}")
-    return float(learnability)
-
-
 def warn_of_efficiency(found: Efficiency, name: str = "The model") -> None:
     """Warn that an efficiency is NaN, or too high to be that of held-out rows, and why."""
     if found.reason:
@@ -383,4 +364,13 @@ def warn_of_efficiency(found: Efficiency, name: str = "The model") -> None:
             "rows, such as those of cross_val_predict. If they are held out, the ceiling is weak: "
             "add the model to its family.",
             InSampleWarning,
+        )
+
+
+def warn_of_ends(found: Efficiency) -> None:
+    """Warn that an efficiency is defined, but not against both ends of the learnability."""
+    if found.bracket_reason and not found.reason:
+        warn(
+            f"The efficiency against the bracket is undefined (NaN): {found.bracket_reason}.",
+            UndefinedInformationWarning,
         )

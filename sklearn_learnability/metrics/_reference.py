@@ -1,5 +1,6 @@
 """What a model is measured by: the ceiling's losses of the same rows, or the ceiling itself."""
 
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn_learnability._validation import (
     Units,
     as_numbers,
     encode_labels,
+    is_finite_number,
     nats_per_unit,
     readable,
     warn,
@@ -179,3 +181,32 @@ def _warn_of_units(losses: Floats, n_classes: int, units: Units) -> None:
             "ceiling itself, which knows its unit.",
             LossUnitsWarning,
         )
+
+
+def check_ceiling(
+    learnability: float | None,
+    reference_nll: Reference | None,
+    y_true: ArrayLike,
+    X: Any,
+    units: Units,
+) -> Floats | None:
+    """Return the ceiling's losses where it is given by them, refusing none and both."""
+    if (learnability is None) == (reference_nll is None):
+        given = "neither" if learnability is None else "both"
+        raise ValueError(f"Expected one of learnability= and reference_nll=, got {given}.")
+    if learnability is not None:
+        check_learnability(learnability)
+    if reference_nll is not None:
+        return reference_losses(reference_nll, y_true, X, units=units)
+    if X is not None:
+        raise ValueError("Expected a fitted ceiling as reference_nll where X is given, got none.")
+    return None
+
+
+def check_learnability(learnability: Any) -> float:
+    """Return a learnability as a float, refusing what no labels can have."""
+    if not is_finite_number(learnability) or not learnability <= 1:
+        remedy = " Pass a fitted ceiling as reference_nll=." if hasattr(learnability, "fit") else ""
+        what = learnability if isinstance(learnability, Real) else type(learnability).__name__
+        raise ValueError(f"Expected a learnability of at most 1, got {what}.{remedy}")
+    return float(learnability)

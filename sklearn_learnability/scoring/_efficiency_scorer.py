@@ -3,7 +3,7 @@
 import copy
 from dataclasses import replace
 from numbers import Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ from sklearn_learnability._probabilities import align_probabilities, widen_class
 from sklearn_learnability._validation import (
     Floats,
     Units,
+    check_choice,
     check_classifier,
     check_weights,
     nats_per_unit,
@@ -27,7 +28,6 @@ from sklearn_learnability.exceptions import UndefinedInformationWarning
 from sklearn_learnability.metrics import cross_fit_calibration
 from sklearn_learnability.metrics._calibrators import CalibrationMethod, check_method
 from sklearn_learnability.metrics._efficiency import (
-    check_learnability,
     efficiency_of_losses,
     warn_of_efficiency,
 )
@@ -35,7 +35,7 @@ from sklearn_learnability.metrics._information import (
     log_loss_per_sample,
     prior_surprisal,
 )
-from sklearn_learnability.metrics._reference import reference_losses
+from sklearn_learnability.metrics._reference import check_learnability, reference_losses
 from sklearn_learnability.metrics._resampling import mean_estimate
 
 
@@ -62,6 +62,11 @@ class EfficiencyScorer:
     ----------
     ceiling : float or fitted GoldenModelCeiling, default=None
         Learnability of the data. A scorer keeps the ceiling's numbers, not the model.
+    against : {"ceiling", "lower", "upper"}, default="ceiling"
+        What the score is a share of: the ceiling, or an end of the learnability where the ceiling
+        was fitted with ``bracket=True``. Of the upper end it is the least that the model extracts,
+        of the lower end the most, up to the noise of the scored rows: a search ranks models the
+        same by all three, and their scores say between what shares they lie.
     calibration : str, default=None
         Family of maps: "affine", "temperature", "vector", "matrix", "beta" or "isotonic". The
         model is calibrated first, cross-fitted within the scored rows: the efficiency that is left
@@ -72,9 +77,10 @@ class EfficiencyScorer:
     Warns
     -----
     UndefinedInformationWarning
-        If the score is NaN, because the learnability's lower limit is not above 0.
+        If the score is NaN, because the learnability's lower limit, or the end, is not above 0.
     InSampleWarning
-        If the score is above 1.2 by more than noise: the model has most likely seen the rows.
+        If the score against the ceiling is above 1.2 by more than noise: the model has most likely
+        seen the rows.
 
     See Also
     --------
@@ -110,16 +116,21 @@ class EfficiencyScorer:
         self,
         ceiling: GoldenModelCeiling | float | None = None,
         *,
+        against: Literal["ceiling", "lower", "upper"] = "ceiling",
         calibration: CalibrationMethod | None = None,
         units: Units = "bits",
     ) -> None:
         nats_per_unit(units)
         if calibration is not None:
             check_method(calibration, n_classes=2)
+        check_choice("against", against, ("ceiling", "lower", "upper"))
         self.units = units
         self.calibration = calibration
+        self.against = against
         self.learnability: float | None = None
         self.learnable_information: float | None = None
+        self.label_entropy: float | None = None
+        self.end: float | None = None
         self._lower_limit: float | None = None
         if isinstance(ceiling, GoldenModelCeiling):
             check_is_fitted(ceiling, msg="Expected a fitted GoldenModelCeiling: call fit first.")
@@ -131,6 +142,14 @@ class EfficiencyScorer:
             self.learnability = ceiling.learnability_
             self.learnable_information = ceiling.label_entropy_ - ceiling.nll_
             self._lower_limit = ceiling.learnability_lower_limit_
+            self.label_entropy = ceiling.label_entropy_
+            if against != "ceiling":
+                self.end = self._lower_limit = end_of(ceiling, against)
+        elif against != "ceiling":
+            raise TypeError(
+                f"Expected a fitted GoldenModelCeiling as ceiling where against={against!r}, got "
+                f"{type(ceiling).__name__}. Pass an end that is known as ceiling= instead."
+            )
         elif isinstance(ceiling, Real):
             self.learnability = self._lower_limit = check_learnability(ceiling)
         elif ceiling is not None:
@@ -144,7 +163,8 @@ class EfficiencyScorer:
     def __repr__(self) -> str:
         """Return the settings."""
         ceiling = "None" if self.learnability is None else f"{self.learnability:.4g}"
-        return f"EfficiencyScorer({ceiling}, calibration={self.calibration!r})"
+        against = "" if self.against == "ceiling" else f"against={self.against!r}, "
+        return f"EfficiencyScorer({ceiling}, {against}calibration={self.calibration!r})"
 
     def __call__(
         self,
@@ -185,12 +205,16 @@ class EfficiencyScorer:
         surprisal = prior_surprisal(y, sample_weight=weight, units=self.units)
         reference = self._reference(reference_nll, y)
         if self._lower_limit is not None and not self._lower_limit > 0:
+            what = "the ceiling's learnability has the lower limit"
+            if self.end is not None:
+                what = f"the {self.against} end of the learnability is"
             warn(
-                "The efficiency is undefined (NaN): the ceiling's learnability has the lower limit "
-                f"{self._lower_limit:.4g}.",
+                f"The efficiency is undefined (NaN): {what} {self._lower_limit:.4g}.",
                 UndefinedInformationWarning,
             )
             return float("nan")
+        if self.end is not None:
+            return self._share_of_end(self.end, surprisal, loss, reference, weight)
         found = efficiency_of_losses(
             surprisal,
             loss,
@@ -209,6 +233,26 @@ class EfficiencyScorer:
                 found = replace(found, value=1 - lost.value, lower=lower, upper=upper, reason="")
         warn_of_efficiency(found)
         return found.value
+
+    def _share_of_end(
+        self, end: float, surprisal: Floats, loss: Floats, reference: Floats | None, weight: Floats
+    ) -> float:
+        """Return the share of an end of the learnability; with `reference`, of the whole table."""
+        entropy = self.label_entropy
+        if reference is None or entropy is None or self.learnable_information is None:
+            entropy = float(np.average(surprisal, weights=weight))
+            explained = entropy - float(np.average(loss, weights=weight))
+        else:
+            lost = float(np.average(loss - reference, weights=weight))
+            explained = self.learnable_information - lost
+        if not entropy > 0:
+            warn(
+                "The efficiency is undefined (NaN): one class holds all the weight, so that "
+                "H(Y) = 0.",
+                UndefinedInformationWarning,
+            )
+            return float("nan")
+        return explained / (end * entropy)
 
     def _reference(self, reference_nll: ArrayLike | None, y: NDArray[Any]) -> Floats | None:
         """Return the ceiling's losses; a ceiling itself cannot tell which rows of it are scored."""
@@ -275,6 +319,16 @@ class EfficiencyScorer:
             The requests of ``set_score_request``.
         """
         return self._request
+
+
+def end_of(ceiling: GoldenModelCeiling, against: str) -> float:
+    """Return an end of the learnability of a ceiling that has measured it."""
+    if not hasattr(ceiling, "shortfall_"):
+        raise ValueError(
+            "Expected a ceiling fitted with bracket=True where "
+            f"against={against!r}, got one without a bracket."
+        )
+    return float(getattr(ceiling.shortfall_, against))
 
 
 def class_probabilities(

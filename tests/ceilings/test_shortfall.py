@@ -13,6 +13,7 @@ from sklearn_learnability import GoldenModelCeiling, Shortfall, ShortfallEvidenc
 from sklearn_learnability.ceilings._shortfall import why_unknown
 from sklearn_learnability.ceilings._shortfall_rule import shortfall_rule
 from sklearn_learnability.datasets import load_titanic, make_learnability_classification
+from sklearn_learnability.metrics import compare_models
 
 FAMILY = ["prior", "logistic"]
 EVIDENCE = ShortfallEvidence(
@@ -142,6 +143,30 @@ def test_neither_units_nor_names_of_labels_nor_the_scale_of_weights_matter(data)
     assert np.isnan(found.evidence.replicate_share)
 
 
+@pytest.mark.parametrize("bracket", ["yes", 1, None])
+def test_a_bracket_that_is_neither_asked_for_nor_not_is_refused(data, bracket):
+    with pytest.raises(ValueError, match="Expected bracket as True or False, got"):
+        GoldenModelCeiling(FAMILY, bracket=bracket).fit(data[0], data[1])
+
+
+def test_models_are_measured_by_both_ends_and_these_enclose_their_efficiency(data, ceiling):
+    X, y, truth = data
+    rng = np.random.default_rng(0)
+    proba = truth.predict_proba(X)
+    worse = np.exp(np.log(proba) + 0.5 * rng.standard_normal(proba.shape))
+    worse /= worse.sum(axis=1, keepdims=True)
+    share = 1 - truth.gap(worse, X) / truth.learnability
+    found = compare_models(y, {"worse": worse}, reference_nll=ceiling).models[0].efficiency
+    assert found.efficiency_of_upper < share < found.efficiency_of_lower
+    given = compare_models(
+        y, {"worse": worse}, reference_nll=ceiling.oof_nll_, bracket=ceiling.shortfall_
+    )
+    assert given.models[0].efficiency == found
+    verdict = ceiling.shortfall_.verdict(y, worse, reference_nll=ceiling)
+    ends = (found.efficiency_of_upper, found.efficiency_of_lower)
+    assert (verdict.efficiency_of_upper, verdict.efficiency_of_lower) == ends
+
+
 def test_groups_and_order_are_strange_to_the_rule(data):
     X, y, _ = data
     groups = np.arange(len(y)) // 5
@@ -186,8 +211,9 @@ def test_a_model_like_the_ceiling_is_at_it_where_the_gap_is_small(rows):
     found = BRACKET.verdict(y, golden, reference_nll=losses)
     assert found.answer == "at the ceiling"
     assert found.largest_room == pytest.approx(BRACKET.largest_gap, abs=1e-9)
-    assert found.efficiency_of_upper == pytest.approx(found.information_score / BRACKET.upper)
-    assert found.efficiency_of_lower == pytest.approx(found.information_score / BRACKET.lower)
+    share = found.information_score / (found.information_score + BRACKET.largest_gap)
+    assert share - 0.015 < found.efficiency_of_upper < share
+    assert found.efficiency_of_lower == pytest.approx(1, abs=0.01)
     assert found.to_frame().shape[0] == 1
 
 

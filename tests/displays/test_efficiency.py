@@ -126,3 +126,28 @@ def test_the_interval_corrected_for_the_choice_stands_beside_the_best_model():
         assert any(np.allclose(ends, (best.lower, best.upper)) for ends in drawn if len(ends) == 2)
     one = compare_models(y, {"a": probas["a"]}, learnability=0.8)
     assert EfficiencyDisplay.from_comparison(one).best is None
+
+
+def test_bars_span_what_may_be_of_the_learnability_itself():
+    display = make_display([0.62, 0.25])
+    assert not display.plot().ax_.patches
+    assert "ends" not in display.ax_.get_xlabel()
+    display.efficiency_of_upper, display.efficiency_of_lower = [0.5, 0.2], [0.65, NAN]
+    display.calibrated_efficiency_of_upper = [0.55, 0.6]
+    display.calibrated_efficiency_of_lower = [0.8, 1.4]
+    ax = display.plot().ax_
+    right = ax.get_xlim()[1]
+    spans = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches)
+    np.testing.assert_allclose(spans, [(0.5, 0.65), (0.55, 0.8), (0.6, right)])
+    assert "both ends" in ax.get_xlabel()
+
+
+def test_a_comparison_with_a_bracket_has_bars():
+    y = np.random.default_rng(0).integers(0, 2, 500)
+    probas = {"a": 0.3 + 0.4 * y, "b": 0.4 + 0.2 * y}
+    compared = compare_models(y, probas, learnability=0.5, bracket=(0.4, 0.8))
+    ax = EfficiencyDisplay.from_comparison(compared).ax_
+    least = {bar.get_x() for bar in ax.patches}
+    for model in compared.models:
+        for part in (model.efficiency, model.calibrated_efficiency):
+            assert part.efficiency_of_upper in least

@@ -305,3 +305,69 @@ def test_a_fold_of_one_class_has_no_efficiency_under_a_number():
 def test_an_unknown_calibration_is_refused_before_the_search():
     with pytest.raises(ValueError, match="Expected calibration as one of"):
         EfficiencyScorer(0.3, calibration="platt")
+
+
+@pytest.fixture(scope="module")
+def measured(data):
+    return GoldenModelCeiling(FAMILY, random_state=0, bracket=True).fit(*data)
+
+
+def test_against_an_end_it_is_the_score_over_that_end(data, measured):
+    X, y = data
+    model = LogisticRegression(C=0.01).fit(X, y)
+    d2 = d2_log_loss_score(y, model.predict_proba(X))
+    for against, end in zip(("lower", "upper"), measured.learnability_bracket_, strict=True):
+        scorer = EfficiencyScorer(measured, against=against)
+        assert scorer(model, X, y) == pytest.approx(d2 / end, abs=1e-12)
+        # paired over all rows of the ceiling, what it found cancels
+        paired = scorer(model, X, y, reference_nll=measured.oof_nll_)
+        assert paired == pytest.approx(d2 / end, abs=1e-12)
+
+
+def test_against_an_end_models_are_ranked_alike(data, measured, routing):
+    X, y = data
+    scorers = {
+        against: EfficiencyScorer(measured, against=against).set_score_request(reference_nll=True)
+        for against in ("lower", "ceiling", "upper")
+    }
+    found = {
+        C: cross_validate(
+            LogisticRegression(C=C),
+            X,
+            y,
+            scoring=scorers,
+            params={"reference_nll": measured.oof_nll_},
+        )
+        for C in (0.001, 1)
+    }
+    lower, ceiling, upper = (
+        np.array([found[C][f"test_{against}"].mean() for C in found]) for against in scorers
+    )
+    assert (upper < ceiling).all()
+    assert (ceiling < lower).all()
+    ends = measured.learnability_bracket_
+    np.testing.assert_allclose(lower * ends[0], ceiling * measured.learnability_)
+    np.testing.assert_allclose(upper * ends[1], ceiling * measured.learnability_)
+
+
+def test_a_lower_end_of_0_gives_nan_and_a_reason_and_an_upper_end_a_score():
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal((200, 3)), rng.integers(0, 2, 200)
+    ceiling = GoldenModelCeiling(FAMILY, random_state=0, bracket=True).fit(X, y)
+    model = LogisticRegression().fit(X, y)
+    with pytest.warns(UndefinedInformationWarning, match="lower end of the learnability is 0"):
+        assert np.isnan(EfficiencyScorer(ceiling, against="lower")(model, X, y))
+    d2 = d2_log_loss_score(y, model.predict_proba(X))
+    score = EfficiencyScorer(ceiling, against="upper")(model, X, y)
+    assert score == pytest.approx(d2 / ceiling.learnability_bracket_[1])
+    with pytest.warns(UndefinedInformationWarning, match="one class holds all the weight"):
+        assert np.isnan(EfficiencyScorer(ceiling, against="upper")(model, X[:2], [1, 1]))
+
+
+def test_an_end_that_is_not_known_is_refused(ceiling):
+    with pytest.raises(ValueError, match="fitted with bracket=True"):
+        EfficiencyScorer(ceiling, against="upper")
+    with pytest.raises(TypeError, match=r"Pass an end that is known as ceiling="):
+        EfficiencyScorer(0.3, against="lower")
+    with pytest.raises(ValueError, match="Expected against as one of"):
+        EfficiencyScorer(0.3, against="both")
