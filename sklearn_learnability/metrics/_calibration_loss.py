@@ -127,7 +127,8 @@ def gain_and_scale(
     if gain <= ROUNDING:
         return float(gain), scale, deviation
     of_rows = float((unit_deviations(gains[:, None], weight)[1] ** 2).sum())
-    scale *= max(1.0, float((deviation**2).sum()) / of_rows)
+    if of_rows > 0:  # else all rows gain the same
+        scale *= max(1.0, float((deviation**2).sum()) / of_rows)
     spread = float(covariance_of_units(deviation)[0, 0])
     return float(gain), max(scale, spread / (4 * gain)), deviation
 

@@ -45,6 +45,8 @@ class Estimate(Result):
         return pd.DataFrame([asdict(self)])
 
 
+#: In units of the numerator; a ratio to a smaller one has no square that a float holds.
+SMALLEST_DENOMINATOR = 1e-100
 UNDEFINED_ENDS = {"standard_error": float("nan"), "lower": float("nan"), "upper": float("nan")}
 
 
@@ -196,7 +198,7 @@ def ratio_estimate(
     weight = check_weights(sample_weight, len(pair))
     check_confidence(confidence)
     (top, bottom), deviation = unit_deviations(pair, weight, groups)
-    if bottom == 0:
+    if abs(bottom) <= SMALLEST_DENOMINATOR * abs(top):
         return Estimate(float("nan"), **UNDEFINED_ENDS, confidence=confidence)
     ratio = top / bottom
     covariance = covariance_of_units(deviation)

@@ -24,6 +24,13 @@ def kl_of_a_map(scale, shift):
     return np.mean(p * np.log2(p / q) + (1 - p) * np.log2((1 - p) / (1 - q)))
 
 
+@pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.LearnabilityWarning")
+@pytest.mark.parametrize("groups", [None, np.arange(10) // 2])
+def test_rows_that_all_gain_the_same_have_an_interval(groups):
+    found = nll_decomposition([0] * 10, [[0.0, 1.0]] * 10, labels=[0, 1], groups=groups)
+    assert 0 <= found.calibration_loss.lower < 52 < found.calibration_loss.upper
+
+
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (0.85, 0.1), (0.4, -0.5)])
 def test_interval_holds_what_the_best_map_takes_off(scale, shift):
     truth = kl_of_a_map(scale, shift)

@@ -287,6 +287,12 @@ class TestCoverage:
         assert np.mean(held) > 0.93
 
 
+@pytest.mark.parametrize("smallest", [0.0, 5e-324, 1e-200])
+def test_a_ratio_to_a_vanishing_mean_is_undefined(smallest):
+    found = ratio_estimate([1.0, 2.0], [smallest, smallest])
+    assert np.isnan([found.value, found.standard_error, found.lower, found.upper]).all()
+
+
 def test_degrees_of_freedom_count_the_rows_that_carry_the_spread():
     rng = np.random.RandomState(0)
     assert degrees_of_freedom(np.array([3.0, -3.0, 3.0, -3.0])) == 3
