@@ -33,7 +33,7 @@ def check_probabilities(y_proba: ArrayLike, n_samples: int, classes: NDArray[Any
             f"Expected probabilities, got {_example(raw)!r}. Pass predict_proba's output, not "
             "predicted labels."
         )
-    if raw.ndim not in (1, 2):
+    if raw.ndim not in (1, 2) or raw.size == 0:
         raise ValueError(
             f"Expected probabilities of shape (n_samples, n_classes), got shape {raw.shape}."
         )

@@ -149,6 +149,7 @@ def about_rows(rng, n, classes):
         "min_samples": st.integers(2, 60),
         "random_state": SEED,
         "X": st.none(),
+        "bracket": st.sampled_from([None, (0.0, 0.5), (0.2, 1.0), (0.0, 0.0)]),
     }
 
 
@@ -160,6 +161,7 @@ def odd_about_rows(rng, n):
         "sample_weight": several,
         "reference_nll": several,
         "learnability": NUMBER,
+        "bracket": st.tuples(NUMBER, NUMBER),
         "groups": st.sampled_from([holes, np.zeros(n), [*holes], [[1]] * n, np.arange(n + 1)]),
         "segments": st.sampled_from([holes, ["(all rows)"] * n, [1, "1"] * n, [[1]] * n]),
         "labels": st.sampled_from([[0], [1, 0], [0, 0], [2, 1, 0], ["b", "a"], [0, 1, np.nan]]),

@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_learnability._probabilities import align_probabilities, widen_classes
+from sklearn_learnability._probabilities import (
+    align_probabilities,
+    check_probabilities,
+    widen_classes,
+)
 from sklearn_learnability.datasets import make_learnability_classification
 from sklearn_learnability.exceptions import HardLabelsWarning
 from sklearn_learnability.metrics import (
@@ -43,6 +47,11 @@ def test_rows_of_halves_and_singles_sum_to_one():
     proba = np.full((5, 3), 1 / 3, dtype=np.float32)
     aligned = align_probabilities(proba, np.arange(3), np.arange(3))
     np.testing.assert_allclose(aligned.sum(axis=1), 1, rtol=1e-15)
+
+
+def test_probabilities_without_columns_are_refused():
+    with pytest.raises(ValueError, match=r"Expected probabilities of shape .* got shape \(1, 0\)"):
+        check_probabilities([[]], 1, np.array([0, 1]))
 
 
 @pytest.mark.parametrize("columns", [["ham", "ham"], ["ham", "tea"]])
