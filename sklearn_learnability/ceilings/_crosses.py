@@ -20,7 +20,8 @@ class Crosses(TransformerMixin, BaseEstimator):
 
     The first columns hold numbers, scaled and without gaps; then come categories, as whole numbers
     from 0. What two columns say together is in the pairs, what a number says within a category in
-    the slopes.
+    the slopes. `groups_` has the group of each output: a column, a pair, or the slopes of a number
+    within a column.
 
     Parameters
     ----------
@@ -44,6 +45,7 @@ class Crosses(TransformerMixin, BaseEstimator):
         self.n_codes_ = int(codes.max(initial=0)) + 1
         parts = (codes[:, : self.n_crossed], codes[:, self.n_crossed :], self._pairs(codes))
         self.encoders_ = [_encoder().fit(part) if part.shape[1] else None for part in parts]
+        self.groups_ = self._groups()
         return self
 
     def transform(self, X: Floats) -> sparse.csr_matrix:
@@ -61,6 +63,14 @@ class Crosses(TransformerMixin, BaseEstimator):
             found += [found[0].multiply(column[:, None]) for column in numbers.T]
         return self.scale * sparse.hstack(found, format="csr")
 
+    def _groups(self) -> Integers:
+        encoders = [encoder for encoder in self.encoders_ if encoder is not None]
+        sizes = [_sizes(encoder) for encoder in encoders]
+        if self.n_crossed:
+            sizes += self.n_numeric * [sizes[0]]
+        all_sizes = np.concatenate(sizes)
+        return np.repeat(np.arange(len(all_sizes)), all_sizes)
+
     def _codes(self, X: Floats) -> Integers:
         return np.asarray(X)[:, self.n_numeric :].astype(np.int64)
 
@@ -75,3 +85,9 @@ class Crosses(TransformerMixin, BaseEstimator):
 
 def _encoder() -> OneHotEncoder:
     return OneHotEncoder(min_frequency=FEWEST_ROWS, handle_unknown="infrequent_if_exist")
+
+
+def _sizes(encoder: OneHotEncoder) -> Integers:
+    """Return how many indicators each column has."""
+    names = encoder.get_feature_names_out([str(i) for i in range(encoder.n_features_in_)])
+    return np.bincount([int(name.split("_")[0]) for name in names])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from inspect import signature
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -11,7 +12,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_selection import VarianceThreshold
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline, make_union
@@ -28,6 +29,8 @@ from sklearn_learnability._validation import missing_package
 from sklearn_learnability.ceilings._boosted_trees import BoostedTrees
 from sklearn_learnability.ceilings._candidate_table import MOST_ONE_HOT_CATEGORIES, Table
 from sklearn_learnability.ceilings._crosses import Crosses
+from sklearn_learnability.ceilings._curves import Curves
+from sklearn_learnability.ceilings._grouped_logistic import GroupedLogistic
 from sklearn_learnability.ceilings._logistic_on_cells import LogisticOnCells
 
 #: Up to this many numeric columns, all their products of degree two are formed.
@@ -54,7 +57,7 @@ def named_candidate(name: str, table: Table) -> BaseEstimator:
     build, needs = FAMILY[name]
     missing = [module for module in needs if not find_spec(module)]
     if missing:
-        extra = "torch" if name == "network" else "cpu"
+        extra = "torch" if name in NETWORKS else "cpu"
         raise missing_package(" and ".join(missing), extra, f"the candidate {name!r} needs")
     return build(table)
 
@@ -68,7 +71,7 @@ def candidates_of(budget: str, table: Table) -> list[str]:
     if table.is_cells or not is_installed("catboost"):
         names = ["hist_gradient_boosting" if name in BOOSTED else name for name in names]
     if table.is_cells:
-        names = [name for name in names if name != "network"]
+        names = [name for name in names if name not in (*NETWORKS, "sparse_splines")]
     return [name for name in names if is_installed(name)]
 
 
@@ -97,6 +100,14 @@ def network(table: Table) -> Pipeline:
     from sklearn_learnability.torch.candidates._network_classifier import NetworkClassifier
 
     return make_pipeline(numeric_table(table), NetworkClassifier(n_members=1))
+
+
+def large_network(table: Table) -> Pipeline:
+    """Return a wider and deeper network that is trained for longer, one a fold."""
+    from sklearn_learnability.torch.candidates._network_classifier import NetworkClassifier
+
+    model = NetworkClassifier(n_members=1, width=512, depth=3, training=2.0)
+    return make_pipeline(numeric_table(table), model)
 
 
 def numeric_table(table: Table) -> Pipeline:
@@ -140,19 +151,40 @@ def spline_logistic(table: Table) -> Pipeline:
         scaled = make_pipeline(curves, VarianceThreshold(1e-8), StandardScaler())
         parts.append(("curves", scaled, list(numeric)))
     if few or many:
-        n_crossed = min(len(few), MOST_CROSSED_COLUMNS)
-        sloped = numeric if len(numeric) * n_crossed <= MOST_SLOPES else []
-        own = [
-            ("numbers", make_pipeline(fill, StandardScaler()), list(sloped)),
-            ("categories", whole_numbers(), [*few, *many]),
-        ]
-        crossed = make_pipeline(
-            ColumnTransformer([part for part in own if part[2]]),
-            Crosses(len(sloped), n_crossed),
-        )
-        parts.append(("crosses", crossed, [*numeric, *few, *many]))
+        parts.append(crosses_of(table))
     columns = ColumnTransformer(parts, sparse_threshold=1.0)
     return make_pipeline(columns, linear_model(table, C=0.02, max_iter=300))
+
+
+def crosses_of(table: Table) -> tuple[str, Pipeline, list[Any]]:
+    """Return a step that crosses categories with each other and with numbers, and its columns."""
+    numeric, few, many = table.numeric, table.few, table.many
+    n_crossed = min(len(few), MOST_CROSSED_COLUMNS)
+    sloped = numeric if len(numeric) * n_crossed <= MOST_SLOPES else []
+    fill = SimpleImputer(strategy="median", keep_empty_features=True)
+    own = [
+        ("numbers", make_pipeline(fill, StandardScaler()), list(sloped)),
+        ("categories", whole_numbers(), [*few, *many]),
+    ]
+    crossed = make_pipeline(
+        ColumnTransformer([part for part in own if part[2]]),
+        Crosses(len(sloped), n_crossed),
+    )
+    return "crosses", crossed, [*numeric, *few, *many]
+
+
+def sparse_splines(table: Table) -> GroupedLogistic:
+    """Return logistic regression on curves, products and crosses that leaves most of them out."""
+    parts = []
+    if table.numeric:
+        has_products = len(table.numeric) <= MOST_COLUMNS_WITH_INTERACTIONS
+        fill = SimpleImputer(strategy="median", keep_empty_features=True)
+        curves = make_pipeline(fill, Curves(has_products=has_products))
+        gaps = MissingIndicator(features="all")
+        parts += [("curves", curves, list(table.numeric)), ("gaps", gaps, list(table.numeric))]
+    if table.few or table.many:
+        parts.append(crosses_of(table))
+    return GroupedLogistic(ColumnTransformer(parts, sparse_threshold=1.0))
 
 
 def hist_gradient_boosting(table: Table) -> Pipeline:
@@ -248,20 +280,35 @@ FAMILY: dict[str, tuple[Callable[[Table], BaseEstimator], tuple[str, ...]]] = {
     "prior": (prior, ()),
     "logistic": (logistic, ()),
     "splines": (spline_logistic, ()),
+    "sparse_splines": (sparse_splines, ()),
     "hist_gradient_boosting": (hist_gradient_boosting, ()),
     "small_catboost": (small_catboost, ("catboost",)),
     "catboost": (catboost, ("catboost",)),
     "xgboost": (xgboost, ("xgboost",)),
     "network": (network, ("torch", "tqdm", "skorch")),
+    "large_network": (large_network, ("torch", "tqdm", "skorch")),
 }
 
 #: What scikit-learn's boosting stands in for on cells, and where CatBoost is not installed.
 BOOSTED = ("small_catboost", "catboost")
 
+#: Those that torch is needed for. Cells need none.
+NETWORKS = ("network", "large_network")
+
 #: Families by what they cost. They span what is cheap and cannot be far off (class frequencies,
-#: logistic regression), smooth additive and pairwise structure (splines, products and crosses),
-#: structure along the axes (boosted trees) and smooth structure in many dimensions (the network).
+#: logistic regression), smooth additive and pairwise structure (splines, products and crosses: much
+#: of it, or little), structure along the axes (boosted trees) and smooth structure in many
+#: dimensions (the networks).
 BUDGETS: dict[str, tuple[str, ...]] = {
     "fast": ("prior", "logistic", "splines", "small_catboost"),
-    "default": ("prior", "logistic", "splines", "catboost", "network"),
+    "default": ("prior", "logistic", "splines", "sparse_splines", "catboost", "network"),
+    "best": (
+        "prior",
+        "logistic",
+        "splines",
+        "sparse_splines",
+        "catboost",
+        "network",
+        "large_network",
+    ),
 }

@@ -60,11 +60,12 @@ class GoldenModelCeiling(GoldenModel):
 
     Parameters
     ----------
-    candidates : {"fast", "default"} or list of str and (str, classifier), default="default"
+    candidates : {"fast", "default", "best"} or list of str and (str, classifier), default="default"
         The family. "fast" is ``"prior"`` (class frequencies), ``"logistic"``, ``"splines"``
         (logistic regression on splines, products and crosses) and ``"small_catboost"`` (else
-        ``"hist_gradient_boosting"``); "default" has ``"catboost"`` and ``"network"`` (neural
-        networks, needs torch). There is ``"xgboost"`` too. A list may name these and hold own
+        ``"hist_gradient_boosting"``); "default" has ``"sparse_splines"`` (the same regression, most
+        of it left out), ``"catboost"`` and ``"network"`` (neural networks, needs torch); "best" has
+        ``"large_network"`` as well. There is ``"xgboost"`` too. A list may name these and hold own
         classifiers in pairs with their names, best the dearest last: fits begin there. Those are
         given the labels of y; one in a :class:`sklearn.frozen.FrozenEstimator` is used as it is,
         and the rows must be new to it. Where a name is in the family, X is a table: numbers, also
@@ -199,7 +200,7 @@ class GoldenModelCeiling(GoldenModel):
 
     def __init__(
         self,
-        candidates: Literal["fast", "default"] | Sequence[Member] = "default",
+        candidates: Literal["fast", "default", "best"] | Sequence[Member] = "default",
         *,
         cv: Any = 5,
         calibration: CalibrationMethod | None = "affine",

@@ -31,6 +31,19 @@ def test_fast_has_few_trees_and_no_network():
     assert ceiling.candidates_["candidate"].tolist() == names
 
 
+@pytest.mark.parametrize(
+    ("budget", "more"), [("default", []), ("best", ["large_network"])], ids=["default", "best"]
+)
+def test_dearer_budgets_hold_more(budget, more):
+    for module in ("catboost", "torch", "skorch"):
+        pytest.importorskip(module)
+    X, y = make_learnability_classification(60, learnability=0.4, random_state=0)
+    ceiling = GoldenModelCeiling(budget, cv=2, random_state=0).fit(X, y)
+    names = ["prior", "logistic", "splines", "sparse_splines", "catboost", "network", *more]
+    assert ceiling.candidates_["candidate"].tolist() == names
+    assert np.isfinite(ceiling.oof_nll_).all()
+
+
 def test_fast_finds_what_only_pairs_of_categories_say():
     rng = np.random.default_rng(0)
     X, proba = crossed_categories(3000, rng)
@@ -51,7 +64,7 @@ def test_small_trees_do_not_depend_on_units():
     np.testing.assert_allclose(scaled.oof_nll_, plain.oof_nll_, atol=1e-6)
 
 
-@pytest.mark.parametrize("budget", ["fast", "default"])
+@pytest.mark.parametrize("budget", ["fast", "best"])
 def test_cells_are_given_neither_networks_nor_catboost(budget):
     X, y, truth = load_military(3000, random_state=0, return_truth=True)
     ceiling = GoldenModelCeiling(budget, random_state=0).fit(X, y)

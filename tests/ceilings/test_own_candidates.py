@@ -167,7 +167,7 @@ def test_classes_that_are_no_labels_are_named(cancer):
             r"Expected candidates as .*got LogisticRegression",
         ),
         ([LogisticRegression()], r"Expected a candidate as \(name, classifier\), got Log"),
-        ([], r"Expected candidates as one of \['fast', 'default'\] or a list"),
+        ([], r"Expected candidates as one of \['fast', 'default', 'best'\] or a list"),
     ],
 )
 def test_what_is_no_family_is_refused(cancer, candidates, message):

@@ -31,7 +31,7 @@ ONE_THREAD = SharedContext(_one_thread)
 
 
 class NetworkClassifier(ClassifierMixin, BaseEstimator):
-    """Bag of two-layer networks on periodic embeddings, averaged in the logarithm.
+    """Bag of networks on periodic embeddings, averaged in the logarithm.
 
     Every member has its own seed and sees all rows. Needs torch and skorch. Inputs should be
     scaled.
@@ -42,8 +42,12 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         Number of networks.
     width : int, default=256
         Units of each hidden layer.
+    depth : int, default=2
+        Number of hidden layers.
     max_epochs : int, optional
         Passes over the rows; by default 14 over 8,000, and more over fewer.
+    training : float, default=1.0
+        What the default number of passes is multiplied by.
     random_state : int, RandomState instance or None, default=None
         Seeds the networks.
     """
@@ -53,12 +57,16 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         n_members: int = 2,
         *,
         width: int = 256,
+        depth: int = 2,
         max_epochs: int | None = None,
+        training: float = 1.0,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_members = n_members
         self.width = width
+        self.depth = depth
         self.max_epochs = max_epochs
+        self.training = training
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
@@ -84,7 +92,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             inputs["X"],
             len(self.classes_),
             width=self.width,
+            depth=self.depth,
             max_epochs=self.max_epochs,
+            training=self.training,
             seed=seed,
         )
         try:

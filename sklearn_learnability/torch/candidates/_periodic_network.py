@@ -40,7 +40,7 @@ class SeededDropout(nn.Module):
 
 
 class PeriodicNetwork(nn.Module):
-    """Two hidden layers on the inputs and the periodic embeddings of those that vary.
+    """Hidden layers on the inputs and the periodic embeddings of those that vary.
 
     Every input is bent softly at three standard deviations, so that heavy tails do not dominate.
     Those at the positions `varied` are embedded by sines and cosines of learned frequencies
@@ -56,6 +56,7 @@ class PeriodicNetwork(nn.Module):
         generator: torch.Generator,
         varied: NDArray[np.integer],
         width: int = 256,
+        depth: int = 2,
         n_frequencies: int = 12,
         embedding: int = 8,
         frequency_scale: float = 0.3,
@@ -69,15 +70,16 @@ class PeriodicNetwork(nn.Module):
         bound = 1 / math.sqrt(2 * n_frequencies)
         projection = torch.empty(len(varied), 2 * n_frequencies, embedding)
         self.projection = nn.Parameter(projection.uniform_(-bound, bound, generator=generator))
-        self.hidden = nn.Sequential(
-            linear(n_features + len(varied) * embedding, width, generator),
-            nn.ReLU(),
-            SeededDropout(dropout, generator),
-            linear(width, width, generator),
-            nn.ReLU(),
-            SeededDropout(dropout, generator),
-            linear(width, n_classes, generator),
-        )
+        layers: list[nn.Module] = []
+        n_inputs = n_features + len(varied) * embedding
+        for _ in range(depth):
+            layers += [
+                linear(n_inputs, width, generator),
+                nn.ReLU(),
+                SeededDropout(dropout, generator),
+            ]
+            n_inputs = width
+        self.hidden = nn.Sequential(*layers, linear(n_inputs, n_classes, generator))
 
     def forward(self, X: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """Return logits (B, K) of inputs (B, F); the weights are for the loss alone."""
@@ -138,7 +140,14 @@ def whole_batches(
 
 
 def make_network(
-    X: NDArray[np.float32], n_classes: int, *, width: int, max_epochs: int | None, seed: int
+    X: NDArray[np.float32],
+    n_classes: int,
+    *,
+    width: int,
+    depth: int,
+    max_epochs: int | None,
+    training: float,
+    seed: int,
 ) -> WeightedNetClassifier:
     """Return an unfitted network for the given rows, trained by one cycle of the learning rate.
 
@@ -151,7 +160,7 @@ def make_network(
     is_varied = [len(np.unique(column)) > 2 for column in X.T]
     fewer = AT_ROWS / n_samples
     if max_epochs is None:
-        max_epochs = round(EPOCHS * min(max(fewer**0.25, 0.4), 3))
+        max_epochs = round(training * EPOCHS * min(max(fewer**0.25, 0.4), 3))
     return WeightedNetClassifier(
         PeriodicNetwork,
         module__n_features=n_features,
@@ -159,6 +168,7 @@ def make_network(
         module__generator=generator,
         module__varied=np.flatnonzero(is_varied),
         module__width=width,
+        module__depth=depth,
         criterion=nn.CrossEntropyLoss,
         criterion__reduction="none",
         optimizer=torch.optim.AdamW,
