@@ -6,7 +6,8 @@ from scipy.optimize import minimize
 
 #: What the rule counts beside the number of rows.
 EVIDENCE = ("gain", "self_gap")
-CONFIDENCE = 0.95
+#: Share of the tasks of left-out families in which the bound holds, and of any one such family.
+CONFIDENCE, OF_EACH_FAMILY = 0.95, 0.9
 #: Quantile of the log gap that the coefficients are fitted to, and the width of its rounded corner.
 FITTED_QUANTILE, CORNER = 0.9, 0.05
 #: A bound of the gap that is more than so many times the ceiling tells nothing.
@@ -16,9 +17,14 @@ SMALLEST_GAP = 0.002
 
 
 def design(table, names):
-    """Return the reciprocal root of the rows, then evidence, what is below 0 as 0."""
+    """Return the reciprocal root of the rows, then evidence, what is below 0 as 0.
+
+    All times what the ceiling leaves unexplained.
+    """
     few = 1 / np.sqrt(table["n_samples"].to_numpy(dtype=float))
-    return np.column_stack([few, np.maximum(table[list(names)].to_numpy(dtype=float), 0.0)])
+    evidence = np.maximum(table[list(names)].to_numpy(dtype=float), 0.0)
+    unexplained = np.maximum(1 - table["learnability"].to_numpy(), 0.0)
+    return unexplained[:, None] * np.column_stack([few, evidence])
 
 
 def log_gap(table):
@@ -66,11 +72,13 @@ def conformal_quantile(values, level):
 def fit_rule(table, names=EVIDENCE):
     """Return coefficients, their factor, and the multiple of the standard error.
 
-    The factor is that at which the bound of the gap holds in families left out, the multiple that
-    at which the upper end holds beside it.
+    The factor is that at which the bound of the gap holds in families left out, all together and
+    each by itself, the multiple that at which the upper end holds beside it.
     """
     coefficients = fit_coefficients(table, names)
-    factor = np.exp(conformal_quantile(left_out_ratios(table, names), CONFIDENCE))
+    ratios = pd.Series(left_out_ratios(table, names), index=table["family"].to_numpy())
+    of_each = ratios.groupby(level=0).agg(conformal_quantile, OF_EACH_FAMILY)
+    factor = np.exp(max(conformal_quantile(ratios.to_numpy(), CONFIDENCE), of_each.max()))
     bound = factor * design(table, names) @ coefficients
     excess = (table["truth"] - table["learnability"] - bound) / table["error"]
     return coefficients, factor, max(0.0, conformal_quantile(excess.to_numpy(), CONFIDENCE))
@@ -94,11 +102,15 @@ def upper_ends(table, coefficients, factor, errors, names):
     return np.maximum(end, table["lower"])
 
 
-def judge_left_out(table, names=EVIDENCE):
-    """Return the upper end of every task by the rule of the other families, and what it misses."""
+def judge_left_out(table, names=EVIDENCE, judged=None):
+    """Return the upper end of every task by the rule of the other families, and what it misses.
+
+    Other ceilings may be judged than those that the rules are fitted on.
+    """
+    judged = table if judged is None else judged
     parts = []
-    for family in table["family"].unique():
-        own, others = table[table["family"] == family], table[table["family"] != family]
+    for family in judged["family"].unique():
+        own, others = judged[judged["family"] == family], table[table["family"] != family]
         upper = upper_ends(own, *fit_rule(told(others), names), names)
         parts.append(
             own.assign(
@@ -109,3 +121,19 @@ def judge_left_out(table, names=EVIDENCE):
             )
         )
     return pd.concat(parts).sort_index()
+
+
+def rank_correlations(table, names):
+    """Return those of evidence with the gap, and with the gap over the rule that leaves them out.
+
+    Of tasks about which the rule says something.
+    """
+    seen = told(table)
+    left = pd.Series(left_out_ratios(seen, EVIDENCE), index=seen.index)
+    return {
+        name: (
+            seen[name].corr(seen["gap"], method="spearman"),
+            seen[name].corr(left, method="spearman"),
+        )
+        for name in names
+    }

@@ -1,19 +1,24 @@
 """Fit the rule of the shortfall on tasks of known truth, and test it on families left out.
 
     python benchmarks/shortfall.py measure [--tasks 640]
-    python benchmarks/shortfall.py fit
+    python benchmarks/shortfall.py default [--tasks 48]
+    python benchmarks/shortfall.py tried [--tasks 640]
     python benchmarks/shortfall.py known
+    python benchmarks/shortfall.py fit
 
 `measure` fits the "fast" ceiling and gathers its evidence, a task at a time, in an order that makes
-any beginning a fair sample; what is in results/shortfall.csv is not measured again. `fit` makes the
-rule from it, writes it into the package, and judges rules without each family by that family.
-`known` draws brackets by the rule on tables it was not fitted on.
+any beginning a fair sample; what is in results/shortfall.csv is not measured again. `default` does
+the same with the "default" ceiling, on the first of these tasks. `tried` gathers further evidence
+of the "fast" ceilings of 1,200 rows and more, and `known` measures tables that are no such tasks.
+`fit` makes the rule, writes it into the package, judges rules without each family by that family,
+and draws the brackets of what else was measured.
 """
 
 import argparse
 import json
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +26,17 @@ import pandas as pd
 from _grid import finish_grid
 from _hard_tasks import FAMILIES as HARD
 from _hard_tasks import HardTask, draw_labels
-from _shortfall_fit import CONFIDENCE, EVIDENCE, fit_rule, judge_left_out, told, upper_ends
+from _shortfall_fit import (
+    CONFIDENCE,
+    EVIDENCE,
+    fit_rule,
+    judge_left_out,
+    rank_correlations,
+    told,
+    upper_ends,
+)
 from _shortfall_tasks import FAMILIES, make_task
+from _shortfall_tried import tried_evidence
 
 from sklearn_learnability import GoldenModelCeiling
 from sklearn_learnability.datasets import load_military
@@ -34,7 +48,14 @@ MEASURED = HERE / "results" / "shortfall.csv"
 RULE = HERE.parent / "sklearn_learnability" / "ceilings" / "data" / "shortfall_fast.json"
 
 MEASURED_KNOWN = MEASURED.with_name("shortfall_known.csv")
+MEASURED_DEFAULT = MEASURED.with_name("shortfall_default.csv")
+MEASURED_TRIED = MEASURED.with_name("shortfall_tried.csv")
 TARGETS = ("grade", "branch", "rank")
+
+#: What tells a task from others.
+CELL = ["family", "n", "seed"]
+#: Further evidence is gathered where tasks have so many rows.
+TRIED_FROM = 1_200
 
 #: What "cannot tell" was chosen on so many of the first tasks.
 CHOSEN_ON = 237
@@ -55,26 +76,31 @@ def cells(n_tasks):
     return found
 
 
-def measure(family, n, seed):
+def measure(family, n, seed, budget="fast"):
     """Return the evidence about one ceiling and its true gap; of a task that fails, the reason."""
+    X, y, truth = make_task(family, n, seed)
     try:
-        return measured(family, n, seed)
+        ceiling, row = evidence_of(X, y, seed, budget)
     except ValueError as error:
         return {"reason": f"failed: {error}"}
-
-
-def measured(family, n, seed):
-    """Return the evidence about one ceiling and its true gap."""
-    X, y, truth = make_task(family, n, seed)
-    ceiling, row = evidence_of(X, y, seed)
     gap = truth.gap(ceiling.oof_proba_, X, labels=ceiling.classes_)
     return row | {"features": X.shape[1], "truth": truth.learnability, "gap": gap}
 
 
-def evidence_of(X, y, seed):
+def measure_tried(family, n, seed):
+    """Return the evidence about one ceiling that was tried beside the package's."""
+    X, y, _ = make_task(family, n, seed)
+    try:
+        ceiling = GoldenModelCeiling("fast", random_state=seed).fit(X, y)
+        return tried_evidence(ceiling, X, y)
+    except ValueError:
+        return {}
+
+
+def evidence_of(X, y, seed, budget="fast"):
     """Return a fitted ceiling and the evidence about it."""
     started = time.process_time()
-    ceiling = GoldenModelCeiling("fast", random_state=seed).fit(X, y)
+    ceiling = GoldenModelCeiling(budget, random_state=seed).fit(X, y)
     middle = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LearnabilityWarning)
@@ -130,7 +156,7 @@ def fit():
     ranges = {name: [seen[name].min(), seen[name].max()] for name in ("n_samples", "n_classes")}
     ranges |= {name: [float(seen[name].min()), float(seen[name].max())] for name in EVIDENCE}
     rule = {
-        "budget": "fast",
+        "budgets": ["fast", "default"],
         "n_tasks": len(seen),
         "coefficients": dict(zip(EVIDENCE, np.round(coefficients[1:], 4), strict=True)),
         "rows": round(coefficients[0], 4),
@@ -142,23 +168,53 @@ def fit():
     RULE.write_text(json.dumps(rule, indent=1, default=float) + "\n")
     judged = judge_left_out(table)
     size = pd.cut(judged["n"], [0, *ROWS.values()], right=False, labels=list(ROWS))
-    tried = []
-    for names in TRIED:
-        found = judge_left_out(table, names)
-        worst = (~found["holds"]).groupby(found["family"]).mean().max()
-        tried.append({"evidence": list(names), "worst": worst} | summary(found))
     results = {
         "failed": failed,
         "families": [{"family": f} | summary(part) for f, part in judged.groupby("family")],
         "sizes": [{"rows": r} | summary(part) for r, part in judged.groupby(size, observed=True)],
         "all": summary(judged),
         "new": summary(judged[judged["seed"] >= CHOSEN_ON]),
-        "evidence": tried,
+        "evidence": [summary_by_evidence(table, names) for names in TRIED],
+        "more evidence": more_evidence(table),
+        "budgets": budgets(table),
         "known": known_brackets(rule),
         "CPU s": judged["CPU s"].sum(),
         "CPU s of evidence": judged["CPU s of evidence"].sum(),
     }
     RESULTS.write_text(json.dumps(results, indent=1, default=float) + "\n")
+
+
+def summary_by_evidence(table, names):
+    """Return what a rule of some evidence achieves."""
+    judged = judge_left_out(table, names)
+    worst = (~judged["holds"]).groupby(judged["family"]).mean().max()
+    return {"evidence": list(names), "worst": worst} | summary(judged)
+
+
+def more_evidence(table):
+    """Return what evidence that is not in the package would have added, where it was gathered."""
+    further = pd.read_csv(MEASURED_TRIED).dropna()
+    names = [name for name in further.columns if name not in CELL]
+    joined = table.merge(further, on=CELL)
+    ranks = rank_correlations(joined, names)
+    rows = [summary_by_evidence(joined, EVIDENCE)]
+    for name in names:
+        with_gap, with_rest = ranks[name]
+        found = summary_by_evidence(joined, (*EVIDENCE, name))
+        rows.append(found | {"of the gap": with_gap, "of what is left": with_rest})
+    return rows
+
+
+def budgets(table):
+    """Return what rules of the "fast" ceiling achieve on either ceiling of the same tasks."""
+    dear = pd.read_csv(MEASURED_DEFAULT)
+    dear = dear[dear["gap"].notna()]
+    cheap = table.merge(dear[CELL], on=CELL)
+    dear = dear.merge(cheap[CELL], on=CELL)
+    return [
+        {"budget": name} | summary(judge_left_out(table, judged=judged))
+        for name, judged in (("fast", cheap), ("default", dear))
+    ]
 
 
 def known_brackets(rule):
@@ -231,6 +287,14 @@ def tables(results):
     ]
     tried = summary_table(evidence, "evidence").drop(columns=["tasks", "median gap"])
     tried.insert(3, "missed in the worst family", [percent(row["worst"]) for row in evidence])
+    added = results["more evidence"]
+    labels = ["gain, self-gap", *(f"and {row['evidence'][-1]}" for row in added[1:])]
+    more = summary_table(
+        [row | {"evidence": label} for row, label in zip(added, labels, strict=True)], "evidence"
+    ).drop(columns=["tasks", "median gap"])
+    for place, name in enumerate(("of the gap", "of what is left"), start=1):
+        shown = [f"{row[name]:.2f}" if name in row else "" for row in added]
+        more.insert(place, f"rank correlation, {name}", shown)
     known = pd.DataFrame(results["known"])
     brackets = known[["table"]].assign(
         rows=known["n"].map("{:,}".format),
@@ -246,20 +310,28 @@ def tables(results):
         "shortfall_families": summary_table([*results["families"], *everything], "family"),
         "shortfall_sizes": summary_table(results["sizes"], "rows"),
         "shortfall_evidence": tried,
+        "shortfall_more_evidence": more,
+        "shortfall_budgets": summary_table(results["budgets"], "budget"),
         "shortfall_known": brackets,
     }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("step", choices=["measure", "fit", "known"])
-    parser.add_argument("--tasks", type=int, default=640)
+    parser.add_argument("step", choices=["measure", "default", "tried", "known", "fit"])
+    parser.add_argument("--tasks", type=int, help="by default 640, of the default budget 48")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # hundreds of tasks: single rows of a class, equal rows
+    tasks = cells(options.tasks or (48 if options.step == "default" else 640))
     if options.step == "measure":
-        finish_grid(cells(options.tasks), measure, MEASURED)
+        finish_grid(tasks, measure, MEASURED)
+    elif options.step == "default":
+        finish_grid(tasks, partial(measure, budget="default"), MEASURED_DEFAULT)
+    elif options.step == "tried":
+        large = [task for task in tasks if task["n"] >= TRIED_FROM]
+        finish_grid(large, measure_tried, MEASURED_TRIED)
     else:
-        {"fit": fit, "known": known}[options.step]()
+        {"known": known, "fit": fit}[options.step]()
 
 
 if __name__ == "__main__":

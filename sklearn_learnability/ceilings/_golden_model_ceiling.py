@@ -315,7 +315,7 @@ class GoldenModelCeiling(GoldenModel):
     ) -> Shortfall:
         r"""Measure how far the truth may lie above the ceiling, on the rows of `fit`.
 
-        .. math:: L \le L_G + f \Big(\frac{r}{\sqrt n} + \sum_j c_j \max(e_j, 0)\Big)
+        .. math:: L \le L_G + (1 - L_G)\, f \Big(\frac{r}{\sqrt n} + \sum_j c_j \max(e_j, 0)\Big)
                   + z\, \mathrm{se}(L_G)
 
         The evidence e is what more rows still gained, how well the family finds again a truth of

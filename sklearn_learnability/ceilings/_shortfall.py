@@ -161,7 +161,8 @@ def measure_shortfall(
     rule = shortfall_rule()
     evidence, reason = measure_evidence(ceiling, data, groups)
     outside = (*strange_setting(ceiling, rule, groups), *rule.strange(evidence))
-    value, bound = ceiling.learnability_, rule.largest_gap(evidence)
+    value = ceiling.learnability_
+    bound = rule.largest_gap(evidence, value)
     reason = reason or why_unknown(ceiling, evidence, bound)
     source, gap, end = "none", 1.0 - value, 1.0
     if not reason:
@@ -215,7 +216,7 @@ def strange_setting(
     """Return the names of the settings that the rule has not seen."""
     record = ceiling._record
     strange = {
-        "candidates": record.candidates != rule.budget,
+        "candidates": record.candidates not in rule.budgets,
         "cv": not (record.folds.is_partition and len(record.folds.splits) == 5),
         "groups": groups is not None,
         "calibration": record.calibration != "affine",

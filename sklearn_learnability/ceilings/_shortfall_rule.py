@@ -12,18 +12,20 @@ from sklearn_learnability.ceilings._evidence import ShortfallEvidence
 
 @dataclass(frozen=True)
 class ShortfallRule:
-    r"""Bound of a ceiling's shortfall: a sum of evidence, no part of which lowers it.
+    r"""Bound of a shortfall: what of the unexplained, by the evidence, could be explained.
 
-    .. math:: s(e) = f \Big(\frac{r}{\sqrt n} + \sum_j c_j \max(e_j, 0)\Big), \qquad r, c_j \ge 0
+    .. math:: s(e) = (1 - L_G)\, f \Big(\frac{r}{\sqrt n} + \sum_j c_j \max(e_j, 0)\Big),
+              \qquad r, c_j \ge 0
 
-    More evidence of any kind never lowers it. The bound is a multiple of it, and the upper end of
-    the learnability adds a multiple of the standard error; both are those that held in generated
-    tasks, in families that had been left out of the fit.
+    The sum is a share of what the ceiling :math:`L_G` leaves unexplained, and more evidence of any
+    kind never lowers it. The bound is a multiple of it, and the upper end of the learnability adds
+    a multiple of the standard error; both are those that held in generated tasks, in families that
+    had been left out of the fit.
 
     Attributes
     ----------
-    budget : str
-        The family of candidates it was fitted with.
+    budgets : tuple of str
+        The families of candidates it was fitted with, the first, or tested with.
     n_tasks : int
         Tasks it was fitted on.
     coefficients : mapping of str to float
@@ -38,7 +40,7 @@ class ShortfallRule:
         Smallest and largest value seen of each kind of evidence.
     """
 
-    budget: str
+    budgets: tuple[str, ...]
     n_tasks: int
     coefficients: Mapping[str, float]
     rows: float
@@ -52,13 +54,14 @@ class ShortfallRule:
         """Return the rule that a file holds."""
         found = json.loads(text)
         ranges = {name: (low, high) for name, (low, high) in found["ranges"].items()}
-        return cls(**found | {"ranges": ranges})
+        return cls(**found | {"budgets": tuple(found["budgets"]), "ranges": ranges})
 
-    def largest_gap(self, evidence: ShortfallEvidence) -> float:
-        """Return the bound of the noise-free shortfall, as a share of H(Y)."""
+    def largest_gap(self, evidence: ShortfallEvidence, learnability: float) -> float:
+        """Return the bound of the noise-free shortfall of a ceiling, as a share of H(Y)."""
         counted = self.coefficients.items()
         total = sum(c * max(getattr(evidence, name), 0.0) for name, c in counted)
-        return self.factor * float(self.rows / evidence.n_samples**0.5 + total)
+        few = self.rows / evidence.n_samples**0.5
+        return (1 - learnability) * self.factor * float(few + total)
 
     def strange(self, evidence: ShortfallEvidence) -> tuple[str, ...]:
         """Return the names of the evidence outside of what the rule was fitted on."""

@@ -58,15 +58,27 @@ def ceiling(data):
 def test_more_evidence_never_lowers_the_bound(name):
     rule = shortfall_rule()
     values = np.linspace(-0.05, 0.3, 20)
-    bounds = [rule.largest_gap(replace(EVIDENCE, **{name: value})) for value in values]
+    bounds = [rule.largest_gap(replace(EVIDENCE, **{name: value}), 0.3) for value in values]
     assert (np.diff(bounds) >= 0).all()
     assert bounds[-1] > bounds[0]
 
 
-def test_more_rows_lower_the_bound():
+def test_the_bound_is_a_share_of_what_is_unexplained():
     rule = shortfall_rule()
-    few, many = (rule.largest_gap(replace(EVIDENCE, n_samples=n)) for n in (500, 5000))
+    little, much = (rule.largest_gap(EVIDENCE, value) for value in (0.2, 0.6))
+    assert much == pytest.approx(little / 2)
+
+
+def test_more_rows_never_raise_the_bound():
+    rule = replace(shortfall_rule(), rows=0.5)
+    few, many = (rule.largest_gap(replace(EVIDENCE, n_samples=n), 0.3) for n in (500, 5000))
     assert few > many > 0
+
+
+def test_a_named_family_is_at_home_in_the_rule(data):
+    X, y, _ = data
+    found = GoldenModelCeiling("fast", random_state=0).fit(X, y).shortfall(X, y)
+    assert found.outside == ()
 
 
 def test_evidence_the_rule_has_not_seen_is_named():
