@@ -1,5 +1,6 @@
 """Information measures: arrays in, numbers or frozen results out."""
 
+from sklearn_learnability.metrics._best_expected_score import best_expected_score
 from sklearn_learnability.metrics._best_model import BestModel
 from sklearn_learnability.metrics._calibration import (
     Calibrator,
@@ -55,6 +56,7 @@ __all__ = [
     "Phase",
     "SegmentAssessment",
     "SegmentReport",
+    "best_expected_score",
     "calibrated_nll",
     "compare_models",
     "cross_fit_calibration",

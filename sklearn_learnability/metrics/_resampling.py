@@ -209,6 +209,27 @@ def ratio_estimate(
     return Estimate(float(ratio), float(error), *ends, confidence)
 
 
+def jackknife_estimate(value: float, left_out: ArrayLike, confidence: float = 0.95) -> Estimate:
+    r"""Return an estimate with Student's interval from its values without one block each.
+
+    .. math:: \mathrm{se}^2 = \frac{G - 1}{G} \sum_g (\hat\theta_{-g} - \bar\theta)^2
+
+    The delete-a-group jackknife: right for smooth functions of means over blocks of about equal
+    size that do not depend on each other. NaN for a single block.
+
+    References
+    ----------
+    P. S. Kott. The delete-a-group jackknife. Journal of Official Statistics, 2001.
+    """
+    values = np.asarray(left_out, dtype=np.float64)
+    n_blocks = len(values)
+    quantile = two_sided_quantile(confidence, max(n_blocks - 1, 1))
+    if n_blocks < 2:
+        return Estimate(value, **UNDEFINED_ENDS, confidence=confidence)
+    error = float(np.sqrt((n_blocks - 1) * values.var()))
+    return Estimate(value, error, value - quantile * error, value + quantile * error, confidence)
+
+
 def bootstrap_ratio(
     numerator: ArrayLike,
     denominator: ArrayLike,

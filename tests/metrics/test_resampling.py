@@ -13,6 +13,7 @@ from sklearn_learnability.metrics._resampling import (
     bootstrap_ratio,
     degrees_of_freedom,
     fieller_set,
+    jackknife_estimate,
     mean_estimate,
     ratio_estimate,
     two_sided_quantile,
@@ -321,3 +322,16 @@ def test_entropy_is_the_mean_surprisal():
     y, weight = np.array([0, 1, 1, 2]), np.array([1.0, 2.0, 0.5, 0.1])
     surprisal = mean_estimate(prior_surprisal(y, sample_weight=weight), sample_weight=weight)
     assert_allclose(surprisal.value, label_entropy(y, sample_weight=weight))
+
+
+def test_the_jackknife_of_a_mean_has_the_error_of_the_mean_of_its_blocks():
+    values = np.random.default_rng(0).standard_normal((20, 50))
+    means = values.mean(axis=1)
+    left_out = (means.sum() - means) / 19
+    found = jackknife_estimate(float(values.mean()), left_out)
+    plain = mean_estimate(means)
+    assert found.standard_error == pytest.approx(plain.standard_error)
+    assert found.upper - found.lower == pytest.approx(
+        2 * stats.t.ppf(0.975, 19) * plain.standard_error
+    )
+    assert np.isnan(jackknife_estimate(0.5, [0.5]).standard_error)
