@@ -4,6 +4,8 @@ from sklearn_learnability.ceilings._evidence import ShortfallEvidence
 from sklearn_learnability.ceilings._extrapolation import Extrapolation
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
 from sklearn_learnability.ceilings._learnability_curve import LearnabilityCurve, learnability_curve
+from sklearn_learnability.ceilings._points_left import PointsLeft
+from sklearn_learnability.ceilings._score_ceiling import ScoreCeiling
 from sklearn_learnability.ceilings._shortfall import Shortfall
 from sklearn_learnability.ceilings._verdict import Verdict
 from sklearn_learnability.scoring._calibrated_nll import CalibratedNLL
@@ -22,6 +24,8 @@ __all__ = [
     "Extrapolation",
     "GoldenModelCeiling",
     "LearnabilityCurve",
+    "PointsLeft",
+    "ScoreCeiling",
     "Shortfall",
     "ShortfallEvidence",
     "Verdict",

@@ -1,4 +1,4 @@
-"""The golden model behind a ceiling: what it predicts."""
+"""The golden model behind a ceiling: what it predicts, and what it reaches."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -14,6 +14,9 @@ from sklearn_learnability._tables import clean_table, pass_table
 from sklearn_learnability._validation import Floats
 from sklearn_learnability.ceilings._family import Member
 from sklearn_learnability.ceilings._out_of_fold import CandidateModel, mean_log_proba
+from sklearn_learnability.ceilings._refit import FitRecord
+from sklearn_learnability.ceilings._score_ceiling import ScoreCeiling, measure_score_ceiling
+from sklearn_learnability.ceilings._shortfall import Shortfall
 from sklearn_learnability.metrics._blending import CalibratedPool
 from sklearn_learnability.metrics._information import information_score
 
@@ -25,6 +28,9 @@ class GoldenModel(ClassifierMixin, BaseEstimator):
     classes_: NDArray[Any]
     models_: list[list[CandidateModel]]
     pool_: CalibratedPool
+    oof_proba_: Floats
+    oof_nll_: Floats
+    _record: FitRecord
 
     def predict_log_proba(self, X: Any) -> Floats:
         """Return the golden model's log-probabilities (natural logarithm).
@@ -98,6 +104,52 @@ class GoldenModel(ClassifierMixin, BaseEstimator):
         classes = widen_classes(self.classes_, y)
         proba = align_probabilities(self.predict_proba(X), self.classes_, classes)
         return information_score(y, proba, sample_weight=sample_weight, labels=classes)
+
+    def score_ceiling(self, scoring: Any, *, shortfall: Shortfall | None = None) -> ScoreCeiling:
+        """Return the best value of a metric that the inputs allow, between two ends.
+
+        The lower end is what the golden model reaches out of fold; the upper end what a truth of
+        the largest learnability in the bracket would reach, by a model of what is missed.
+
+        Parameters
+        ----------
+        scoring : str or callable
+            Name of a scorer of scikit-learn, such as "roc_auc", "accuracy", "average_precision" or
+            "f1", or a scorer with the signature (estimator, X, y). "brier" and "log_loss" are short
+            for "neg_brier_score" and "neg_log_loss". Greater is better. With a name and labels that
+            are strings, the second of `classes_` is the positive one.
+        shortfall : Shortfall, optional
+            What gives the upper end; by default that of `fit`, where `bracket` is true. Without one
+            the upper end is NaN.
+
+        Returns
+        -------
+        ScoreCeiling
+            Both ends with their intervals, `verdict` on a wanted value and `points_left` of a
+            model.
+
+        Raises
+        ------
+        ValueError
+            If the scorer is unknown, or fails on so many classes.
+        TypeError
+            If `scoring` is neither a name nor callable.
+
+        Examples
+        --------
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn_learnability import GoldenModelCeiling
+        >>> from sklearn_learnability.datasets import make_learnability_classification
+        >>> X, y = make_learnability_classification(4000, learnability=0.1, random_state=0)
+        >>> family = [("logistic", LogisticRegression())]
+        >>> ceiling = GoldenModelCeiling(family, random_state=0, bracket=True).fit(X, y)
+        >>> ceiling.score_ceiling("roc_auc").verdict(0.9)
+        'out of reach'
+        """
+        check_is_fitted(self)
+        if shortfall is None:
+            shortfall = getattr(self, "shortfall_", None)
+        return measure_score_ceiling(self, scoring, shortfall)
 
     def __sklearn_tags__(self) -> Tags:
         """Missing values are taken by the default family, and what else any own candidate takes."""

@@ -39,7 +39,6 @@ from sklearn_learnability.ceilings._refit import (
     FitRecord,
     check_refittable,
     data_of_fit,
-    fingerprint,
     weights_of,
 )
 from sklearn_learnability.ceilings._shortfall import Shortfall, measure_shortfall
@@ -271,15 +270,7 @@ class GoldenModelCeiling(GoldenModel):
             n_jobs=self.n_jobs,
             verbose=self.verbose,
         )
-        self._record = FitRecord(
-            self.candidates,
-            self.calibration,
-            self.blend,
-            self.bracket,
-            folds,
-            fingerprint(table, groups),
-            seed=int(rng.randint(np.iinfo(np.int32).max)),
-        )
+        self._record = FitRecord.of_fit(self, data, folds, groups, rng)
         score = score_out_of_fold(
             codes,
             family.log_probas,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import joblib
 import numpy as np
@@ -52,6 +52,10 @@ class FitRecord:
         A fingerprint of rows and groups.
     seed : int
         What seeds the fits that follow.
+    codes, weight : ndarray of shape (n_samples,)
+        Column of every row's label, and weights.
+    groups : array-like of shape (n_samples,) or None
+        Groups as they were given.
     """
 
     candidates: str | Sequence[Member]
@@ -61,6 +65,32 @@ class FitRecord:
     folds: Folds
     rows: str
     seed: int
+    codes: Integers
+    weight: Floats
+    groups: ArrayLike | None
+
+    @classmethod
+    def of_fit(
+        cls,
+        ceiling: "GoldenModelCeiling",
+        data: TrainingData,
+        folds: Folds,
+        groups: ArrayLike | None,
+        rng: np.random.RandomState,
+    ) -> Self:
+        """Return the record of a fit that is going on."""
+        return cls(
+            ceiling.candidates,
+            ceiling.calibration,
+            ceiling.blend,
+            ceiling.bracket,
+            folds,
+            fingerprint(data.X, groups),
+            seed=int(rng.randint(np.iinfo(np.int32).max)),
+            codes=data.codes,
+            weight=weights_of(data),
+            groups=groups,
+        )
 
 
 def fingerprint(X: Any, groups: ArrayLike | None) -> str:
