@@ -18,7 +18,14 @@ FIRST_VARIANCE, LEAST_VARIANCE, MOST_VARIANCE = 0.02, 1e-6, 10.0
 ROUNDS, MOST_ROWS = 6, 20_000
 
 #: With more columns than this all keep the first variance.
-MOST_COLUMNS = 3000
+MOST_COLUMNS = 2000
+
+#: Products in the sum of outer products, beyond which rows are left out of it, though not more than
+#: would leave as many as there are columns.
+MOST_PRODUCTS = 8_000_000_000
+
+#: Columns with fewer entries than this share of all are handled as sparse ones.
+SPARSE_SHARE = 0.1
 
 #: What a group, and one of a single column, must overcome to be held back less than wholly: degrees
 #: of freedom added to its own. A single column stays at a z of more than 1 + sqrt(4) = 3.
@@ -110,7 +117,12 @@ def _scaled(Z: Any, scale: Floats) -> Any:
 
 
 def _gram(Z: Any, weight: Floats) -> Floats:
-    """Return the weighted sum of the rows' outer products."""
-    if isinstance(Z, np.ndarray):
-        return (Z * weight[:, None]).T @ Z
-    return (Z.T @ (sparse.diags_array(weight) @ Z)).toarray()
+    """Return the weighted sum of the rows' outer products; of every so manieth if they are many."""
+    n_rows, n_columns = Z.shape
+    step = max(1, min(-(-n_rows * n_columns**2 // MOST_PRODUCTS), n_rows // n_columns))
+    Z, weight = Z[::step], step * weight[::step]
+    if not isinstance(Z, np.ndarray):
+        if Z.nnz < SPARSE_SHARE * n_columns * Z.shape[0]:
+            return (Z.T @ (sparse.diags_array(weight) @ Z)).toarray()
+        Z = Z.toarray()
+    return (Z * weight[:, None]).T @ Z

@@ -9,6 +9,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_learnability import GoldenModelCeiling
+from sklearn_learnability.ceilings import _grouped_logistic
 from sklearn_learnability.ceilings._candidate_table import Table
 from sklearn_learnability.ceilings._crosses import Crosses
 from sklearn_learnability.ceilings._curves import Curves
@@ -54,6 +55,18 @@ def test_dense_and_sparse_columns_and_repeated_rows_agree():
     rows = np.repeat(np.arange(300), weight)
     repeated = find_variances(Z[rows], y[rows], np.ones(len(rows)), group)
     np.testing.assert_allclose(repeated, dense, rtol=0.02)
+
+
+def test_a_part_of_many_rows_tells_the_curvature(monkeypatch):
+    rng = np.random.default_rng(7)
+    group = np.repeat([0, 1], 20)
+    Z = rng.standard_normal((8000, 40))
+    y = rng.random(8000) < expit(Z @ (rng.standard_normal(40) * np.array([0.3, 0.05])[group]))
+    whole = find_variances(Z, y, np.ones(8000), group)
+    monkeypatch.setattr(_grouped_logistic, "MOST_PRODUCTS", 1000 * 40**2)
+    part = find_variances(Z, y, np.ones(8000), group)
+    assert (part != whole).any()
+    np.testing.assert_allclose(part, whole, rtol=0.1)
 
 
 def test_a_few_of_many_groups_are_kept():
