@@ -29,7 +29,7 @@ from sklearn_learnability.metrics import best_expected_score
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "score_ceiling.json"
 MEASURED = RESULTS.with_suffix(".csv")
-KEPT = HERE.parent / "output" / "score_ceiling"
+KEPT = str(HERE.parent / "output" / "score_ceiling")
 
 METRICS = (
     "roc_auc",
