@@ -13,6 +13,7 @@ from sklearn_learnability.displays._learnability_curve import LearnabilityCurveD
 from sklearn_learnability.displays._llc_sensitivity import LLCSensitivityDisplay
 from sklearn_learnability.displays._llc_trace import LLCTraceDisplay
 from sklearn_learnability.displays._segments import SegmentDisplay
+from sklearn_learnability.displays._shortfall import ShortfallDisplay
 
 __all__ = [
     "ComplexityAgainstCompressibilityDisplay",
@@ -26,4 +27,5 @@ __all__ = [
     "LearnabilityCurveDisplay",
     "LearnabilityDisplay",
     "SegmentDisplay",
+    "ShortfallDisplay",
 ]

@@ -15,6 +15,7 @@ from sklearn_learnability.displays import (
     LLCSensitivityDisplay,
     LLCTraceDisplay,
     SegmentDisplay,
+    ShortfallDisplay,
 )
 from sklearn_learnability.displays._layout import short_name
 from sklearn_learnability.metrics import linear_association
@@ -154,7 +155,23 @@ def curve(scale=1.0):
     )
 
 
+def shortfall(scale=1.0):
+    return ShortfallDisplay(
+        NAMES,
+        learnability=scale * 0.22,
+        bracket=(scale * 0.2, scale * 0.25),
+        behind=scale * np.array([0.07, 0.01, 4.0]),
+        behind_lower=scale * np.array([0.06, -0.01, 3.0]),
+        behind_upper=scale * np.array([0.9, 0.02, 5.0]),
+        efficiency_of_upper=scale * np.array([0.55, 0.85, -14]),
+        efficiency_of_lower=scale * np.array([0.72, 1.02, -9]),
+        answer=["room for a better model", "at the ceiling", "room for a better model"],
+        truth=scale * 0.24,
+    )
+
+
 DISPLAYS = [
+    shortfall,
     learnability,
     curve,
     efficiency,
