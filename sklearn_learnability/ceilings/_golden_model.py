@@ -15,7 +15,11 @@ from sklearn_learnability._validation import Floats
 from sklearn_learnability.ceilings._family import Member
 from sklearn_learnability.ceilings._out_of_fold import CandidateModel, mean_log_proba
 from sklearn_learnability.ceilings._refit import FitRecord
-from sklearn_learnability.ceilings._score_ceiling import ScoreCeiling, measure_score_ceiling
+from sklearn_learnability.ceilings._score_ceiling import (
+    ScoreCeiling,
+    check_shortfall,
+    measure_score_ceiling,
+)
 from sklearn_learnability.ceilings._shortfall import Shortfall
 from sklearn_learnability.metrics._blending import CalibratedPool
 from sklearn_learnability.metrics._information import information_score
@@ -30,6 +34,7 @@ class GoldenModel(ClassifierMixin, BaseEstimator):
     pool_: CalibratedPool
     oof_proba_: Floats
     oof_nll_: Floats
+    learnability_: float
     _record: FitRecord
 
     def predict_log_proba(self, X: Any) -> Floats:
@@ -131,9 +136,10 @@ class GoldenModel(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the scorer is unknown, or fails on so many classes.
+            If the scorer is unknown, or fails on so many classes, or `shortfall` is that of another
+            ceiling.
         TypeError
-            If `scoring` is neither a name nor callable.
+            If `scoring` is neither a name nor callable, or `shortfall` no Shortfall.
 
         Examples
         --------
@@ -149,6 +155,8 @@ class GoldenModel(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         if shortfall is None:
             shortfall = getattr(self, "shortfall_", None)
+        else:
+            check_shortfall(shortfall, self.learnability_)
         return measure_score_ceiling(self, scoring, shortfall)
 
     def __sklearn_tags__(self) -> Tags:

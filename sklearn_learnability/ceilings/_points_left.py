@@ -12,12 +12,12 @@ from sklearn_learnability._results import Result
 from sklearn_learnability._validation import (
     Floats,
     Integers,
+    check_groups,
     check_weights,
     encode_labels,
     relative_weights,
 )
 from sklearn_learnability.metrics._block_scores import (
-    N_BLOCKS,
     BlockScores,
     block_scores,
     make_blocks,
@@ -75,7 +75,8 @@ class PointsLeft(Result):
         The one-sided 95 % lower limit of `behind`, at least 0.
     upper : float
         The one-sided upper limit of `behind`, and what the upper end of the ceiling adds to the
-        golden model; at least 0. NaN where there is no upper end.
+        golden model; at least 0. NaN where there is no upper end. Both are NaN where the spread is
+        unknown, as of a single group.
     is_paired : bool
         Whether model and golden model were compared on the same labels.
     """
@@ -119,6 +120,7 @@ def points_left(
     if rows.score.of_decisions:
         answers = np.eye(len(classes))[answers.argmax(axis=1)]
     is_paired = np.array_equal(codes, rows.codes)
+    units = None if groups is None else check_groups(groups, len(codes))
     weight = check_weights(sample_weight, len(codes))
     if is_paired:
         if sample_weight is not None and not np.allclose(
@@ -132,13 +134,14 @@ def points_left(
             rows.blocks,
         )
     else:
-        blocks = make_blocks(weight, groups, seed=0)
+        blocks = make_blocks(weight, units, seed=0)
     own = block_scores(rows.score, answers, np.eye(len(classes))[codes], weight, blocks)
     if is_paired:
         behind = rows.observed.minus(own).estimate(CONFIDENCE)
+        freedom = len(own.left_out) - 1.0
     else:
-        behind = unpaired(golden, own.estimate(CONFIDENCE))
-    one_sided = two_sided_quantile(ONE_SIDED, N_BLOCKS - 1) * behind.standard_error
+        behind, freedom = unpaired(golden, len(rows.observed.left_out), own)
+    one_sided = two_sided_quantile(ONE_SIDED, max(freedom, 1.0)) * behind.standard_error
     return PointsLeft(
         score=own.estimate(CONFIDENCE),
         behind=behind,
@@ -148,9 +151,20 @@ def points_left(
     )
 
 
-def unpaired(golden: Estimate, own: Estimate) -> Estimate:
-    """Return the difference of two scores of rows that have nothing to do with each other."""
-    value = golden.value - own.value
-    error = float(np.hypot(golden.standard_error, own.standard_error))
-    margin = two_sided_quantile(CONFIDENCE, N_BLOCKS - 1) * error
-    return Estimate(value, error, value - margin, value + margin, CONFIDENCE)
+def unpaired(golden: Estimate, n_blocks: int, own: BlockScores) -> tuple[Estimate, float]:
+    r"""Return the difference of scores of unrelated rows, and its degrees of freedom.
+
+    .. math:: \nu = \frac{(a + b)^2}{a^2 / (G_a - 1) + b^2 / (G_b - 1)}
+
+    with the squared standard errors a and b of so many blocks (B. L. Welch, Biometrika 1947,
+    https://doi.org/10.1093/biomet/34.1-2.28).
+    """
+    model = own.estimate(CONFIDENCE)
+    value = golden.value - model.value
+    squares = np.array([golden.standard_error, model.standard_error]) ** 2
+    blocks = np.array([n_blocks, len(own.left_out)])
+    below = float(np.sum(squares**2 / np.maximum(blocks - 1, 1)))
+    freedom = 1.0 if below == 0 else float(squares.sum() ** 2 / below)
+    error = float(np.sqrt(squares.sum()))
+    margin = two_sided_quantile(CONFIDENCE, freedom) * error
+    return Estimate(value, error, value - margin, value + margin, CONFIDENCE), freedom

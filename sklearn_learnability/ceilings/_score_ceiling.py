@@ -203,6 +203,20 @@ def measure_score_ceiling(
     )
 
 
+def check_shortfall(given: Any, learnability: float) -> None:
+    """Refuse what is no shortfall, and that of a ceiling of another learnability."""
+    if not isinstance(given, Shortfall):
+        raise TypeError(
+            "Expected shortfall as a Shortfall, such as that of GoldenModelCeiling.shortfall, got "
+            f"{type(given).__name__}."
+        )
+    if not np.isclose(given.learnability, learnability, equal_nan=True):
+        raise ValueError(
+            f"Expected the shortfall of this ceiling, whose learnability is {learnability:.4g}, "
+            f"got one of a learnability of {given.learnability:.4g}."
+        )
+
+
 @dataclass(frozen=True)
 class UpperEnd:
     """The upper end of a metric, its limit, and what either model says of it."""
@@ -294,4 +308,4 @@ def perfect_score(rows: GoldenRows) -> float:
     """Return the score of labels that are known for certain."""
     frequencies = np.average(rows.posterior, axis=0, weights=rows.weight)
     classes = np.arange(len(frequencies))
-    return rows.score.observed(np.eye(len(classes)), classes, frequencies)
+    return rows.score.observed(np.eye(len(classes)), classes, frequencies) + 0.0  # no -0

@@ -1,9 +1,11 @@
 """Block scores: a score on all rows, and on all but one block of them."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_learnability._validation import Floats, Integers, check_groups
 from sklearn_learnability.metrics._expected_score import ExpectedScore
@@ -33,9 +35,12 @@ class BlockScores:
         return self.plus(other, -1.0)
 
     def estimate(self, confidence: float = 0.95, least_error: float = 0.0) -> Estimate:
-        """Return the score with its interval, of a standard error that is at least a given one."""
+        """Return the score with its interval, of a standard error that is at least a given one.
+
+        Where either error is unknown, as where a block holds all rows of a class, so are the ends.
+        """
         found = jackknife_estimate(self.value, self.left_out, confidence)
-        if found.standard_error >= least_error:
+        if not found.standard_error < least_error and not np.isnan(least_error):
             return found
         margin = two_sided_quantile(confidence, len(self.left_out) - 1) * least_error
         value = self.value
@@ -65,6 +70,8 @@ def block_scores(
     a block is left out: at the largest value they are of no consequence to first order.
     """
     numbers = np.arange(blocks.max() + 1)
+    if len(numbers) == 1:  # without it nothing is left
+        return BlockScores(score.expected(answers, posterior, weight), np.array([np.nan]))
     if score.of_decisions:
         called = [
             (weight[own, None] * posterior[own]).T @ answers[own]
@@ -73,10 +80,12 @@ def block_scores(
         total = np.sum(called, axis=0)
         left_out = [score.of_confusion(total - part) for part in called]
         return BlockScores(score.of_confusion(total), np.array(left_out))
-    left_out = [
-        score.expected(answers[kept], posterior[kept], weight[kept])
-        for kept in (blocks != number for number in numbers)
-    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)  # of a block with all of a class
+        left_out = [
+            score.expected(answers[kept], posterior[kept], weight[kept])
+            for kept in (blocks != number for number in numbers)
+        ]
     return BlockScores(score.expected(answers, posterior, weight), np.array(left_out))
 
 

@@ -148,12 +148,12 @@ def try_scorer(scorer: Scorer, answers: Answers) -> bool:
     proba[np.arange(n_classes**2), np.repeat(np.arange(n_classes), n_classes)] += 0.6
     y = answers.classes_[codes]
     try:
-        scorer(answers, proba, y, sample_weight=np.linspace(1.0, 2.0, len(y)))
+        float(scorer(answers, proba, y, sample_weight=np.linspace(1.0, 2.0, len(y))))
         return True
     except (TypeError, ValueError):
         pass
     try:
-        scorer(answers, proba, y)
+        float(scorer(answers, proba, y))
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"Expected a scorer of the probabilities or decisions of {n_classes} classes, got "

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import make_scorer, roc_auc_score
 from sklearn.model_selection import TimeSeriesSplit
@@ -13,6 +14,7 @@ from sklearn_learnability.datasets import (
     make_learnability_classification,
     make_mixture_classification,
 )
+from sklearn_learnability.exceptions import MissingClassWarning
 from sklearn_learnability.metrics import best_expected_score
 from sklearn_learnability.metrics._block_scores import BlockScores, make_blocks, shrink
 
@@ -221,3 +223,65 @@ def test_the_expected_score_is_moved_by_what_is_surely_different():
     assert shrink(expected, far).value == pytest.approx(1.2 - 2 * error**2)
     undefined = BlockScores(float("nan"), far.left_out)
     assert shrink(expected, undefined).value == 0.7
+
+
+def test_a_spread_that_is_unknown_is_not_taken_for_none():
+    noise = np.array([-0.01, 0.01] * 10)
+    gap = np.where(np.arange(20) == 3, np.nan, 0.7 + noise)
+    for score in (BlockScores(0.7, gap), BlockScores(0.7, np.array([np.nan]))):
+        found = score.estimate(0.95, 0.001)
+        assert found.value == 0.7
+        assert np.isnan([found.standard_error, found.lower, found.upper]).all()
+        assert shrink(BlockScores(0.5, 0.5 + 0 * score.left_out), score).value == 0.5
+    assert np.isnan(BlockScores(0.7, 0.7 + noise).estimate(0.95, float("nan")).lower)
+
+
+def test_nothing_is_claimed_of_a_class_of_one_row(data):
+    y = (np.arange(300) == 0).astype(int)
+    with pytest.warns(MissingClassWarning):
+        found = GoldenModelCeiling(FAMILY, random_state=0).fit(data[0][:300], y)
+    area = found.score_ceiling("roc_auc")
+    assert np.isnan([area.lower, area.score.lower]).all()
+    assert area.verdict(0.01) == "cannot tell"
+
+
+def test_few_groups_leave_few_degrees_of_freedom(data, ceiling):
+    X, y = data[2].sample(400, random_state=6)
+    proba = ceiling.predict_proba(X)
+    found = ceiling.score_ceiling("accuracy")
+    two = found.points_left(y, proba, groups=np.arange(400) % 2)
+    own, golden = two.score.standard_error, found.score.standard_error
+    squares = np.array([own, golden]) ** 2
+    freedom = squares.sum() ** 2 / (squares[0] ** 2 / 1 + squares[1] ** 2 / 19)
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(squares.sum())
+    assert two.behind.upper - two.behind.value == pytest.approx(half)
+    for rows, groups in ((400, np.zeros(400)), (1, None)):
+        one = found.points_left(y[:rows], proba[:rows], groups=groups)
+        assert np.isfinite(one.behind.value)
+        assert np.isnan([one.behind.lower, one.lower, one.upper]).all()
+
+
+def test_a_limit_has_the_freedom_of_the_groups_of_the_fit(data):
+    X, y, _ = data
+    few = GoldenModelCeiling(FAMILY, cv=2, random_state=0)
+    few = few.fit(X, y, groups=np.arange(len(y)) // 500)
+    left = few.score_ceiling("roc_auc").points_left(y, X[:, 0] > 0)
+    margin = stats.t.ppf(0.95, 3) * left.behind.standard_error
+    assert left.lower == pytest.approx(max(left.behind.value - margin, 0))
+
+
+def test_what_does_not_fit_is_refused_in_words(data, ceiling):
+    y, proba = data[1], ceiling.oof_proba_
+    for given in (0.5, "f1", (0, 1)):
+        with pytest.raises(TypeError, match="Expected shortfall as a Shortfall"):
+            ceiling.score_ceiling("f1", shortfall=given)
+    other = replace(ceiling.shortfall_, learnability=ceiling.learnability_ + 0.1)
+    with pytest.raises(ValueError, match="Expected the shortfall of this ceiling"):
+        ceiling.score_ceiling("f1", shortfall=other)
+    with pytest.raises(ValueError, match="Expected groups of shape"):
+        ceiling.score_ceiling("f1").points_left(y, proba, groups=[1, 2])
+    for said in ("high", None):
+        with pytest.raises(ValueError, match="Expected a scorer of the probabilities"):
+            ceiling.score_ceiling(lambda estimator, X, y, said=said: said)
+    with pytest.raises(ValueError, match="up to 0, the score"):
+        ceiling.score_ceiling("brier").verdict(0.1)
