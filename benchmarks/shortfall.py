@@ -317,21 +317,29 @@ def tables(results):
 
 
 def main():
+    steps = ("measure", "default", "tried", "known", "fit")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("step", choices=["measure", "default", "tried", "known", "fit"])
+    parser.add_argument("step", choices=steps, nargs="?", help="by default all, in this order")
     parser.add_argument("--tasks", type=int, help="by default 640, of the default budget 48")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # hundreds of tasks: single rows of a class, equal rows
-    tasks = cells(options.tasks or (48 if options.step == "default" else 640))
-    if options.step == "measure":
+    for step in [options.step] if options.step else steps:
+        take(step, cells(options.tasks or (48 if step == "default" else 640)))
+
+
+def take(step, tasks):
+    """Measure, or fit, what a step is to."""
+    if step == "measure":
         finish_grid(tasks, measure, MEASURED)
-    elif options.step == "default":
+    elif step == "default":
         finish_grid(tasks, partial(measure, budget="default"), MEASURED_DEFAULT)
-    elif options.step == "tried":
+    elif step == "tried":
         large = [task for task in tasks if task["n"] >= TRIED_FROM]
         finish_grid(large, measure_tried, MEASURED_TRIED)
+    elif step == "known":
+        known()
     else:
-        {"known": known, "fit": fit}[options.step]()
+        fit()
 
 
 if __name__ == "__main__":
