@@ -144,6 +144,7 @@ def judge(part: SegmentAssessment, negligible: float) -> SegmentAssessment:
     learnable = told_from_zero and ceiling.value > 0
     differs = part.adjusted_p_excess_loss <= level
     near_zero = -negligible < ceiling.lower and max(ceiling.upper, model.upper) < negligible
+    is_near = not part.efficiency.reason and part.efficiency.lower > 1 - negligible
     status: Status = "undecided"
     if part.label_entropy == 0:
         status = "one class"
@@ -153,9 +154,18 @@ def judge(part: SegmentAssessment, negligible: float) -> SegmentAssessment:
         status = "nothing to learn"
     elif differs or (told_from_zero and not learnable):
         status = "ceiling too low"
-    elif not part.efficiency.reason and part.efficiency.lower > 1 - negligible:
+    elif (learnable and same_losses(part.excess_loss)) or is_near:
         status = "at its ceiling"
     return replace(part, status=status)
+
+
+def same_losses(excess_loss: Estimate) -> bool:
+    """Return whether a model's losses are the ceiling's, but for rounding; then no doubt is left.
+
+    The interval of the efficiency counts what rows do not show of the ceiling and of the model as
+    if they were two.
+    """
+    return max(abs(excess_loss.lower), abs(excess_loss.upper)) <= SMALLEST_EXCESS
 
 
 def warn_small_segments(parts: list[SegmentAssessment], min_samples: int) -> None:

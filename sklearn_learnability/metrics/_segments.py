@@ -109,7 +109,8 @@ def information_by_segment(
       of 0, and that of the model's score below `negligible`.
     - ``"ceiling too low"``: the excess loss or the learnability is below 0, so that the model or
       the class frequencies are better than what was taken for the ceiling.
-    - ``"at its ceiling"``: the interval of the efficiency is above 1 - `negligible`.
+    - ``"at its ceiling"``: the interval of the efficiency is above 1 - `negligible`, or the
+      learnability is above 0 and the losses are those of the ceiling.
     - ``"undecided"``: the rows do not tell.
 
     Above and below mean by more than noise: by a paired t test, with the degrees of freedom that

@@ -377,6 +377,23 @@ def test_index_of_a_series_is_ignored():
     pd.testing.assert_frame_equal(report.to_frame(), expected.to_frame())
 
 
+def test_a_model_with_the_losses_of_its_ceiling_is_at_it_however_few_the_rows():
+    segments, y, _, model = problem(n=300, learnabilities=(0.3, 0.6))
+    reference = log_loss_per_sample(y, model)
+    report = information_by_segment(y, model, segments, reference_nll=reference)
+    assert statuses(report) == ["at its ceiling"] * 2
+    assert min(part.efficiency.lower for part in report.segments) < 0.95
+    rng = np.random.default_rng(1)
+    near = expit(logit(model) + 0.02 * rng.standard_normal(len(y)))
+    other = information_by_segment(y, near, segments, reference_nll=reference)
+    assert statuses(other) == ["undecided"] * 2
+    blind = np.full(len(y), y.mean())
+    nothing = information_by_segment(
+        y, blind, segments, reference_nll=log_loss_per_sample(y, blind)
+    )
+    assert "at its ceiling" not in statuses(nothing)
+
+
 def test_calibration_is_of_all_rows():
     segments, y, reference, model = problem()
     bold = expit(3 * clipped_logit(model))
