@@ -24,7 +24,8 @@ def test_band_ceiling_truth_and_models_are_where_the_numbers_are():
     verdicts = {"a": verdict(0.07), "b": verdict(0.01, answer="at the ceiling")}
     ax = ShortfallDisplay.from_shortfall(BRACKET, verdicts, truth=0.24).ax_
     (band,) = ax.patches
-    np.testing.assert_allclose([band.get_x(), band.get_x() + band.get_width()], [0.2, 0.25])
+    drawn_band = ax.transData.inverted().transform(band.get_window_extent().get_points())
+    np.testing.assert_allclose(drawn_band[:, 0], [0.2, 0.25])
     at = {line.get_label(): line.get_xdata()[0] for line in ax.lines}
     assert (at["ceiling"], at["truth"]) == (0.22, 0.24)
     points = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "o"]
