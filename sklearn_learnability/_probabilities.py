@@ -27,7 +27,7 @@ def check_probabilities(y_proba: ArrayLike, n_samples: int, classes: NDArray[Any
     column, or a vector, is the probability of the class it is named by, or of the second of two.
     """
     order = order_of_columns(column_names(y_proba), classes)
-    raw = _as_array(y_proba)
+    raw = as_array(y_proba)
     if raw.dtype.kind in "USOMmc" and not _holds_numbers(raw):
         raise ValueError(
             f"Expected probabilities, got {_example(raw)!r}. Pass predict_proba's output, not "
@@ -72,7 +72,7 @@ def check_probabilities(y_proba: ArrayLike, n_samples: int, classes: NDArray[Any
     return proba if order is None else proba[:, order]
 
 
-def _as_array(y_proba: Any) -> NDArray[Any]:
+def as_array(y_proba: Any) -> NDArray[Any]:
     y_proba = readable("probabilities", y_proba)
     try:
         return np.asarray(y_proba)
@@ -141,7 +141,7 @@ def check_labels_and_probabilities(
     y_true: ArrayLike, y_proba: ArrayLike, labels: ArrayLike | None = None
 ) -> tuple[NDArray[Any], NDArray, Floats]:
     """Return classes in column order, the column of every row's label, and the probabilities."""
-    raw = _as_array(y_proba)
+    raw = as_array(y_proba)
     n_columns = raw.shape[1] if raw.ndim == 2 else 1
     classes, codes = encode_labels(y_true, labels)
     if labels is None and len(classes) < max(2, n_columns):

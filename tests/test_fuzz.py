@@ -252,6 +252,14 @@ NUMBERS = {
         "multiplicity": st.one_of(st.integers(1, 3), NUMBER),
         "units": st.sampled_from(["bits", "nats"]),
     },
+    "best_expected_score": {
+        "y_proba": st.one_of(
+            st.lists(st.floats(0, 1), min_size=1, max_size=9),
+            st.lists(st.floats(0, 1).map(lambda p: [p, 1 - p]), min_size=1, max_size=9),
+            st.lists(st.lists(NUMBER, min_size=2, max_size=3), max_size=3),
+        ),
+        "scoring": st.sampled_from(["accuracy", "f1", "roc_auc", "log_loss", "no such", None]),
+    },
     "predicted_bits": {
         "llc": POSITIVE,
         "n_parameters": POSITIVE,

@@ -1,11 +1,13 @@
 """Best expected score: the largest value of a metric where the posterior is known."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.exceptions import UndefinedMetricWarning
 
-from sklearn_learnability._probabilities import check_probabilities
+from sklearn_learnability._probabilities import as_array, check_probabilities
 from sklearn_learnability._validation import Floats, check_weights, encode_labels
 from sklearn_learnability.metrics._best_decisions import best_decisions
 from sklearn_learnability.metrics._expected_score import ExpectedScore
@@ -49,7 +51,7 @@ def best_expected_score(
     Raises
     ------
     ValueError
-        If the scorer is unknown, or fails on so many classes.
+        If the scorer is unknown, fails on so many classes, or is undefined under the posterior.
     TypeError
         If `scoring` is neither a name nor callable.
 
@@ -72,14 +74,22 @@ def best_expected_score(
     >>> print(f"{best_expected_score(posterior, 'accuracy'):.2f}")
     0.75
     """
-    shape = np.shape(y_proba)
+    shape = as_array(y_proba).shape
     n_columns = shape[1] if len(shape) == 2 else 1
     classes = np.arange(max(2, n_columns)) if labels is None else encode_labels(labels, labels)[0]
     proba = check_probabilities(y_proba, shape[0] if shape else 0, classes)
     weight = check_weights(sample_weight, len(proba))
     order = np.argsort(classes)  # that of `classes_`, which scorers go by
     proba, score = proba[:, order], ExpectedScore.from_scoring(scoring, classes[order])
-    return score.expected(best_answers(score, proba, weight), proba, weight)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)  # said below, if it is
+        best = score.expected(best_answers(score, proba, weight), proba, weight)
+    if not np.isfinite(best):
+        raise ValueError(
+            f"Expected a posterior under which {score.name!r} is defined, got one with {best}: "
+            "is a class certain in all rows?"
+        )
+    return best
 
 
 def best_answers(score: ExpectedScore, posterior: Floats, weight: Floats) -> Floats:
