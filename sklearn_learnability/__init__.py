@@ -3,6 +3,9 @@
 from sklearn_learnability.ceilings._evidence import ShortfallEvidence
 from sklearn_learnability.ceilings._extrapolation import Extrapolation
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
+from sklearn_learnability.ceilings._golden_model_ceiling_regressor import (
+    GoldenModelCeilingRegressor,
+)
 from sklearn_learnability.ceilings._learnability_curve import LearnabilityCurve, learnability_curve
 from sklearn_learnability.ceilings._points_left import PointsLeft
 from sklearn_learnability.ceilings._score_ceiling import ScoreCeiling
@@ -23,6 +26,7 @@ __all__ = [
     "EfficiencyScorer",
     "Extrapolation",
     "GoldenModelCeiling",
+    "GoldenModelCeilingRegressor",
     "LearnabilityCurve",
     "PointsLeft",
     "ScoreCeiling",

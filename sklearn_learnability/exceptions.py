@@ -55,6 +55,14 @@ class DependentRowsWarning(LearnabilityWarning):
     """Rows resemble each other, and an interval that takes them as independent is too short."""
 
 
+class FewValuesWarning(LearnabilityWarning):
+    """A number has so few distinct values that its learnability cannot come near 1."""
+
+
+class ResolutionWarning(LearnabilityWarning):
+    """The inputs all but fix a number, more closely than bins can tell."""
+
+
 class CandidateFailedWarning(LearnabilityWarning):
     """A golden-model candidate could not be fitted and was left out."""
 

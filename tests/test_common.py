@@ -1,17 +1,23 @@
 """scikit-learn's own checks of every estimator."""
 
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_learnability import CalibratedNLL, GoldenModelCeiling
+from sklearn_learnability import (
+    CalibratedNLL,
+    GoldenModelCeiling,
+    GoldenModelCeilingRegressor,
+)
 
 ESTIMATORS = [
     CalibratedNLL(LogisticRegression(), cv=3),
     CalibratedNLL(GaussianNB(), cv=3, calibration="isotonic"),
     GoldenModelCeiling([("logistic", LogisticRegression()), ("bayes", GaussianNB())], cv=3),
     GoldenModelCeiling(["prior", "logistic"], cv=2),
+    GoldenModelCeilingRegressor([("ridge", Ridge())], cv=3),
+    GoldenModelCeilingRegressor(["marginal", "linear", "linear_ranks"], cv=2),
 ]
 
 #: Cross-validation cuts rows, so that a row of weight 2 falls into one fold
@@ -21,7 +27,7 @@ SPLITS_ROWS = "splits rows: a weight is not the same as copies that fall into di
 
 def expected_failed_checks(estimator):
     """Return the checks that cannot hold for an estimator, with the reason."""
-    if isinstance(estimator, GoldenModelCeiling):
+    if isinstance(estimator, GoldenModelCeiling | GoldenModelCeilingRegressor):
         return {
             "check_sample_weight_equivalence_on_dense_data": SPLITS_ROWS,
             "check_sample_weight_equivalence_on_sparse_data": SPLITS_ROWS,

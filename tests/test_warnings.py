@@ -12,7 +12,12 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import KFold, TimeSeriesSplit
 from sklearn.naive_bayes import GaussianNB
 
-from sklearn_learnability import CalibratedNLL, GoldenModelCeiling, exceptions
+from sklearn_learnability import (
+    CalibratedNLL,
+    GoldenModelCeiling,
+    GoldenModelCeilingRegressor,
+    exceptions,
+)
 from sklearn_learnability.metrics import (
     cross_fit_calibration,
     efficiency,
@@ -221,6 +226,14 @@ def damaged_checkpoint():
 
 
 #: What provokes each warning; those of the second table need torch.
+def few_values():
+    GoldenModelCeilingRegressor(["linear"], random_state=0).fit(X, Y)
+
+
+def resolution():
+    GoldenModelCeilingRegressor(["linear"], random_state=0).fit(X, X[:, 0])
+
+
 PROVOKED = {
     "ZeroProbabilityWarning": zero_probability,
     "HardLabelsWarning": hard_labels,
@@ -235,6 +248,8 @@ PROVOKED = {
     "DependentRowsWarning": dependent_rows,
     "UnusedWeightsWarning": unused_weights,
     "CandidateFailedWarning": candidate_failed,
+    "FewValuesWarning": few_values,
+    "ResolutionWarning": resolution,
     "CalibrationWarning": calibration,
     "SmallSegmentWarning": small_segment,
     "AsymptoticFormulaWarning": asymptotic_formula,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 from joblib import Memory, Parallel, delayed
@@ -45,6 +46,11 @@ class Candidate:
     is_own: bool
     needs: tuple[str, ...] = ()
 
+    @property
+    def how(self) -> dict[str, Any]:
+        """Return how it is fitted, beside rows and seed."""
+        return {"gets_labels": self.is_own}
+
 
 @dataclass(frozen=True, eq=False)
 class FittedFamily:
@@ -56,28 +62,34 @@ class FittedFamily:
     models: list[list[CandidateModel]]
 
 
-def check_members(candidates: str | Sequence[Member]) -> Members:
-    """Return the budget or members asked for, refusing what is no name and no named classifier."""
+def check_members(
+    candidates: str | Sequence[Member],
+    *,
+    budgets: Sequence[str] = tuple(BUDGETS),
+    kind: str = "classifier",
+    check: Callable[[str, Any], None] = check_classifier,
+) -> Members:
+    """Return the budget or members asked for, refusing what is no name and no named `kind`."""
     if isinstance(candidates, str):
-        if candidates not in BUDGETS:
+        if candidates not in budgets:
             raise ValueError(
-                f"Expected candidates as one of {list(BUDGETS)} or a list of names and pairs "
-                f"(name, classifier), got {candidates!r}."
+                f"Expected candidates as one of {list(budgets)} or a list of names and pairs "
+                f"(name, {kind}), got {candidates!r}."
             )
         return candidates
     if not isinstance(candidates, Sequence) or not candidates:
         raise TypeError(
-            f"Expected candidates as one of {list(BUDGETS)} or a list of names and pairs (name, "
-            f"classifier), got "
+            f"Expected candidates as one of {list(budgets)} or a list of names and pairs (name, "
+            f"{kind}), got "
             f"{candidates if isinstance(candidates, Sequence) else type(candidates).__name__}."
         )
     for member in candidates:
         if isinstance(member, str):
             continue
         if not isinstance(member, tuple | list) or len(member) != 2:
-            raise TypeError(f"Expected a candidate as (name, classifier), got {member!r}.")
+            raise TypeError(f"Expected a candidate as (name, {kind}), got {member!r}.")
         name, estimator = member
-        check_classifier(f"the candidate {name!r}", estimator)
+        check(f"the candidate {name!r}", estimator)
     names = [member if isinstance(member, str) else member[0] for member in candidates]
     if len(set(names)) < len(names):
         raise ValueError(f"Expected candidates of different names, got {names}.")
@@ -101,12 +113,12 @@ def make_family(members: Members, data: TrainingData) -> list[Candidate]:
     return family
 
 
-def warn_of_unused_weights(family: list[Candidate], data: TrainingData) -> None:
+def warn_of_unused_weights(family: Sequence[Candidate], weight: Floats | None) -> None:
     """Name the candidates that weights do not reach."""
-    if data.weight is None:
+    if weight is None:
         return
     for candidate in family:
-        if not weight_parameter(candidate.estimator, data.weight):
+        if not weight_parameter(candidate.estimator, weight):
             warn(
                 f"The candidate {candidate.name!r} takes no sample_weight: it is fitted without, "
                 "and the weights are used for its calibration, the pool and the scores.",
@@ -126,7 +138,7 @@ def fit_on_folds(
 ) -> FittedFamily:
     """Fit every candidate on every fold and keep those without an error."""
     family = make_family(members, data)
-    warn_of_unused_weights(family, data)
+    warn_of_unused_weights(family, data.weight)
     splits = list(folds.splits)
     if not folds.is_partition:
         splits.append((np.arange(len(data.codes)), np.arange(0)))  # the fit that predicts
@@ -154,17 +166,18 @@ def fit_on_folds(
 
 
 def fit_family(
-    family: list[Candidate],
-    data: TrainingData,
+    family: Sequence[Candidate],
+    data: Any,
     splits: list[tuple[Integers, Integers]],
     seeds: Integers,
     *,
     memory: str | Memory | None,
     n_jobs: int | None,
     verbose: int,
-) -> list[list[FoldFit]]:
-    """Return the fit of every candidate on every split."""
-    fit = check_memory(memory).cache(fit_candidate)
+    fit_one: Callable[..., Any] = fit_candidate,
+) -> list[list[Any]]:
+    """Return the fit of every candidate on every split, by a function of module level."""
+    fit = check_memory(memory).cache(fit_one)
     needs = sorted({module for candidate in family for module in candidate.needs})
     # the family is listed from cheap to dear: the dearest first balances the load
     jobs = [(m, f) for m in reversed(range(len(family))) for f in range(len(splits))]
@@ -178,13 +191,13 @@ def fit_family(
 
 
 def attempt(
-    fit: Callable[..., FoldFit],
+    fit: Callable[..., Any],
     needs: list[str],
     candidate: Candidate,
-    data: TrainingData,
+    data: Any,
     split: tuple[Integers, Integers],
     seed: int,
-) -> FoldFit:
+) -> Any:
     """Fit a candidate, or tell its error: the family does without it.
 
     Only fits that succeed are kept by `fit`, a cached function.
@@ -193,7 +206,7 @@ def attempt(
     for module in needs:
         import_module(module)
     try:
-        return fit(candidate.estimator, data, split, seed, gets_labels=candidate.is_own)
+        return fit(candidate.estimator, data, split, seed, **candidate.how)
     except Exception as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         return FoldFit(None, None, 0.0, kind(f"{type(error).__name__}: {error}"))

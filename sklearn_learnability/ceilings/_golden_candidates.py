@@ -110,8 +110,12 @@ def large_network(table: Table) -> Pipeline:
     return make_pipeline(numeric_table(table), model)
 
 
-def numeric_table(table: Table) -> Pipeline:
-    """Return a step that turns the columns into scaled numbers without gaps."""
+def numeric_table(table: Table, encoder: TargetEncoder | None = None) -> Pipeline:
+    """Return a step that turns the columns into scaled numbers without gaps.
+
+    Columns of many categories are encoded by `encoder`, by default one for class labels.
+    """
+    encoder = encoder or seeded_target_encoder()
     encode_few = OneHotEncoder(
         max_categories=MOST_ONE_HOT_CATEGORIES,
         handle_unknown="infrequent_if_exist",
@@ -121,18 +125,18 @@ def numeric_table(table: Table) -> Pipeline:
     parts = [
         ("numeric", make_pipeline(fill, StandardScaler()), list(table.numeric)),
         ("few", encode_few, list(table.few)),
-        ("many", make_pipeline(seeded_target_encoder(), StandardScaler()), list(table.many)),
+        ("many", make_pipeline(encoder, StandardScaler()), list(table.many)),
     ]
     return make_pipeline(
         ColumnTransformer([part for part in parts if part[2]]), VarianceThreshold()
     )
 
 
-def seeded_target_encoder() -> TargetEncoder:
+def seeded_target_encoder(kind: type = StratifiedKFold) -> TargetEncoder:
     """Return a target encoder with a seed, which scikit-learn takes in two ways."""
     if signature(TargetEncoder).parameters["random_state"].default is None:
         return TargetEncoder(random_state=0)
-    return TargetEncoder(cv=StratifiedKFold(5, shuffle=True, random_state=0))
+    return TargetEncoder(cv=kind(5, shuffle=True, random_state=0))
 
 
 def spline_logistic(table: Table) -> Pipeline:

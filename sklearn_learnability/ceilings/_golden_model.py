@@ -6,11 +6,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_learnability._probabilities import align_probabilities, widen_classes
-from sklearn_learnability._tables import clean_table, pass_table
 from sklearn_learnability._validation import Floats
 from sklearn_learnability.ceilings._family import Member
 from sklearn_learnability.ceilings._out_of_fold import CandidateModel, mean_log_proba
@@ -21,11 +19,12 @@ from sklearn_learnability.ceilings._score_ceiling import (
     measure_score_ceiling,
 )
 from sklearn_learnability.ceilings._shortfall import Shortfall
+from sklearn_learnability.ceilings._table_reader import TableReader
 from sklearn_learnability.metrics._blending import CalibratedPool
 from sklearn_learnability.metrics._information import information_score
 
 
-class GoldenModel(ClassifierMixin, BaseEstimator):
+class GoldenModel(ClassifierMixin, TableReader, BaseEstimator):
     """A pool of fitted candidates as one classifier, and the tables it reads."""
 
     candidates: Literal["fast", "default"] | Sequence[Member]
@@ -158,25 +157,3 @@ class GoldenModel(ClassifierMixin, BaseEstimator):
         else:
             check_shortfall(shortfall, self.learnability_)
         return measure_score_ceiling(self, scoring, shortfall)
-
-    def __sklearn_tags__(self) -> Tags:
-        """Missing values are taken by the default family, and what else any own candidate takes."""
-        tags = super().__sklearn_tags__()
-        if self._has_named_candidates:
-            tags.input_tags.allow_nan = True
-        else:
-            own = [get_tags(member[1]).input_tags for member in self.candidates]
-            tags.input_tags.allow_nan = any(tag.allow_nan for tag in own)
-            tags.input_tags.sparse = any(tag.sparse for tag in own)
-        return tags
-
-    @property
-    def _has_named_candidates(self) -> bool:
-        given = self.candidates
-        return isinstance(given, str) or any(isinstance(member, str) for member in given)
-
-    def _check_table(self, X: Any, *, reset: bool) -> Any:
-        if reset:
-            self._reads_tables = self._has_named_candidates
-        read = clean_table if self._reads_tables else pass_table
-        return read(self, X, reset=reset)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
-import joblib
 import numpy as np
 from joblib import Memory
 from numpy.typing import ArrayLike
@@ -17,7 +16,6 @@ from sklearn_learnability._validation import (
     RandomState,
     Units,
     check_choice,
-    check_random_state,
     check_several_classes,
     check_weights,
     encode_labels,
@@ -363,12 +361,6 @@ class GoldenModelCeiling(GoldenModel):
         if self.calibration is not None:
             check_method(self.calibration, len(self.classes_))
         return TrainingData(table, codes, self.classes_, weight)
-
-    def _seeds(self, data: TrainingData) -> np.random.RandomState:
-        """Return what seeds folds and fits: kept fits are found again only under the same seeds."""
-        if self.memory is not None and self.random_state is None:
-            return np.random.RandomState(int(joblib.hash(data), 16) % 2**32)
-        return check_random_state(self.random_state)
 
     def _keep(self, family: FittedFamily, score: GoldenScore) -> None:
         """Set what was fitted and found."""

@@ -111,32 +111,44 @@ def fit_candidate(
     started = time.thread_time()
     train, test = split
     with one_thread():
-        model = _fit_seeded(estimator, data, train, seed, gets_labels)
+        model = _fit_model(estimator, data, train, seed, gets_labels)
         log_proba = model.log_proba(take_rows(data.X, test)) if len(test) else None
     return FoldFit(model, log_proba, time.thread_time() - started)
 
 
-def _fit_seeded(
+def _fit_model(
     estimator: BaseEstimator, data: TrainingData, train: Integers, seed: int, gets_labels: bool
 ) -> CandidateModel:
     present, target = np.unique(data.codes[train], return_inverse=True)
     if gets_labels:
         target = data.classes[data.codes[train]]
     model = clone(estimator) if len(present) > 1 else DummyClassifier(strategy="prior")
+    fit_seeded(model, take_rows(data.X, train), target, weights_at(data.weight, train), seed)
+    codes = present
+    if gets_labels and hasattr(model, "classes_"):
+        codes = _codes_of(model.classes_, data.classes)
+    return CandidateModel(model, codes, len(data.classes), len(train))
+
+
+def weights_at(weight: Floats | None, rows: Integers) -> Floats | None:
+    """Return the weights of some rows, None without weights."""
+    return None if weight is None else weight[rows]
+
+
+def fit_seeded(
+    model: BaseEstimator, X: Any, target: NDArray[Any], weight: Floats | None, seed: int
+) -> None:
+    """Fit a model in place, seeded where it has no seed, with weights where it takes them."""
     unseeded = {
         name: seed
         for name, value in model.get_params().items()
         if name.split("__")[-1] == "random_state" and value is None
     }
     model.set_params(**unseeded)
-    fit_params = {} if data.weight is None else weight_parameter(model, data.weight[train])
+    fit_params = {} if weight is None else weight_parameter(model, weight)
     # weights are passed by name here, whatever the caller's routing
     with config_context(enable_metadata_routing=False):
-        model.fit(take_rows(data.X, train), target, **fit_params)
-    codes = present
-    if gets_labels and hasattr(model, "classes_"):
-        codes = _codes_of(model.classes_, data.classes)
-    return CandidateModel(model, codes, len(data.classes), len(train))
+        model.fit(X, target, **fit_params)
 
 
 def _codes_of(labels: NDArray[Any], classes: NDArray[Any]) -> Integers:

@@ -78,7 +78,7 @@ def fit_calibrated_pool(
         loss = -(calibrated[:, np.arange(n_samples), codes] @ share)
         weights = (np.arange(n_members) == loss.argmin()).astype(np.float64)
     else:
-        weights = _log_linear_weights(codes, calibrated - log_prior, share, log_prior)
+        weights = log_linear_weights(codes, calibrated - log_prior, share, log_prior)
     return CalibratedPool(calibrations, weights, log_prior)
 
 
@@ -122,7 +122,7 @@ def cross_fit_pool(
     return calibrated, pooled
 
 
-def _log_linear_weights(
+def log_linear_weights(
     codes: NDArray[np.integer], evidence: Floats, share: Floats, log_prior: Floats
 ) -> Floats:
     """Return the non-negative weights of the evidence (M, n, K) with the lowest mean log-loss.
