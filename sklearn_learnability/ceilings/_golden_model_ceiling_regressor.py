@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_learnability._dependence import warn_of_dependence
-from sklearn_learnability._folds import Folds, make_folds, warn_of_duplicates
+from sklearn_learnability._folds import make_folds, warn_of_duplicates
 from sklearn_learnability._row_order import warn_of_order
 from sklearn_learnability._validation import (
     Floats,
@@ -255,7 +255,18 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
         )
         self.candidates_["mutual_information"] /= nats_per_unit(self.units)
         self.candidates_.insert(0, "candidate", family.names)
-        self._warn_of_rows(data, strata, weight, score, folds, groups, is_ordered, has_copies)
+        warn_of_resolution(data.bins, score.information.value)
+        coarse = np.eye(strata.max() + 1)[data.bins.merged(N_STRATA)]
+        warn_of_dependence(
+            data.X,
+            strata,
+            np.exp(score.oof_log_proba) @ coarse,
+            weight,
+            folds,
+            groups,
+            along_rows=not is_ordered,
+            along_columns=not has_copies,
+        )
         return self
 
     def _check_options(self) -> Members:
@@ -277,7 +288,7 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
         if len(bins.mass) < 2:
             raise ValueError(
                 f"Expected at least 2 distinct targets, got n_samples={len(target)} with "
-                f"{bins.values[0]:g} wherever there is weight: nothing can be learned of a constant."
+                f"{bins.values[0]:g} wherever there is weight: a constant holds nothing."
             )
         return NumberData(table, target, bins, weight)
 
@@ -301,27 +312,3 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
         self.marginal_nll_ = float(np.average(marginal[scored], weights=weight[scored])) / per_unit
         self.nll_ = float(np.average(self.oof_nll_[scored], weights=weight[scored]))
         self.oof_prediction_[scored] = np.exp(score.oof_log_proba[scored]) @ self.bins_.means
-
-    def _warn_of_rows(
-        self,
-        data: NumberData,
-        strata: Any,
-        weight: Floats,
-        score: DensityScore,
-        folds: Folds,
-        groups: ArrayLike | None,
-        is_ordered: bool,
-        has_copies: bool,
-    ) -> None:
-        warn_of_resolution(data.bins, score.information.value)
-        coarse = np.eye(strata.max() + 1)[data.bins.merged(N_STRATA)]
-        warn_of_dependence(
-            data.X,
-            strata,
-            np.exp(score.oof_log_proba) @ coarse,
-            weight,
-            folds,
-            groups,
-            along_rows=not is_ordered,
-            along_columns=not has_copies,
-        )
