@@ -18,6 +18,7 @@ from sklearn_learnability.scoring._efficiency_scorer import (
     get_scorer,
     get_scorer_names,
 )
+from sklearn_learnability.scoring._regression_efficiency_scorer import RegressionEfficiencyScorer
 
 __version__ = "0.1.0.dev0"
 
@@ -29,6 +30,7 @@ __all__ = [
     "GoldenModelCeilingRegressor",
     "LearnabilityCurve",
     "PointsLeft",
+    "RegressionEfficiencyScorer",
     "ScoreCeiling",
     "Shortfall",
     "ShortfallEvidence",

@@ -341,7 +341,29 @@ def calls_of_generators(draw, function):
     return {name: draw(DRAWN.get(name, SIZE)) for name in names if name in chosen}
 
 
+@st.composite
+def calls_on_forecasts(draw, function):
+    """Draw targets, forecasts of them, and others."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    n = draw(st.one_of(st.integers(1, 40), st.sampled_from([4, 200])))
+    scale = draw(st.sampled_from([1.0, 1.0, 1e-300, 1e-160, 1e140, 5e-324]))
+    y = draw(st.sampled_from([rng.normal(size=n), rng.integers(3, size=n), np.zeros(n)])) * scale
+    columns = [y, y + scale * rng.normal(size=n), np.zeros(n), np.full(n, 1e150), np.ones(n)]
+    numbers = st.sampled_from([*columns, list(y)])
+    drawn = about_rows(rng, n, np.arange(2))
+    drawn |= {"y_true": st.sampled_from([y, list(y)]), "y_pred": numbers}
+    drawn["y_std"] = st.sampled_from([np.abs(y) + scale, np.full(n, 1e-300), np.full(n, 1e100), y])
+    drawn["reference"] = st.sampled_from([rng.normal(1, 1, n), np.full(n, 1e50), np.ones(n)])
+    names = {"y_true", "y_pred", draw(st.sampled_from(["learnability", "reference"]))}
+    for name in ("y_std", "sample_weight", "groups", "units", "confidence"):
+        if draw(st.integers(0, 3)) == 0:
+            names.add(name)
+    return {name: draw(drawn[name]) for name in sorted(names)}
+
+
 def how_to_call(function):
+    if function.__name__ == "regression_efficiency":
+        return calls_on_forecasts(function)
     if function.__name__ in NUMBERS:
         return calls_on_numbers(function)
     if function.__name__ == "linear_association":
@@ -366,7 +388,7 @@ MAY_BE_NAN = (
 
 def numbers_in(value, where=""):
     """Return the numbers of a result by their names, without what gives a reason for being NaN."""
-    if isinstance(value, metrics.Efficiency) and value.reason:
+    if isinstance(value, metrics.Efficiency | metrics.RegressionEfficiency) and value.reason:
         return []
     if dataclasses.is_dataclass(value):
         parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

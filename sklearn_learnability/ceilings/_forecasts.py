@@ -13,8 +13,12 @@ from sklearn_learnability._tables import take_rows
 from sklearn_learnability._validation import Floats, Integers
 from sklearn_learnability.ceilings._out_of_fold import fit_seeded, one_thread, weights_at
 from sklearn_learnability.ceilings._regression_candidates import N_CLASSES
-from sklearn_learnability.ceilings._target_bins import TargetBins
-from sklearn_learnability.metrics._forecasts import forecast_of, has_distributions
+from sklearn_learnability.metrics._forecasts import (
+    forecast_of,
+    has_distributions,
+    scores_of_location,
+)
+from sklearn_learnability.metrics._target_bins import TargetBins
 
 #: Scores of a certain forecast.
 MOST_SCORE = 8.0
@@ -73,7 +77,7 @@ def scores_of(reading: str, forecast: Floats, bins: TargetBins) -> Floats:
         last = np.flatnonzero(np.diff(bins.merged(N_CLASSES)))
         return interpolated(forecast, bins.edge_ranks[last], bins.edge_ranks)
     edges = bins.edge_ranks if reading == "ranks" else bins.edges
-    return (edges - forecast[:, :1]) * np.exp(-forecast[:, 1:])
+    return scores_of_location(forecast, edges)
 
 
 def interpolated(scores: Floats, knots: Floats, points: Floats) -> Floats:

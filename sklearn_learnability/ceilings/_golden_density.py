@@ -10,7 +10,6 @@ from sklearn_learnability._dependence import independent_units
 from sklearn_learnability._folds import Folds
 from sklearn_learnability._validation import Floats, Integers
 from sklearn_learnability.ceilings._forecasts import ForecastModel, scores_of
-from sklearn_learnability.ceilings._target_bins import TargetBins
 from sklearn_learnability.metrics._density_pool import DensityPool, fit_density_pool
 from sklearn_learnability.metrics._mutual_information import (
     InformationOfRows,
@@ -18,6 +17,7 @@ from sklearn_learnability.metrics._mutual_information import (
     mutual_information_estimate,
 )
 from sklearn_learnability.metrics._resampling import Estimate
+from sklearn_learnability.metrics._target_bins import TargetBins
 
 
 @dataclass(frozen=True, eq=False)

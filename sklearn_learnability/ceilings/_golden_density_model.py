@@ -13,9 +13,9 @@ from sklearn_learnability.ceilings._family import Member
 from sklearn_learnability.ceilings._forecasts import ForecastModel, scores_of
 from sklearn_learnability.ceilings._out_of_fold import one_thread
 from sklearn_learnability.ceilings._table_reader import TableReader
-from sklearn_learnability.ceilings._target_bins import TargetBins, check_target
 from sklearn_learnability.metrics._density_pool import DensityPool
 from sklearn_learnability.metrics._mutual_information import information_of_rows, share_of_nats
+from sklearn_learnability.metrics._target_bins import TargetBins, check_target
 
 
 class GoldenDensityModel(RegressorMixin, TableReader, BaseEstimator):

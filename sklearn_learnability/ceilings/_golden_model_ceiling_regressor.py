@@ -25,13 +25,14 @@ from sklearn_learnability.ceilings._golden_density import DensityScore, score_fo
 from sklearn_learnability.ceilings._golden_density_model import GoldenDensityModel
 from sklearn_learnability.ceilings._regression_candidates import BUDGETS
 from sklearn_learnability.ceilings._regression_family import fit_forecasts
-from sklearn_learnability.ceilings._target_bins import (
+from sklearn_learnability.metrics._forecasts import check_regressor
+from sklearn_learnability.metrics._mutual_information import share_of_nats
+from sklearn_learnability.metrics._regression_efficiency import hash_targets
+from sklearn_learnability.metrics._target_bins import (
     TargetBins,
     check_target,
     warn_of_resolution,
 )
-from sklearn_learnability.metrics._forecasts import check_regressor
-from sklearn_learnability.metrics._mutual_information import share_of_nats
 
 #: Parts of the target that folds are stratified by, and whose order and dependence are tested.
 N_STRATA = 5
@@ -247,6 +248,7 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
         )
         score = score_forecasts(codes, family, data.bins, weight, folds, groups)
         self.bins_, self.models_ = data.bins, family.models
+        self._targets = hash_targets(data.y)
         self._keep(data.y, codes, weight, score)
         self.candidates_ = score.members.assign(
             learnability=[share_of_nats(nats) for nats in score.members["mutual_information"]],

@@ -37,6 +37,10 @@ from sklearn_learnability.metrics._nll_decomposition import (
     nll_decomposition,
 )
 from sklearn_learnability.metrics._phases import Phase
+from sklearn_learnability.metrics._regression_efficiency import (
+    RegressionEfficiency,
+    regression_efficiency,
+)
 from sklearn_learnability.metrics._resampling import Estimate
 from sklearn_learnability.metrics._segment_status import SegmentAssessment
 from sklearn_learnability.metrics._segments import SegmentReport, information_by_segment
@@ -54,6 +58,7 @@ __all__ = [
     "ModelComparison",
     "NLLDecomposition",
     "Phase",
+    "RegressionEfficiency",
     "SegmentAssessment",
     "SegmentReport",
     "best_expected_score",
@@ -72,6 +77,7 @@ __all__ = [
     "nll_decomposition",
     "pointwise_information",
     "predicted_bits",
+    "regression_efficiency",
     "select_by_description_length",
     "two_part_code_length",
 ]

@@ -45,7 +45,7 @@ class ScoreCalibration:
     @classmethod
     def fit(cls, scores: Floats, codes: Integers, weight: Floats, log_mass: Floats) -> Self:
         """Return the distribution of the residuals of rows in given bins."""
-        padded = np.pad(scores, ((0, 0), (1, 1)), mode="edge")
+        padded = np.pad(within_reach(scores), ((0, 0), (1, 1)), mode="edge")
         rows = np.arange(len(codes))
         low, high = padded[rows, codes], padded[rows, codes + 1]
         first, centre, third = weighted_quantiles((low + high) / 2, weight, (0.16, 0.5, 0.84))
@@ -66,11 +66,18 @@ class ScoreCalibration:
 
     def log_proba(self, scores: Floats) -> Floats:
         """Return the log-probabilities of the bins (n, G) for scores of the edges (n, G - 1)."""
-        levels = np.interp(bent((scores - self.centre) / self.spread), GRID, self.levels)
+        levels = np.interp(
+            bent((within_reach(scores) - self.centre) / self.spread), GRID, self.levels
+        )
         proba = np.diff(np.pad(levels, ((0, 0), (1, 1)), constant_values=(0, 1)), axis=1)
         # a forecast knows no more than its rows
         unseen = 1 / (self.n_rows + 1)
         return np.log((1 - unseen) * np.maximum(proba, 0) + unseen * np.exp(self.log_mass))
+
+
+def within_reach(scores: Floats) -> Floats:
+    """Return scores without those that no distribution of residuals tells apart."""
+    return np.clip(scores, -LARGEST_SCORE, LARGEST_SCORE)
 
 
 def bent(scores: Floats) -> Floats:

@@ -10,13 +10,12 @@ from sklearn.utils import column_or_1d
 
 from sklearn_learnability._validation import Floats, Integers, as_numbers, readable, warn
 from sklearn_learnability.exceptions import FewValuesWarning, ResolutionWarning
+from sklearn_learnability.metrics._forecasts import LARGEST_TARGET
 
 #: Bins, as far as there are values. A bivariate Gaussian loses at most .0004 of L to them.
 N_BINS = 100
 #: The outermost levels, in standard deviations of a Gaussian.
 OUTERMOST = 3.2
-#: Squares of larger targets are no floats.
-LARGEST_TARGET = 1e150
 #: A learnability that values cannot come near, and a share of the bins' entropy that is all.
 NEAR_ALL, MOST_OF_BINS = 0.95, 0.8
 
@@ -131,7 +130,13 @@ def as_floats(values: Any) -> Floats:
 
 def check_target(y: ArrayLike) -> Floats:
     """Return targets as float64, refusing what is no finite number a row."""
-    values = np.asarray(column_or_1d(readable("y", y), warn=True))
+    readable_y = readable("y", y)
+    try:
+        values = np.asarray(column_or_1d(readable_y, warn=True))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Expected y as a 1d array, one number a row, got {type(y).__name__}: {error}"
+        ) from None
     if len(values) == 0:
         raise ValueError("Expected at least one row, got no targets.")
     try:

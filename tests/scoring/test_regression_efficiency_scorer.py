@@ -1,0 +1,91 @@
+"""The scorer of regressors in scikit-learn's searches."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn import config_context
+from sklearn.linear_model import BayesianRidge, LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+
+from sklearn_learnability import GoldenModelCeilingRegressor, RegressionEfficiencyScorer
+from sklearn_learnability.datasets import make_learnability_regression
+from sklearn_learnability.exceptions import UndefinedInformationWarning
+
+
+@pytest.fixture(scope="module")
+def data():
+    X, y = make_learnability_regression(1200, 6, learnability=0.5, random_state=0)
+    ceiling = GoldenModelCeilingRegressor(["linear"], random_state=0).fit(X, y)
+    return X, y, ceiling
+
+
+@pytest.mark.parametrize("model", [Ridge(), BayesianRidge()])
+def test_a_right_model_extracts_all(data, model):
+    X, y, ceiling = data
+    scores = cross_val_score(model, X, y, scoring=RegressionEfficiencyScorer(ceiling))
+    assert scores.mean() == pytest.approx(1, abs=0.1)
+
+
+def test_it_selects(data):
+    X, y, ceiling = data
+    search = GridSearchCV(
+        Ridge(), {"alpha": [1, 1e5]}, scoring=RegressionEfficiencyScorer(ceiling), cv=3
+    )
+    assert search.fit(X[:, ::-1], y).best_params_ == {"alpha": 1}
+
+
+def test_metadata_is_routed(data):
+    X, y, ceiling = data
+    scorer = RegressionEfficiencyScorer(ceiling).set_score_request(reference_information=True)
+    with config_context(enable_metadata_routing=True):
+        found = cross_validate(
+            Ridge(),
+            X,
+            y,
+            scoring=scorer,
+            params={"reference_information": ceiling.oof_information_},
+        )["test_score"]
+    plain = cross_val_score(Ridge(), X, y, scoring=RegressionEfficiencyScorer(ceiling))
+    assert found.mean() == pytest.approx(1, abs=0.05)
+    assert found.std() < 0.8 * plain.std()  # paired
+
+
+def test_weights_matter(data):
+    X, y, _ = data
+    scorer = RegressionEfficiencyScorer(0.5)
+    model = Ridge().fit(X[:600], y[:600])
+    half = np.arange(len(y)) < 600
+    spoiled = np.where(half, y, np.roll(y, 1))
+    alone = scorer(model, X[:600], y[:600])
+    weighted = scorer(model, X, spoiled, sample_weight=np.where(half, 1.0, 0.0))
+    assert weighted == pytest.approx(alone, abs=0.05)
+    assert scorer(model, X, spoiled) < alone - 0.3
+
+
+def test_a_ceiling_of_nothing_is_nan(data):
+    X, y, _ = data
+    noise = np.random.default_rng(0).normal(size=len(y))
+    ceiling = GoldenModelCeilingRegressor(["linear"], random_state=0).fit(X, noise)
+    with pytest.warns(UndefinedInformationWarning, match="lower limit"):
+        score = RegressionEfficiencyScorer(ceiling)(Ridge().fit(X, y), X, y)
+    assert np.isnan(score)
+
+
+def test_what_is_refused(data):
+    X, y, ceiling = data
+    with pytest.raises(ValueError, match="Expected a ceiling, got none"):
+        RegressionEfficiencyScorer()(Ridge().fit(X, y), X, y)
+    with pytest.raises(TypeError, match="as a regressor"):
+        RegressionEfficiencyScorer(0.5)(LogisticRegression(), X, y)
+    with pytest.raises(ValueError, match="in one unit"):
+        RegressionEfficiencyScorer(ceiling, units="nats")
+    with pytest.raises(TypeError, match="got str"):
+        RegressionEfficiencyScorer("0.5")
+
+
+def test_it_is_shown_and_carried(data):
+    _, _, ceiling = data
+    scorer = pickle.loads(pickle.dumps(RegressionEfficiencyScorer(ceiling)))
+    assert repr(scorer) == f"RegressionEfficiencyScorer({ceiling.learnability_:.4g})"
+    assert repr(RegressionEfficiencyScorer()) == "RegressionEfficiencyScorer(None)"
