@@ -1,7 +1,16 @@
 """How much can be learned from a data set, and how much of it a model extracts."""
 
+from sklearn_learnability.ceilings._conditional_contribution import (
+    ConditionalContribution,
+    conditional_contribution,
+)
 from sklearn_learnability.ceilings._evidence import ShortfallEvidence
 from sklearn_learnability.ceilings._extrapolation import Extrapolation
+from sklearn_learnability.ceilings._feature_groups import (
+    FeatureGroupAssessment,
+    FeatureGroupReport,
+    learnability_by_feature_group,
+)
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
 from sklearn_learnability.ceilings._golden_model_ceiling_regressor import (
     GoldenModelCeilingRegressor,
@@ -24,8 +33,11 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "CalibratedNLL",
+    "ConditionalContribution",
     "EfficiencyScorer",
     "Extrapolation",
+    "FeatureGroupAssessment",
+    "FeatureGroupReport",
     "GoldenModelCeiling",
     "GoldenModelCeilingRegressor",
     "LearnabilityCurve",
@@ -36,8 +48,10 @@ __all__ = [
     "ShortfallEvidence",
     "Verdict",
     "__version__",
+    "conditional_contribution",
     "get_scorer",
     "get_scorer_names",
+    "learnability_by_feature_group",
     "learnability_curve",
     "select_capacity",
 ]

@@ -6,6 +6,7 @@ from sklearn_learnability.displays._complexity_against_compressibility import (
 from sklearn_learnability.displays._compression_curve import CompressionCurveDisplay
 from sklearn_learnability.displays._description_length import DescriptionLengthDisplay
 from sklearn_learnability.displays._efficiency import EfficiencyDisplay
+from sklearn_learnability.displays._feature_groups import FeatureGroupDisplay
 from sklearn_learnability.displays._information_plane import InformationPlaneDisplay
 from sklearn_learnability.displays._layer_profile import LayerProfileDisplay
 from sklearn_learnability.displays._learnability import LearnabilityDisplay
@@ -20,6 +21,7 @@ __all__ = [
     "CompressionCurveDisplay",
     "DescriptionLengthDisplay",
     "EfficiencyDisplay",
+    "FeatureGroupDisplay",
     "InformationPlaneDisplay",
     "LLCSensitivityDisplay",
     "LLCTraceDisplay",

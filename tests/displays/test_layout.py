@@ -8,6 +8,7 @@ from sklearn_learnability.displays import (
     CompressionCurveDisplay,
     DescriptionLengthDisplay,
     EfficiencyDisplay,
+    FeatureGroupDisplay,
     InformationPlaneDisplay,
     LayerProfileDisplay,
     LearnabilityCurveDisplay,
@@ -155,6 +156,21 @@ def curve(scale=1.0):
     )
 
 
+def feature_groups(scale=1.0):
+    return FeatureGroupDisplay(
+        NAMES,
+        shapley=scale * np.array([0.2, 0.1, -0.4]),
+        shapley_lower=scale * np.array([0.18, -0.8, -0.5]),
+        shapley_upper=scale * np.array([0.22, 0.9, -0.3]),
+        alone=scale * np.array([0.25, 0.15, -2.0]),
+        alone_lower=scale * np.array([0.22, 0.12, -3.0]),
+        alone_upper=scale * np.array([0.28, 0.18, -1.0]),
+        on_top=scale * np.array([0.15, 0.05, 0.3]),
+        on_top_lower=scale * np.array([0.13, 0.03, 0.2]),
+        on_top_upper=scale * np.array([0.17, 0.07, 0.4]),
+    )
+
+
 def shortfall(scale=1.0):
     return ShortfallDisplay(
         NAMES,
@@ -175,6 +191,7 @@ DISPLAYS = [
     learnability,
     curve,
     efficiency,
+    feature_groups,
     segments,
     plane,
     profile,

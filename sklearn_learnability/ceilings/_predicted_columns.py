@@ -1,0 +1,116 @@
+"""What some columns of a table say of the others: predictions of these, without any label."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.linear_model import RidgeCV
+from sklearn.preprocessing import (
+    OneHotEncoder,
+    PolynomialFeatures,
+    SplineTransformer,
+    StandardScaler,
+)
+
+from sklearn_learnability._folds import Folds
+from sklearn_learnability._tables import clean_table, is_sparse
+from sklearn_learnability._validation import Floats
+from sklearn_learnability.ceilings._candidate_table import MOST_ONE_HOT_CATEGORIES
+from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
+from sklearn_learnability.ceilings._out_of_fold import one_thread
+from sklearn_learnability.exceptions import ConvertedColumnsWarning
+
+#: Up to so many categories have an indicator each; more are told apart by so many random numbers.
+MOST_INDICATORS = 10
+
+#: A group with more numbers than this is replaced by its principal components.
+MOST_TARGETS = 50
+
+#: Up to so many numeric columns have curves and products among the inputs of the linear part.
+MOST_COLUMNS_WITH_CURVES = 20
+
+
+def as_frame(X: Any) -> pd.DataFrame:
+    """Return a table of anything as numbers and strings in a frame named by positions."""
+    if is_sparse(X):
+        raise TypeError(f"Expected a dense table, got {type(X).__name__}. Pass X.toarray().")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvertedColumnsWarning)
+        table = clean_table(GoldenModelCeiling(), X, reset=True)
+    return pd.DataFrame(table).set_axis([str(at) for at in range(table.shape[1])], axis=1)
+
+
+def predict_columns(
+    frame: pd.DataFrame, wanted: Sequence[int], folds: Folds, seed: int
+) -> tuple[Floats, float]:
+    """Return out-of-fold predictions of columns from all others, and how well these do.
+
+    Numbers are predicted as they are, few categories by an indicator each, many by random numbers
+    that tell them apart: linearly on columns, curves and products, and what is left by trees. The
+    second is the share of their variance that is predicted.
+    """
+    names = [str(at) for at in wanted]
+    rng = np.random.RandomState(seed)
+    targets = targets_of(frame[names], rng)
+    linear, codes = inputs_of(frame.drop(columns=names))
+    predicted = np.zeros_like(targets)
+    trees = ExtraTreesRegressor(25, min_samples_leaf=2, max_features=1.0, random_state=seed)
+    with one_thread():
+        for train, test in folds.splits if targets.shape[1] else []:
+            ridge = RidgeCV(np.logspace(-3, 3, 7)).fit(linear[train], targets[train])
+            by_line = ridge.predict(linear).reshape(targets.shape)
+            left = targets[train] - by_line[train]
+            trees.fit(codes[train], left if left.shape[1] > 1 else left[:, 0])
+            predicted[test] = by_line[test] + trees.predict(codes[test]).reshape(len(test), -1)
+    missed, total = ((targets - predicted) ** 2).sum(), (targets**2).sum()
+    return predicted, float(max(0.0, 1 - missed / total)) if total > 0 else 1.0
+
+
+def inputs_of(frame: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return columns for a linear model, without gaps and on one scale, and codes for trees."""
+    is_number = np.array([frame[name].dtype == np.float64 for name in frame.columns])
+    numbers, others = frame.loc[:, is_number], frame.loc[:, ~is_number]
+    filled = numbers.fillna(numbers.median()).fillna(0.0).to_numpy()
+    gaps = numbers.isna().to_numpy(np.float64)
+    coded = [pd.factorize(others[name], sort=True)[0] for name in others.columns]
+    codes = np.column_stack([filled, gaps[:, gaps.any(axis=0)], *coded])
+    curves = StandardScaler().fit_transform(filled) if filled.shape[1] else filled
+    parts = [curves, gaps[:, gaps.any(axis=0)]]
+    if 0 < filled.shape[1] <= MOST_COLUMNS_WITH_CURVES:
+        splines = SplineTransformer(n_knots=8, knots="quantile", include_bias=False)
+        products = PolynomialFeatures(2, include_bias=False)
+        parts += [splines.fit_transform(curves), products.fit_transform(curves)]
+    if len(others.columns):
+        encoder = OneHotEncoder(
+            max_categories=MOST_ONE_HOT_CATEGORIES,
+            handle_unknown="infrequent_if_exist",
+            sparse_output=False,
+        )
+        parts.append(encoder.fit_transform(others))
+    return StandardScaler().fit_transform(np.column_stack(parts)), codes
+
+
+def targets_of(frame: pd.DataFrame, rng: np.random.RandomState) -> Floats:
+    """Return the numbers that stand for some columns, each of mean 0 and variance 1."""
+    parts: list[Floats] = []
+    for name in frame.columns:
+        column = frame[name]
+        if column.dtype == np.float64:
+            gaps = column.isna().to_numpy()
+            parts.append(column.fillna(column.median()).fillna(0.0).to_numpy()[:, None])
+            parts += [gaps[:, None].astype(np.float64)] if gaps.any() else []
+            continue
+        codes, levels = pd.factorize(column, use_na_sentinel=False, sort=False)
+        few = len(levels) <= MOST_INDICATORS
+        shape = (len(levels), MOST_INDICATORS)
+        parts.append((np.eye(len(levels)) if few else rng.standard_normal(shape))[codes])
+    targets = np.column_stack(parts)
+    targets = targets[:, np.ptp(targets, axis=0) > 0]
+    targets = StandardScaler().fit_transform(targets) if targets.shape[1] else targets
+    if targets.shape[1] > MOST_TARGETS:
+        targets = PCA(MOST_TARGETS, random_state=0).fit_transform(targets)
+    return np.asarray(targets, dtype=np.float64)
