@@ -1,6 +1,6 @@
 """Estimators of the Bayes error by the published protocol, and where the Bayes error is known.
 
-    python benchmarks/bayes_error.py [--again]       # under an hour, resumable
+    python benchmarks/bayes_error.py [--again]       # about 25 CPU minutes, resumable
 
 The protocol is FeeBee: C. Renggli, L. Rimanic, N. Hollenstein and C. Zhang. Evaluating Bayes error
 estimators on real-world datasets with FeeBee. NeurIPS Datasets and Benchmarks, 2021.
@@ -12,7 +12,7 @@ labels drawn uniformly from its C classes. Whatever the Bayes error R is, it bec
 and R lies between 0 and the least error s that is known. So R(rho) lies in a band, from
 rho (1 - 1/C) to s + rho (1 - 1/C - s). An estimator gives an upper and a lower estimate at each
 rho; its area is the mean distance from the band of the one, and of the other, both clipped to
-[0, 1 - 1/C]. Less is better. Here rho is 0, .2, ..., 1, with 2 draws of each (the paper: 0, .1,
+[0, 1 - 1/C]. Less is better. Here rho is 0, .2, ..., 1, with 3 draws of each (the paper: 0, .1,
 ..., 1, with 30), and the sum of the two areas is compared.
 
 Ours is `GoldenModelCeiling("fast", bracket=True)` on the table as it is; the peers of
@@ -45,7 +45,7 @@ NOISY = RESULTS.with_suffix(".csv")
 KNOWN = RESULTS.with_name("bayes_error_known.csv")
 LEAST = RESULTS.with_name("bayes_error_least.csv")
 
-LEVELS, N_DRAWS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), 2
+LEVELS, N_DRAWS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), 3
 N_KNOWN, FIRST_SEED, N_TRUTH = 2000, 9000, 60_000
 TASKS_A_FAMILY = 4
 LOADERS = {"titanic": load_titanic, "berkeley": load_berkeley}
