@@ -103,6 +103,17 @@ def test_rows_that_are_equal_are_joined(peers):
     assert peers.spanning_tree(X, codes, 2)["-"][0] == pytest.approx(1 / 8)
 
 
+def test_equal_rows_are_neighbours_in_random_order(peers):
+    rng = np.random.default_rng(4)
+    X, codes = np.zeros((800, 2)), (rng.random(800) < 0.3).astype(int)
+    moved = peers.without_ties(X)
+    assert np.abs(moved - X).max() < 1e-5
+    # two labels drawn apart differ so often
+    expected = 2 * codes.mean() * (1 - codes.mean())
+    assert peers.nearest_neighbours(moved, codes, 2)["k=1"][0] == pytest.approx(expected, abs=0.05)
+    assert peers.spanning_tree(moved, codes, 2)["-"][0] == pytest.approx(expected, abs=0.05)
+
+
 def test_neighbours_by_loops(peers, few):
     X, codes = few
     k, votes, shares, pairs = 5, [], [], []
