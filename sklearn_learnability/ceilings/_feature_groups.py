@@ -142,9 +142,9 @@ def learnability_by_feature_group(
     groups : array-like of shape (n_samples,), optional
         Rows of one group may depend on each other. Those of its `fit`.
     feature_groups : mapping of str to column or sequence of columns, optional
-        Columns by the name of their group. Names of columns, or positions; no column is in two
-        groups. Columns that are in none form one more, "other columns". By default every column is
-        a group.
+        Columns by the name of their group. Names of columns, or positions, an integer that is a
+        name being the name; no column is in two groups. Columns that are in none form one more,
+        "other columns". By default every column is a group.
     budget : int, default=64
         Most fits of the family; each costs about as much as that of the ceiling. With G groups,
         2^G - 2 give exact Shapley values, so that six groups fit into 64. With fewer, orders of the
