@@ -199,7 +199,8 @@ def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArra
     if target_type not in ("binary", "multiclass"):
         raise ValueError(
             f"Expected class labels, got a {target_type} target. Unknown label type: information "
-            "about a continuous target is not measured by label entropy."
+            "about a continuous target is not measured by label entropy. Numbers go to "
+            "GoldenModelCeilingRegressor."
         )
     if y.dtype.kind in "biu":
         codes, present = pd.factorize(y, sort=True)  # hashes where np.unique sorts
