@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.integrate import trapezoid
 from scipy.stats import norm
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import RandomForestRegressor
@@ -78,7 +79,7 @@ def test_noise_of_another_shape():
     grid = np.linspace(-9, 9, 4001)
     marginal = (norm.pdf(grid, -2, np.hypot(1, 0.3)) + norm.pdf(grid, 2, np.hypot(1, 0.3))) / 2
     noise = (norm.pdf(grid, -2, 0.3) + norm.pdf(grid, 2, 0.3)) / 2
-    entropies = [-np.trapezoid(p * np.log(np.maximum(p, 1e-300)), grid) for p in (marginal, noise)]
+    entropies = [-trapezoid(p * np.log(np.maximum(p, 1e-300)), grid) for p in (marginal, noise)]
     truth = 1 - np.exp(-2 * (entropies[0] - entropies[1]))
     assert ceiling_of(X, y).learnability_ == pytest.approx(truth, abs=0.02)
     assert LinearRegression().fit(X, y).score(X, y) < truth - 0.4
@@ -131,7 +132,7 @@ def test_densities_integrate_to_one(linear):
     grid = np.linspace(-40, 40, 10_001)
     for row in X[:2]:
         density = 2 ** ceiling.log_density(np.tile(row, (len(grid), 1)), grid)
-        assert np.trapezoid(density, grid) == pytest.approx(1, abs=2e-3)
+        assert trapezoid(density, grid) == pytest.approx(1, abs=2e-3)
 
 
 def test_the_unit_of_y_does_not_matter(linear):

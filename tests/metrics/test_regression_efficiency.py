@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 from scipy.stats import norm
 
 from sklearn_learnability import GoldenModelCeilingRegressor
@@ -56,7 +57,7 @@ def test_a_scale_adds_what_the_points_do_not_tell():
     grid = np.linspace(-60, 60, 12_001)
     steps = norm.ppf((np.arange(200) + 0.5) / 200)
     margin = norm.pdf(grid[:, None], 0, np.hypot(1, np.exp(steps))).mean(axis=1)
-    entropy = -np.trapezoid(margin * np.log(np.maximum(margin, 1e-300)), grid)
+    entropy = -trapezoid(margin * np.log(np.maximum(margin, 1e-300)), grid)
     assert scaled.information.value * np.log(2) == pytest.approx(
         entropy - 0.5 * np.log(2 * np.pi * np.e), abs=0.04
     )
