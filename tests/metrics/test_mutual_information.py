@@ -10,7 +10,7 @@ from sklearn_learnability.metrics._mutual_information import (
     information_of_rows,
     mutual_information_estimate,
 )
-from sklearn_learnability.metrics._target_bins import TargetBins
+from sklearn_learnability.metrics._target_bins import N_BINS, TargetBins, edge_levels
 
 
 def bins_of(y):
@@ -110,3 +110,15 @@ def test_an_interval_is_not_shorter_than_a_gaussians():
     margin = 1.984 * np.sqrt(1 - np.exp(-2 * found.upper)) / 10
     assert found.upper - 0.2 == pytest.approx(margin, rel=1e-3)
     assert 0 < found.lower < 0.2
+
+
+@pytest.mark.parametrize("learnability", [0.1, 0.5, 0.9, 0.99, 0.999])
+def test_what_bins_hide_of_a_gaussian(learnability):
+    edges = norm.ppf(edge_levels(N_BINS))
+    x = norm.ppf((np.arange(4000) + 0.5) / 4000)[:, None]
+    levels = norm.cdf((edges - np.sqrt(learnability) * x) / np.sqrt(1 - learnability))
+    given, alone = (
+        np.diff(part, axis=-1, prepend=0, append=1) for part in (levels, norm.cdf(edges))
+    )
+    nats = (given * np.log(np.maximum(given, 1e-300) / alone)).sum(axis=1).mean()
+    assert -1e-4 < learnability - (1 - np.exp(-2 * nats)) < 0.00045
