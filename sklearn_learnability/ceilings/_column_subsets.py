@@ -1,6 +1,6 @@
 """The family of a ceiling on some of its columns: the same rows, folds and seeds."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -8,13 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import t
+from sklearn.dummy import DummyClassifier
 from sklearn.utils import _safe_indexing
 
 from sklearn_learnability._dependence import independent_units
-from sklearn_learnability._validation import Floats, Units, names_of_columns, nats_per_unit
+from sklearn_learnability._tables import number_rows, take_rows
+from sklearn_learnability._validation import (
+    Floats,
+    Integers,
+    Units,
+    names_of_columns,
+    nats_per_unit,
+)
 from sklearn_learnability.ceilings._family import check_members, fit_family, make_family
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
-from sklearn_learnability.ceilings._out_of_fold import TrainingData, gather_log_proba
+from sklearn_learnability.ceilings._out_of_fold import (
+    FoldFit,
+    TrainingData,
+    fit_candidate,
+    gather_log_proba,
+)
 from sklearn_learnability.ceilings._refit import RefitError, data_of_fit, weights_of
 from sklearn_learnability.metrics._blending import cross_fit_pool
 from sklearn_learnability.metrics._information import surprisal_of_frequencies
@@ -32,7 +45,7 @@ from sklearn_learnability.metrics._resampling import (
 )
 
 Column = str | int
-Columns = Column | Sequence[Column]
+Columns = Column | Iterable[Column]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,13 +133,18 @@ def check_fitted(
     sample_weight: ArrayLike | None,
     groups: ArrayLike | None,
 ) -> TrainingData:
-    """Return the rows of a fitted ceiling, refusing what is none and rows without columns."""
+    """Return the rows of a fitted ceiling, refusing what is none, and rows of one class."""
     if not isinstance(golden_model, GoldenModelCeiling):
         raise TypeError(f"Expected a fitted GoldenModelCeiling, got {type(golden_model).__name__}.")
     data = data_of_fit(golden_model, X, y, sample_weight, groups)
     table = data.X if hasattr(data.X, "shape") else np.asarray(data.X)
     if len(table.shape) != 2:
         raise ValueError(f"Expected X with columns, got shape {tuple(table.shape)}.")
+    if golden_model.label_entropy_ == 0:
+        raise ValueError(
+            "Expected predicted rows of at least 2 classes, got one class that has weight: with "
+            "H(Y) = 0 there is nothing to split."
+        )
     return replace(data, X=table)
 
 
@@ -150,6 +168,9 @@ def loss_on(ceiling: GoldenModelCeiling, data: TrainingData, table: Any) -> Floa
         n_jobs=ceiling.n_jobs,
         verbose=ceiling.verbose,
     )
+    fits = [
+        [fit_of_constants(*fold, own) for fold in zip(one, splits, strict=True)] for one in fits
+    ]
     for candidate, of_candidate in zip(family, fits, strict=True):
         errors = [fold.error for fold in of_candidate if fold.error]
         if errors:
@@ -171,6 +192,13 @@ def loss_on(ceiling: GoldenModelCeiling, data: TrainingData, table: Any) -> Floa
     return loss
 
 
+def fit_of_constants(fit: FoldFit, split: tuple[Integers, Integers], data: TrainingData) -> FoldFit:
+    """Return a fit, or the class frequencies where it failed on columns that are all constant."""
+    if not fit.error or number_rows(take_rows(data.X, split[0])).any():
+        return fit
+    return fit_candidate(DummyClassifier(strategy="prior"), data, split, 0, gets_labels=False)
+
+
 def take_columns(table: Any, positions: Sequence[int]) -> Any:
     """Return columns of a table of any library, by their positions."""
     return _safe_indexing(table, [int(at) for at in positions], axis=1)
@@ -182,21 +210,24 @@ def find_columns(X: Any, n_columns: int, columns: Columns, where: str = "") -> l
     A column is looked up among the names; an integer that is no name is a position.
     """
     names = names_of_columns(X) or []
-    if isinstance(columns, str) or not isinstance(columns, Sequence | np.ndarray):
-        columns = [columns]
-    positions = [position_of(column, names, n_columns, where) for column in columns]
+    listed: list[Any] = [columns]
+    is_name = isinstance(columns, str) or (isinstance(columns, Hashable) and columns in names)
+    if isinstance(columns, Iterable) and not is_name and getattr(columns, "ndim", 1) != 0:
+        listed = list(columns)
+    positions = [position_of(column, names, n_columns, where) for column in listed]
     if not positions:
         raise ValueError(f"Expected at least one column, got none{where}.")
     if len(set(positions)) < len(positions):
-        raise ValueError(f"Expected every column once, got {list(columns)}{where}.")
+        raise ValueError(f"Expected every column once, got {listed}{where}.")
     return sorted(positions)
 
 
 def position_of(column: Any, names: list[Any], n_columns: int, where: str) -> int:
     """Return the position of one column, or say what there is instead."""
-    if isinstance(column, Hashable) and column in names and not isinstance(column, bool):
+    is_truth = isinstance(column, bool | np.bool_)
+    if isinstance(column, Hashable) and column in names and not is_truth:
         return names.index(column)
-    if isinstance(column, int | np.integer) and not isinstance(column, bool):
+    if isinstance(column, int | np.integer) and not is_truth:
         if -n_columns <= column < n_columns:
             return int(column) % n_columns
         raise ValueError(f"Expected a column of {n_columns}, got position {column}{where}.")

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from sklearn_learnability._folds import make_folds
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import Floats, check_number, names_of_columns
+from sklearn_learnability._validation import Floats, check_groups, check_number, names_of_columns
 from sklearn_learnability.ceilings._column_subsets import (
     Columns,
     PairedRows,
@@ -32,10 +32,11 @@ class ConditionalContribution(Result):
     Attributes
     ----------
     answer : {"says more", "says the same more simply", "nothing found"}
-        Whether the columns say of the labels what the others do not; or help this family without
-        that; or neither was found.
+        Whether the columns say of the labels what the others do not; or, where that is not found,
+        whether both what is lost without them and `restated` are above 0; or neither was found.
     p_value : float
-        Of the hypothesis that they say nothing that the others do not, I(X_g; Y | others) = 0.
+        Of the hypothesis that they say nothing that the others do not, I(X_g; Y | others) = 0; NaN,
+        and nothing is found, where all scored rows are of one group.
     on_top : Estimate
         What the ceiling loses without the columns, as a share of H(Y).
     new : Estimate
@@ -109,10 +110,10 @@ def conditional_contribution(
         Non-negative weights. Those of its `fit`.
     groups : array-like of shape (n_samples,), optional
         Rows of one group may depend on each other. Those of its `fit`.
-    columns : str, int or sequence of them
+    columns : str, int or iterable of them
         Columns to test; names, or positions. Not all of them.
     level : float, default=0.05
-        Level of the test.
+        Level of the test, and of those that tell "says the same more simply".
 
     Returns
     -------
@@ -124,7 +125,8 @@ def conditional_contribution(
     ------
     ValueError
         If there is no such column, no other is left, rows, weights or groups are others than those
-        of `fit`, or a candidate is frozen or cannot be fitted on some of the columns.
+        of `fit`, the predicted rows are of one class, or a candidate is frozen or cannot be fitted
+        on some of the columns.
     TypeError
         If the golden model is no GoldenModelCeiling, or the table is sparse or holds dates.
 
@@ -168,7 +170,10 @@ def conditional_contribution(
         raise ValueError(f"Expected columns beside those to test, got all {n_columns}.")
     seed = golden_model._record.seed
     frame = as_frame(X)
-    folds = make_folds(5, frame, data.codes, groups, np.random.RandomState(seed))
+    n_units = (
+        len(data.codes) if groups is None else len(np.unique(check_groups(groups, len(frame))))
+    )
+    folds = make_folds(min(5, n_units), frame, data.codes, groups, np.random.RandomState(seed))
     predicted, predictable = predict_columns(frame, wanted, folds, seed)
     others = take_columns(data.X, rest)
     without = loss_on(golden_model, data, others)
@@ -177,17 +182,17 @@ def conditional_contribution(
     everything = golden_model.oof_nll_[np.isfinite(golden_model.oof_nll_)]
     rows = PairedRows.of_ceiling(golden_model)
     on_top, new = without - everything, given - both
-    part, p_value = rows.difference(on_top), rows.p_value(new)
+    p_value = rows.p_value(new)
     answer: Answer = "nothing found"
     if p_value <= level:
         answer = "says more"
-    elif part.lower > 0:
+    elif max(rows.p_value(on_top), rows.p_value(on_top - new)) <= level:
         answer = "says the same more simply"
     names = names_of_columns(X)
     return ConditionalContribution(
         answer=answer,
         p_value=p_value,
-        on_top=part,
+        on_top=rows.difference(on_top),
         new=rows.difference(new),
         restated=rows.difference(on_top - new),
         predictable=predictable,

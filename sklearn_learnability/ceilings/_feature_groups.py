@@ -141,7 +141,7 @@ def learnability_by_feature_group(
         Non-negative weights. Those of its `fit`.
     groups : array-like of shape (n_samples,), optional
         Rows of one group may depend on each other. Those of its `fit`.
-    feature_groups : mapping of str to column or sequence of columns, optional
+    feature_groups : mapping of str to column or iterable of columns, optional
         Columns by the name of their group. Names of columns, or positions, an integer that is a
         name being the name; no column is in two groups. Columns that are in none form one more,
         "other columns". By default every column is a group.
@@ -160,8 +160,9 @@ def learnability_by_feature_group(
     ------
     ValueError
         If there is no such column, a column is in two groups, a group is empty, there is one group
-        only, the budget is too small, rows, weights or groups are others than those of `fit`, or a
-        candidate is frozen or cannot be fitted on some of the columns.
+        only, the budget is too small, rows, weights or groups are others than those of `fit`, the
+        predicted rows are of one class, or a candidate is frozen or cannot be fitted on some of the
+        columns.
     TypeError
         If the golden model is no GoldenModelCeiling, or `feature_groups` no mapping.
 
@@ -267,8 +268,8 @@ def check_feature_groups(
 ) -> dict[str, Integers]:
     """Return the positions of every group's columns, and of those that are in none."""
     if feature_groups is None:
-        names = names_of_columns(X) or range(n_columns)
-        feature_groups = {str(name): at for at, name in enumerate(names)}
+        names = names_of_columns(X) or list(range(n_columns))
+        feature_groups = {str(name): name for name in names}
     elif not isinstance(feature_groups, Mapping):
         raise TypeError(
             "Expected feature_groups as a mapping of names to columns, such as "

@@ -132,6 +132,30 @@ def test_predictions_are_out_of_fold_and_find_curves_products_and_many_categorie
     assert found["noise"] == 0  # in-sample trees would find much
 
 
+@pytest.mark.parametrize("n_groups", [2, 3])
+def test_few_groups(n_groups):
+    table, y = proxies(300)
+    rows = {"groups": np.arange(300) % n_groups}
+    X = table[["a", "b", "c"]]
+    ceiling = GoldenModelCeiling(LOGISTIC, cv=2, random_state=0).fit(X, y, **rows)
+    found = conditional_contribution(ceiling, X, y, columns="c", **rows)
+    assert 0 < found.p_value < 1
+    assert found.new.value == pytest.approx(found.on_top.value, abs=0.1)
+
+
+def test_what_is_new_but_not_sure_enough_is_not_called_the_same():
+    """At a strict level nothing is found: the family gains nothing by simpler words."""
+    table, y = proxies(600)
+    X = table[["a", "b", "c"]]
+    ceiling = GoldenModelCeiling(LOGISTIC, random_state=0).fit(X, y)
+    found = conditional_contribution(ceiling, X, y, columns="c")
+    assert found.answer == "says more"
+    assert found.restated.lower < 0 < found.restated.upper
+    strict = conditional_contribution(ceiling, X, y, columns="c", level=found.p_value / 2)
+    assert strict.on_top.lower > 0
+    assert strict.answer == "nothing found"
+
+
 def test_errors():
     table, y = proxies(200)
     X = table[["a", "b", "c"]]

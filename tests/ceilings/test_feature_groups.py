@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import TimeSeriesSplit
 
 from sklearn_learnability import GoldenModelCeiling, learnability_by_feature_group
-from sklearn_learnability.exceptions import DuplicateRowsWarning
+from sklearn_learnability.exceptions import DuplicateRowsWarning, UndefinedInformationWarning
 
 LOGISTIC = [("logistic", LogisticRegression())]
 GROUPS = {"one": ["a", "b"], "two": "c", "three": ["d"]}
@@ -140,6 +140,39 @@ def test_columns_in_no_group_are_one_and_without_groups_each_column_is():
     assert [part.group for part in report_of(X, y, None).groups] == list("abcd")
 
 
+def test_names_that_are_whole_numbers_are_no_positions():
+    X, y = make_table(200)
+    expected = numbers(report_of(X, y, None))
+    for names in ([3, 2, 1, 0], [1, 2, 3, 4]):
+        found = report_of(X.set_axis(names, axis=1), y, None)
+        assert [part.group for part in found.groups] == [str(name) for name in names]
+        assert [part.columns for part in found.groups] == [(name,) for name in names]
+        shares = [part.shapley.value for part in found.groups]
+        np.testing.assert_allclose(shares, expected["shapley"], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "some",
+    [pd.Index(["a", "b"]), {"a", "b"}, pd.Series(["a", "b"]), {"a": 0, "b": 1}.keys(), range(2)],
+)
+def test_any_iterable_names_columns(some):
+    X, y = make_table(200)
+    assert report_of(X, y, {"one": some}).groups[0].columns == ("a", "b")
+
+
+@pytest.mark.parametrize("family", [["logistic"], ["splines"], ["sparse_splines"]])
+def test_constant_columns_say_nothing_in_any_fold(family):
+    """Columns are constant, or so rarely not that they are constant where some fold learns."""
+    X, y = make_table(200)
+    X = X[["a"]].assign(constant=1.0, text="x", rare=np.arange(200) == 7)
+    ceiling = GoldenModelCeiling(family, cv=2, random_state=0).fit(X, y)
+    a, *others = learnability_by_feature_group(ceiling, X, y).groups
+    assert a.alone.value == pytest.approx(ceiling.learnability_, abs=0.05)
+    for part in others:
+        assert part.alone.value == pytest.approx(0, abs=0.02)
+        assert part.alone.lower < 0 < part.alone.upper
+
+
 def test_groups_widen_the_intervals_and_units_change_nothing():
     X, y = make_table(300)
     copies = np.tile(np.arange(300), 5)
@@ -222,6 +255,9 @@ class NeedsThree(LogisticRegression):
         ({"one": []}, ValueError, "at least one column, got none in group 'one'"),
         ({"one": list("abcd")}, ValueError, "at least two groups"),
         ({"one": [True]}, ValueError, "got True"),
+        ({"one": np.array([True, False])}, ValueError, "got np.True_|got True"),
+        ({"one": np.array("a")}, ValueError, "got array"),
+        ({"one": None}, ValueError, "got None"),
         ({}, ValueError, "at least two groups"),
         ({"other columns": "a"}, ValueError, "no group named 'other columns'"),
         ([["a"], ["b"]], TypeError, "as a mapping of names to columns"),
@@ -253,6 +289,11 @@ def test_errors():
     narrow = GoldenModelCeiling([*LOGISTIC, ("three", NeedsThree())], random_state=0).fit(X, y)
     with pytest.raises(ValueError, match="error from 'three' on 1: ValueError: too narrow"):
         learnability_by_feature_group(narrow, X, y)
+    late = np.r_[y[:60], np.zeros(140, int)]
+    with pytest.warns(UndefinedInformationWarning):
+        one_class = GoldenModelCeiling(LOGISTIC, cv=TimeSeriesSplit(3)).fit(X, late)
+    with pytest.raises(ValueError, match="at least 2 classes, got one"):
+        learnability_by_feature_group(one_class, X, late)
     frozen = [("frozen", FrozenEstimator(LogisticRegression().fit(*make_table(200, 1))))]
     with pytest.raises(ValueError, match="frozen"):
         learnability_by_feature_group(GoldenModelCeiling(frozen).fit(X, y), X, y)
