@@ -46,8 +46,9 @@ class FeatureGroupAssessment(Result):
     shapley : Estimate
         What the group adds to the groups before it, on average over all orders of the groups.
     sampling_error : float
-        Standard error of the Shapley value for the orders that were drawn, in its interval; 0 where
-        all coalitions were fitted.
+        Standard error of the Shapley value for the orders that were drawn; 0 where all coalitions
+        were fitted. The interval takes the mean of its square over the groups where that is larger,
+        since few orders may agree by chance.
     """
 
     group: str
@@ -245,10 +246,12 @@ def assess_group(
     only = np.arange(plan.members.shape[1]) == player
     alone, without = losses[:, plan.find(only)], losses[:, plan.find(~only)]
     gained, lost = rows.surprisal - alone, without - losses[:, -1]
-    draws = -plan.weights[:, player] @ (rows.weight @ losses / rows.weight.sum())
-    variance, inflation = 0.0, 1.0
+    own, widening, inflation = 0.0, 0.0, 1.0
     if not plan.is_exact:
-        variance = float(draws.var(ddof=1) / len(draws))
+        draws = -plan.weights @ (rows.weight @ losses / rows.weight.sum())
+        variances = draws.var(axis=0, ddof=1) / len(draws)
+        own = float(variances[player])
+        widening = max(own, float(variances.mean()))  # few orders may agree by chance
         inflation = (two_sided_quantile(0.95, len(draws) - 1) / two_sided_quantile(0.95)) ** 2
     entropy = float(rows.weight @ rows.surprisal / rows.weight.sum())
     values = -losses @ plan.weights[:, player].mean(axis=0)
@@ -258,8 +261,8 @@ def assess_group(
         alone=rows.level(alone),
         on_top=rows.difference(lost),
         overlap=rows.difference(gained - lost),
-        shapley=rows.difference(values, variance, inflation),
-        sampling_error=float(np.sqrt(variance)) / entropy,
+        shapley=rows.difference(values, widening, inflation),
+        sampling_error=float(np.sqrt(own)) / entropy,
     )
 
 

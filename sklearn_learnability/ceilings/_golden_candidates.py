@@ -11,7 +11,6 @@ from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -32,6 +31,7 @@ from sklearn_learnability.ceilings._crosses import Crosses
 from sklearn_learnability.ceilings._curves import Curves
 from sklearn_learnability.ceilings._grouped_logistic import GroupedLogistic
 from sklearn_learnability.ceilings._logistic_on_cells import LogisticOnCells
+from sklearn_learnability.ceilings._varying_columns import VaryingColumns
 
 #: Up to this many numeric columns, all their products of degree two are formed.
 MOST_COLUMNS_WITH_INTERACTIONS = 40
@@ -127,9 +127,7 @@ def numeric_table(table: Table, encoder: TargetEncoder | None = None) -> Pipelin
         ("few", encode_few, list(table.few)),
         ("many", make_pipeline(encoder, StandardScaler()), list(table.many)),
     ]
-    return make_pipeline(
-        ColumnTransformer([part for part in parts if part[2]]), VarianceThreshold()
-    )
+    return make_pipeline(ColumnTransformer([part for part in parts if part[2]]), VaryingColumns())
 
 
 def seeded_target_encoder(kind: type = StratifiedKFold) -> TargetEncoder:
@@ -152,7 +150,7 @@ def spline_logistic(table: Table) -> Pipeline:
         curves = make_union(
             numeric_table(replace(table, few=[], many=[])), make_pipeline(fill, make_union(*smooth))
         )
-        scaled = make_pipeline(curves, VarianceThreshold(1e-8), StandardScaler())
+        scaled = make_pipeline(curves, VaryingColumns(1e-8), StandardScaler())
         parts.append(("curves", scaled, list(numeric)))
     if few or many:
         parts.append(crosses_of(table))

@@ -9,7 +9,6 @@ from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -34,6 +33,7 @@ from sklearn_learnability.ceilings._mean_and_scale import (
     RawCatBoost,
     RidgeMeanAndScale,
 )
+from sklearn_learnability.ceilings._varying_columns import VaryingColumns
 
 #: Classes of the candidate that is a classifier of binned targets.
 N_CLASSES = 8
@@ -61,7 +61,7 @@ def splines(table: Table) -> Pipeline:
         [("curves", curves, list(table.numeric)), ("plain", plain_columns(table), everything)],
         sparse_threshold=0.0,
     )
-    scaled = make_pipeline(columns, VarianceThreshold(1e-8), StandardScaler())
+    scaled = make_pipeline(columns, VaryingColumns(1e-8), StandardScaler())
     return make_pipeline(scaled, RidgeMeanAndScale())
 
 

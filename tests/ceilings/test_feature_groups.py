@@ -14,7 +14,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import TimeSeriesSplit
 
 from sklearn_learnability import GoldenModelCeiling, learnability_by_feature_group
+from sklearn_learnability.ceilings._column_subsets import PairedRows
+from sklearn_learnability.ceilings._feature_groups import assess_group
 from sklearn_learnability.exceptions import DuplicateRowsWarning, UndefinedInformationWarning
+from sklearn_learnability.metrics._shapley import plan_shapley
 
 LOGISTIC = [("logistic", LogisticRegression())]
 GROUPS = {"one": ["a", "b"], "two": "c", "three": ["d"]}
@@ -171,6 +174,36 @@ def test_constant_columns_say_nothing_in_any_fold(family):
     for part in others:
         assert part.alone.value == pytest.approx(0, abs=0.02)
         assert part.alone.lower < 0 < part.alone.upper
+
+
+@pytest.mark.parametrize("family", [["logistic"], ["splines"]])
+def test_constant_numbers_beside_categories(family):
+    X, y = make_table(200)
+    X = pd.DataFrame({"text": np.where(X["a"] > 0, "x", "z"), "constant": 1.0, "c": X["c"]})
+    ceiling = GoldenModelCeiling(family, cv=2, random_state=0).fit(X, y)
+    groups = {"one": ["text", "constant"], "two": "c"}
+    one, _ = learnability_by_feature_group(ceiling, X, y, feature_groups=groups).groups
+    assert one.alone.value > 0.03
+
+
+@pytest.mark.parametrize(("budget", "held"), [(36, 0.85), (60, 0.93)])
+def test_intervals_of_few_orders_hold_the_exact_shares(budget, held):
+    """Three of the groups say something together only, which few orders may not show."""
+    exact = plan_shapley(8, 254, np.random.RandomState(0))
+    n_held = []
+    for seed in range(60):
+        plan = plan_shapley(8, budget, np.random.RandomState(seed))
+        shares = []
+        for own in (exact, plan):
+            value = own.members[:, :3].all(axis=1) + own.members[:, 3] * own.members[:, 4]
+            loss = np.tile(3 - value.astype(float), (50, 1))
+            rows = PairedRows(np.full(50, 3.0), np.ones(50), None, "bits", 0.0)
+            shares.append([assess_group("", (), at, own, loss, rows).shapley for at in range(3)])
+        n_held += [
+            drawn.lower - 1e-9 <= all_.value <= drawn.upper + 1e-9
+            for all_, drawn in zip(*shares, strict=True)
+        ]
+    assert np.mean(n_held) > held
 
 
 def test_groups_widen_the_intervals_and_units_change_nothing():
