@@ -1,6 +1,7 @@
 """Does a data source earn its price? What columns say that the others do not, with a test."""
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -205,8 +206,13 @@ def add_columns(table: Any, values: Floats) -> Any:
     """Return a table with further columns of numbers, named apart from its own."""
     if not hasattr(table, "columns"):
         return np.column_stack([table, values])
+    names = names_of_columns(table) or []
+    if not all(isinstance(name, str) for name in names):  # beside which none may be a string
+        free = (number for number in range(len(names) + values.shape[1]) if number not in names)
+        numbered = pd.DataFrame(values, columns=list(islice(free, values.shape[1])))
+        return pd.concat([table, numbered.set_index(table.index)], axis=1)
     named = {f"predicted {at}": column for at, column in enumerate(values.T)}
-    while set(named) & {str(name) for name in names_of_columns(table) or ()}:
+    while set(named) & set(names):
         named = {f"{name}_": column for name, column in named.items()}
     if isinstance(table, pd.DataFrame):
         return pd.concat([table, pd.DataFrame(named, index=table.index)], axis=1)

@@ -132,6 +132,19 @@ def test_predictions_are_out_of_fold_and_find_curves_products_and_many_categorie
     assert found["noise"] == 0  # in-sample trees would find much
 
 
+@pytest.mark.parametrize(
+    "names", [range(3), [1, 5, 3], pd.MultiIndex.from_product([["p"], ["a", "b", "c"]])]
+)
+def test_names_that_are_no_strings(names):
+    table, y = proxies(200)
+    X = table[["a", "b", "c"]]
+    expected = contribution(X, y, "c")
+    named = X.set_axis(names, axis=1).set_axis(np.arange(200)[::-1])
+    found = contribution(named, y, [named.columns[2]])
+    assert found.columns == (named.columns[2],)
+    assert found.new.value == pytest.approx(expected.new.value, rel=1e-6)
+
+
 @pytest.mark.parametrize("n_groups", [2, 3])
 def test_few_groups(n_groups):
     table, y = proxies(300)
