@@ -121,9 +121,9 @@ def learnability_by_feature_group(
               \big(L_G(S \cup g) - L_G(S)\big)
 
     Higher is more. The Shapley values :math:`\varphi` sum to the learnability of the ceiling. The
-    family is fitted on the columns of coalitions S of groups, on the folds of the ceiling and with
-    the same seeds each time, so that every difference is one of losses of the same rows, with an
-    interval clustered as that of the ceiling.
+    family is fitted on the columns of coalitions S of groups, on the folds of the ceiling, so that
+    every difference is one of losses of the same rows, with an interval clustered as that of the
+    ceiling. All these fits have the same seeds; that of all columns is the ceiling's own.
 
     Every number is that of this family at this number of rows. Each :math:`L_G(S)` is a lower bound
     of what the columns S hold; a difference of two is no bound, and may exceed the truth where the
