@@ -57,7 +57,7 @@ class ForecastModel:
     def forecast(self, X: Any, bins: TargetBins) -> Floats:
         """Return location and log-scale of every row, or scores of edges."""
         if self.reading in ("location", "distribution"):
-            return forecast_of(self.estimator, X, bins.edges, self.spread)
+            return forecast_of(self.estimator, X, bins.edges, bins.scale)
         if self.reading == "classes":
             proba = np.zeros((np.shape(X)[0], bins.merged(N_CLASSES)[-1] + 1))
             proba[:, np.asarray(self.estimator.classes_)] = self.estimator.predict_proba(X)
@@ -128,6 +128,8 @@ def _fit_model(
     estimator: BaseEstimator, data: NumberData, train: Integers, seed: int, *, reading: str
 ) -> ForecastModel:
     y, weight = data.y[train], weights_at(data.weight, train)
+    if reading == "target":
+        y = data.bins.without_outliers(y)
     centre, spread = centre_and_spread(y, weight)
     target: Any = y
     if reading == "target":

@@ -1,6 +1,6 @@
 """What a family of forecasts finds out of fold: calibrated, pooled and scored on unseen rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -103,6 +103,8 @@ def score_forecasts(
         )
         for confidence in (0.95, 0.90)
     )
+    # no inputs tell more than the bins hold
+    estimate = replace(estimate, upper=min(estimate.upper, max(estimate.value, bins.entropy)))
     counted = np.arange(len(scored)) if units is None else units
     share = weight_of / weight_of.sum()
     log_margins = np.log(margins / weight_of.sum())

@@ -8,7 +8,13 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from sklearn_learnability._validation import Floats, Units, check_weights, nats_per_unit
+from sklearn_learnability._validation import (
+    Floats,
+    Units,
+    as_numbers,
+    check_weights,
+    nats_per_unit,
+)
 from sklearn_learnability.ceilings._family import Member
 from sklearn_learnability.ceilings._forecasts import ForecastModel, scores_of
 from sklearn_learnability.ceilings._out_of_fold import one_thread
@@ -64,7 +70,7 @@ class GoldenDensityModel(RegressorMixin, TableReader, BaseEstimator):
         ValueError
             If a level is not inside (0, 1).
         """
-        levels = np.atleast_1d(np.asarray(quantiles, dtype=np.float64))
+        levels = np.atleast_1d(as_numbers("quantiles", quantiles))
         if levels.ndim != 1 or not ((levels > 0) & (levels < 1)).all():
             raise ValueError(f"Expected quantiles inside (0, 1), got {quantiles!r}.")
         cumulative = np.cumsum(np.exp(self._log_proba(X)), axis=1)[:, :-1]

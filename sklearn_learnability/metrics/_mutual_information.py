@@ -16,9 +16,6 @@ from sklearn_learnability.metrics._resampling import (
     unit_deviations,
 )
 
-#: No information is looked for above it, in nats.
-MOST_NATS = 50.0
-
 
 @dataclass(frozen=True, eq=False)
 class InformationOfRows:
@@ -93,7 +90,9 @@ def mutual_information_estimate(
     if value > 0:
         lower = min(lower, brentq(lambda nats: nats + margin(nats) - value, 0.0, value))
     start = max(value, 0.0)
-    upper = max(upper, brentq(lambda nats: nats - margin(nats) - start, start, MOST_NATS))
+    # at 0 the margin is 0 as well: the end is the root beyond
+    low, high = start + 1e-3 * min(per_row, per_row**2), start + 2 * per_row
+    upper = max(upper, brentq(lambda nats: nats - margin(nats) - start, low, high))
     return Estimate(value, found.standard_error, lower, upper, confidence)
 
 

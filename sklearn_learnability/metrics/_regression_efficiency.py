@@ -22,7 +22,11 @@ from sklearn_learnability._validation import (
 )
 from sklearn_learnability.exceptions import InSampleWarning, UndefinedInformationWarning
 from sklearn_learnability.metrics._density_pool import ScoreCalibration
-from sklearn_learnability.metrics._forecasts import check_forecast, scores_of_location
+from sklearn_learnability.metrics._forecasts import (
+    check_forecast,
+    scores_of_location,
+    with_log_scale,
+)
 from sklearn_learnability.metrics._mutual_information import (
     InformationOfRows,
     information_of_rows,
@@ -110,9 +114,10 @@ def forecast_information(
     The distribution of the residuals comes from other folds of the rows.
     """
     codes = bins.codes(y)
-    n_units = len(y) if groups is None else len(np.unique(check_groups(groups, len(y))))
-    if min(n_units, int((weight > 0).sum())) < FEWEST_ROWS or len(bins.mass) < 2:
+    units = np.arange(len(y)) if groups is None else check_groups(groups, len(y))
+    if len(np.unique(units[weight > 0])) < FEWEST_ROWS or len(bins.mass) < 2:
         return None
+    n_units = len(np.unique(units))
     strata = bins.merged(N_STRATA)[codes]
     folds = make_folds(min(N_FOLDS, n_units), strata, strata, groups, random_state=0)
     log_proba = np.empty((len(y), len(bins.mass)))
@@ -217,8 +222,9 @@ def regression_efficiency(
     known = check_regression_ceiling(learnability, reference, y, X, units)
     y = y / (np.abs(y).max() or 1.0)
     bins = TargetBins.of(y, weight)
+    scores = scores_of_location(with_log_scale(forecast, bins.scale), bins.edges)
     found = efficiency_of_information(
-        forecast_information(y, scores_of_location(forecast, bins.edges), bins, weight, groups),
+        forecast_information(y, scores, bins, weight, groups),
         known,
         weight,
         groups,
@@ -241,7 +247,10 @@ def efficiency_of_information(
     """Return the efficiency from what forecasts hold, by the ceiling's nats of rows or in all."""
     nothing = Estimate(NAN, NAN, NAN, NAN, confidence)
     if rows is None:
-        reason = f"there are fewer than {FEWEST_ROWS} rows, or all targets are equal"
+        reason = (
+            f"there are fewer than {FEWEST_ROWS} rows or groups with weight, or all targets are "
+            "equal"
+        )
         return RegressionEfficiency(NAN, NAN, NAN, NAN, confidence, nothing, nothing, NAN, reason)
     options: dict[str, Any] = {"groups": groups, "confidence": confidence}
     own = mutual_information_estimate(rows, sample_weight=weight, **options)

@@ -16,8 +16,12 @@ from sklearn_learnability.metrics._forecasts import LARGEST_TARGET
 N_BINS = 100
 #: The outermost levels, in standard deviations of a Gaussian.
 OUTERMOST = 3.2
+#: Bins at either end that say nothing of the size of the middle, and how far that reaches.
+OUTER_SHARE, REACH = 0.1, 12.0
 #: A learnability that values cannot come near, and a share of the bins' entropy that is all.
 NEAR_ALL, MOST_OF_BINS = 0.95, 0.8
+#: Loss of a value that is as far off as any, in nats.
+MOST_LOSS = 1e300
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +75,29 @@ class TargetBins:
         """Return the Gaussian scores of the edges: they split it into the bins' shares."""
         return ndtri(np.cumsum(self.mass)[:-1])
 
+    @property
+    def scale(self) -> float:
+        """Return the distance from a bin to the next, the median over the rows.
+
+        An outlier, or whole bins of them, leave it as it is.
+        """
+        gaps = np.diff(self.means)
+        if not len(gaps):
+            return 1.0
+        nearest = np.minimum(np.append(gaps, np.inf), np.append(np.inf, gaps))
+        order = np.argsort(nearest)
+        middle = np.searchsorted(np.cumsum(self.mass[order]), 0.5)
+        return float(nearest[order][min(middle, len(order) - 1)])
+
+    def without_outliers(self, y: Floats) -> Floats:
+        """Return values, those far beyond the inner bins as at the end of what these reach."""
+        n_outer = int(np.ceil(OUTER_SHARE * len(self.means)))
+        inner = self.means[n_outer:-n_outer]
+        if len(inner) < 2:
+            return y
+        middle, reach = inner[0] / 2 + inner[-1] / 2, REACH * (inner[-1] / 2 - inner[0] / 2)
+        return np.clip(y, middle - reach, middle + reach)
+
     def codes(self, y: Floats) -> Integers:
         """Return the bin of every value."""
         return np.searchsorted(self.edges, y, side="right")
@@ -82,15 +109,15 @@ class TargetBins:
     def log_density_within(self, y: Floats) -> Floats:
         """Return the log-density of every value inside its bin, in nats.
 
-        Even between two edges, exponential beyond the outermost.
+        Even between two edges, exponential beyond the outermost; finite for every float.
         """
         widths = np.concatenate([[np.nan], np.diff(self.edges), [np.nan]])
         codes = self.codes(y)
         inside = -np.log(widths)[codes]
-        floor = np.finfo(np.float64).tiny
-        low, high = (max(tail, floor) for tail in self.tails)
-        below = -np.log(low) - (self.edges[0] - y) / low
-        above = -np.log(high) - (y - self.edges[-1]) / high
+        low, high = (max(tail, np.finfo(np.float64).tiny) for tail in self.tails)
+        with np.errstate(over="ignore"):
+            below = -np.log(low) - np.minimum((self.edges[0] - y) / low, MOST_LOSS)
+            above = -np.log(high) - np.minimum((y - self.edges[-1]) / high, MOST_LOSS)
         return np.where(codes == 0, below, np.where(codes == len(self.edges), above, inside))
 
     def quantiles(self, cumulative: Floats, levels: Floats) -> Floats:

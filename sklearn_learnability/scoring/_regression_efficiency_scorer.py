@@ -167,10 +167,12 @@ class RegressionEfficiencyScorer:
             )
             return float("nan")
         bins = TargetBins.of(target, weight)
-        scores = forecast_of(estimator, X, bins.edges, max(float(target.std()), 1e-300))
-        if not has_distributions(estimator):
-            scores = scores_of_location(scores, bins.edges)
-        rows = forecast_information(target, scores, bins, weight, None)
+        rows = None
+        if len(bins.edges):
+            scores = forecast_of(estimator, X, bins.edges, bins.scale)
+            if not has_distributions(estimator):
+                scores = scores_of_location(scores, bins.edges)
+            rows = forecast_information(target, scores, bins, weight, None)
         known: Any = self._nats
         if reference_information is not None:
             known = check_regression_ceiling(None, reference_information, target, None, self.units)

@@ -8,11 +8,15 @@ import pandas as pd
 import pytest
 from scipy.integrate import trapezoid
 from scipy.stats import norm
+from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import BaggingRegressor, RandomForestRegressor, StackingRegressor
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import BayesianRidge, LinearRegression, LogisticRegression
 from sklearn.model_selection import ShuffleSplit, TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_learnability import GoldenModelCeilingRegressor
 from sklearn_learnability.datasets import make_learnability_regression
@@ -168,6 +172,44 @@ def test_types_of_y_and_outliers(linear):
     assert whole.learnability_ == pytest.approx(ceiling.learnability_, abs=0.02)
 
 
+class Clipped(LinearRegression):
+    """Sees no outliers, and says a location or a standard deviation with it."""
+
+    def __init__(self, says_std=False):
+        super().__init__()
+        self.says_std = says_std
+
+    def fit(self, X, y):
+        return super().fit(X, np.clip(y, -5, 5))
+
+    def predict(self, X, return_std=False):
+        mean = super().predict(X)
+        return (mean, np.full(len(mean), 0.6)) if return_std and self.says_std else mean
+
+
+@pytest.mark.parametrize(
+    "candidates",
+    [["marginal", "linear"], CHEAP, [("own", Clipped())], [("own", Clipped(says_std=True))]],
+)
+def test_an_outlier_of_any_size_is_one_row(candidates):
+    X, y = make_learnability_regression(300, 3, learnability=0.6, random_state=0)
+    plain = ceiling_of(X, y, candidates).learnability_
+    for size in (1e9, -1e12, 1e100):
+        y[5] = size
+        assert ceiling_of(X, y, candidates).learnability_ == pytest.approx(plain, abs=0.03)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.FewValuesWarning")
+def test_the_interval_of_nothing_reaches_above_it():
+    rng = np.random.default_rng(0)
+    found = ceiling_of(rng.normal(size=(200, 2)), rng.normal(size=200))
+    low, high = found.learnability_interval_
+    assert low <= 0
+    assert 0.03 < high < 0.1
+    rare = ceiling_of(rng.normal(size=(200, 2)), np.arange(200) == 5)
+    assert rare.learnability_interval_[1] <= rare.most_learnability_
+
+
 @pytest.mark.parametrize("y", [[1.0, np.nan] * 20, [1.0, np.inf] * 20, ["a", "b"] * 20])
 def test_targets_that_are_none_are_refused(y):
     with pytest.raises(ValueError, match="Expected"):
@@ -234,11 +276,51 @@ def test_own_regressors_tell_as_much_as_they_say():
 
 
 @pytest.mark.parametrize(
-    "model", [BayesianRidge(), GaussianProcessRegressor(alpha=1.0), LinearRegression()]
+    "model",
+    [
+        BayesianRidge(),
+        GaussianProcessRegressor(alpha=1.0),
+        LinearRegression(),
+        BaggingRegressor(LinearRegression(), 2, random_state=0),
+        TransformedTargetRegressor(BayesianRidge(), transformer=StandardScaler()),
+        make_pipeline(StandardScaler(), BayesianRidge()),
+        StackingRegressor([("own", LinearRegression())], BayesianRidge(), cv=2),
+    ],
 )
-def test_regressors_of_scikit_learn(model):
-    X, y = make_learnability_regression(400, 3, learnability=0.6, random_state=0)
-    assert ceiling_of(X, y, [("own", model)]).learnability_ == pytest.approx(0.6, abs=0.1)
+@pytest.mark.parametrize("routing", [False, True])
+def test_regressors_of_scikit_learn(model, routing):
+    X, y = make_learnability_regression(300, 3, learnability=0.6, random_state=0)
+    with config_context(enable_metadata_routing=routing):
+        assert ceiling_of(X, y, [("own", model)]).learnability_ == pytest.approx(0.6, abs=0.1)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.CandidateFailedWarning")
+def test_a_scale_of_zero_is_as_small_as_any_and_one_below_is_refused():
+    X, y = make_learnability_regression(300, 3, learnability=0.6, random_state=0)
+    plain = ceiling_of(X, y, [("own", Answers("mean"))]).learnability_
+    zero = ceiling_of(X, y, [("own", Answers("zero std"))]).learnability_
+    assert zero == pytest.approx(plain, abs=1e-3)
+    for says, match in (
+        ("negative std", "standard deviations of at least 0 from Answers, got -1"),
+        ("nan", "finite forecasts from Answers"),
+        ("short", r"one forecast a row, shape \(60,\), from Answers, got \(59,\)"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            ceiling_of(X, y, [("own", Answers(says))])
+
+
+class Answers(LinearRegression):
+    """Answers in ways good and bad."""
+
+    def __init__(self, says):
+        super().__init__()
+        self.says = says
+
+    def predict(self, X, return_std=False):
+        mean = super().predict(X)
+        if return_std and "std" in self.says:
+            return mean, np.full(len(mean), -1.0 if "negative" in self.says else 0.0)
+        return {"nan": mean * np.nan, "short": mean[1:]}.get(self.says, mean)
 
 
 def test_a_model_that_is_too_sure_is_calibrated():
@@ -254,6 +336,8 @@ def test_who_is_refused_and_who_is_left_out():
         ceiling_of(X, y, [("no", LogisticRegression())])
     with pytest.raises(ValueError, match="Expected candidates as one of"):
         ceiling_of(X, y, "best")
+    with pytest.raises(ValueError, match="Expected numbers as quantiles, got str"):
+        ceiling_of(X, y).predict_quantiles(X, "a")
     with pytest.raises(ValueError, match="Expected a candidate of"):
         ceiling_of(X, y, ["nobody"])
     bad = LinearRegression(n_jobs="no")

@@ -7,6 +7,7 @@ from scipy.stats import t as student
 
 from sklearn_learnability.metrics._density_pool import ScoreCalibration
 from sklearn_learnability.metrics._mutual_information import (
+    InformationOfRows,
     information_of_rows,
     mutual_information_estimate,
 )
@@ -102,14 +103,47 @@ def test_weights_count_copies():
     assert weight @ weighted.information / weight.sum() == pytest.approx(copied.information.mean())
 
 
-def test_an_interval_is_not_shorter_than_a_gaussians():
+@pytest.mark.parametrize("value", [0.2, 1e-9, 0.0, -0.01])
+def test_an_interval_is_not_shorter_than_a_gaussians(value):
     """Rows without any spread: the information of a row is taken as varying by 1 - exp(-2 I)."""
     rows = information_of_rows(np.zeros(100, dtype=int), np.zeros((100, 1)), np.ones(100))
-    flat = type(rows)(np.full(100, 0.2), np.full(100, 0.2), rows.log_margin)
+    flat = type(rows)(np.full(100, value), np.full(100, value), rows.log_margin)
     found = mutual_information_estimate(flat, sample_weight=np.ones(100))
     margin = 1.984 * np.sqrt(1 - np.exp(-2 * found.upper)) / 10
-    assert found.upper - 0.2 == pytest.approx(margin, rel=1e-3)
-    assert 0 < found.lower < 0.2
+    assert found.upper - max(value, 0) == pytest.approx(margin, rel=1e-3)
+    assert found.upper > 0.07
+    assert found.lower < value or found.lower == value <= 0
+
+
+def test_an_interval_of_any_confidence_has_ends():
+    rng = np.random.default_rng(0)
+    values = rng.normal(0.1, 1, 5)
+    flat = InformationOfRows(values, values, np.zeros(1))
+    for confidence in (0.5, 0.999, 1 - 1e-12):
+        found = mutual_information_estimate(flat, sample_weight=np.ones(5), confidence=confidence)
+        assert found.lower < found.value < found.upper < np.inf
+
+
+def test_a_density_is_finite_however_near_the_values_and_far_the_row():
+    near = 1 + np.arange(90) % 3 * np.finfo(float).eps
+    bins = TargetBins.of(near, np.ones(90))
+    assert np.isfinite(bins.log_density_within(np.array([1e150, -1e150, 1.0]))).all()
+
+
+def test_outliers_move_neither_the_scale_of_bins_nor_what_is_inside():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=300)
+    spoiled = np.append(y, [1e12, -1e9, 1e100])
+    plain, found = (TargetBins.of(values, np.ones(len(values))) for values in (y, spoiled))
+    assert found.scale == pytest.approx(plain.scale, rel=0.1)
+    np.testing.assert_array_equal(plain.without_outliers(y), y)
+    kept = found.without_outliers(spoiled)
+    np.testing.assert_array_equal(kept[:300], y)
+    assert 10 < np.abs(kept[300:]).max() < 40
+    for few in ([0.0, 1.0], [0.0, 1.0, 1e12]):
+        bins = TargetBins.of(np.repeat(few, 20), np.ones(20 * len(few)))
+        np.testing.assert_array_equal(bins.without_outliers(np.array(few)), few)
+        assert bins.scale == 1.0
 
 
 @pytest.mark.parametrize("learnability", [0.1, 0.5, 0.9, 0.99, 0.999])

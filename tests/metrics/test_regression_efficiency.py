@@ -147,3 +147,24 @@ def test_weights_are_like_copies(linear):
         groups=np.arange(len(y)).repeat(weight),
     )
     assert weighted.value == pytest.approx(copied.value, abs=0.01)
+
+
+@pytest.mark.parametrize("size", [1e9, -1e12, 1e100])
+@pytest.mark.parametrize("with_scale", [False, True])
+def test_an_outlier_of_any_size_is_one_row(linear, size, with_scale):
+    X, y, truth = linear
+    y, mean = y[:400].copy(), truth.predict(X[:400])
+    options = {"y_std": np.full(400, 0.6) if with_scale else None, "learnability": 0.6}
+    plain = regression_efficiency(y, mean, **options)
+    y[5] = size
+    assert regression_efficiency(y, mean, **options).value == pytest.approx(plain.value, abs=0.05)
+
+
+def test_groups_without_weight_are_none(linear):
+    _, y, _ = linear
+    groups = np.arange(80) // 20
+    with pytest.warns(UndefinedInformationWarning, match="4 rows or groups with weight"):
+        found = regression_efficiency(
+            y[:80], y[:80], learnability=0.5, sample_weight=groups != 0, groups=groups
+        )
+    assert np.isnan(found.value)

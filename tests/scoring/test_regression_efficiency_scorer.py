@@ -4,9 +4,14 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from sklearn import config_context
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import BaggingRegressor
 from sklearn.linear_model import BayesianRidge, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_learnability import GoldenModelCeilingRegressor, RegressionEfficiencyScorer
 from sklearn_learnability.datasets import make_learnability_regression
@@ -89,3 +94,44 @@ def test_it_is_shown_and_carried(data):
     scorer = pickle.loads(pickle.dumps(RegressionEfficiencyScorer(ceiling)))
     assert repr(scorer) == f"RegressionEfficiencyScorer({ceiling.learnability_:.4g})"
     assert repr(RegressionEfficiencyScorer()) == "RegressionEfficiencyScorer(None)"
+
+
+class Normal(Ridge):
+    """Forecasts distributions, or nothing."""
+
+    def __init__(self, is_silent=False):
+        super().__init__()
+        self.is_silent = is_silent
+
+    def pred_dist(self, X):
+        return norm(self.predict(X) * (np.nan if self.is_silent else 1.0), 0.7)
+
+
+@pytest.mark.parametrize("model", [Ridge(), Normal()])
+def test_a_constant_target_leaves_it_undefined(data, model):
+    X, y, _ = data
+    with pytest.warns(UndefinedInformationWarning, match="all targets are equal"):
+        score = RegressionEfficiencyScorer(0.5)(model.fit(X, y), X[:50], np.ones(50))
+    assert np.isnan(score)
+
+
+def test_forecasts_that_are_none_are_refused(data):
+    X, y, _ = data
+    with pytest.raises(ValueError, match="Expected finite forecasts from Normal"):
+        RegressionEfficiencyScorer(0.5)(Normal(is_silent=True).fit(X, y), X, y)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize(
+    "model",
+    [
+        BaggingRegressor(Ridge(), 2, random_state=0),
+        TransformedTargetRegressor(BayesianRidge()),
+        make_pipeline(StandardScaler(), BayesianRidge()),
+    ],
+)
+def test_what_hands_predict_on_is_scored(data, model, routing):
+    X, y, _ = data
+    with config_context(enable_metadata_routing=routing):
+        score = RegressionEfficiencyScorer(0.5)(model.fit(X[:600], y[:600]), X[600:], y[600:])
+    assert score == pytest.approx(1, abs=0.2)
