@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator, clone
+from sklearn.dummy import DummyClassifier
 
 from sklearn_learnability._folds import Folds
 from sklearn_learnability._tables import take_rows
@@ -140,7 +141,7 @@ def _fit_model(
         target = data.bins.merged(N_CLASSES)[data.bins.codes(y)]
     model = clone(estimator)
     if reading == "classes" and len(np.unique(target)) < 2:
-        raise ValueError("Expected training targets in two classes, got one.")
+        model = DummyClassifier(strategy="prior")
     fit_seeded(model, take_rows(data.X, train), target, weight, seed)
     if reading == "own":
         reading = "distribution" if has_distributions(model) else "location"

@@ -421,3 +421,11 @@ def test_the_default_family_of_curves_and_products():
     ceiling = GoldenModelCeilingRegressor(random_state=0).fit(X, y)
     assert ceiling.learnability_ > 0.6
     assert ceiling.candidates_["candidate"].tolist()[-1] == "catboost_ranks"
+
+
+@pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.FewValuesWarning")
+def test_training_rows_of_one_value_leave_no_candidate_out():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    found = ceiling_of(X, np.arange(40) == 5, ["marginal", "classes"])
+    assert found.candidates_["candidate"].tolist() == ["marginal", "classes"]
+    assert found.learnability_lower_limit_ <= 0
