@@ -11,6 +11,9 @@ BIN := $(VENV)/bin
 OLDEST := .venv-oldest/bin
 WHEEL := .venv-wheel/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
+# Test files that run side by side.
+JOBS ?= 2
+SIDE_BY_SIDE := -n $(JOBS) --dist loadfile
 
 # One thread each: the tests and the joblib workers share few cores.
 SINGLE_THREADED := test coverage test-slow test-oldest test-wheel test-3.% docs benchmarks
@@ -32,7 +35,7 @@ demo-full: $(VENV)/.demo ## The same on all 336,776 flights
 
 .PHONY: test
 test: lint ## Lint, types, import contracts, docstrings, unit tests and doctests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 .PHONY: coverage
 coverage: $(VENV)/.test ## The unit tests again, and the share of the code they reach, which has a floor
@@ -44,7 +47,7 @@ test-slow: $(VENV)/.test ## The tests the quick suite leaves out
 
 .PHONY: test-oldest
 test-oldest: .venv-oldest/.test ## The unit tests with the oldest supported dependencies
-	$(OLDEST)/python -m pytest tests
+	$(OLDEST)/python -m pytest $(SIDE_BY_SIDE) tests
 
 .PHONY: test-wheel
 test-wheel: $(VENV)/.dev ## The wheel, built from the source distribution, installed outside of the checkout
@@ -57,7 +60,7 @@ test-wheel: $(VENV)/.dev ## The wheel, built from the source distribution, insta
 
 test-3.%: ## The unit tests with Python 3.12, 3.13 where it is on the path, in an environment of its own
 	$(MAKE) .venv-3.$*/.test VENV=.venv-3.$* PYTHON=python3.$*
-	.venv-3.$*/bin/python -m pytest
+	.venv-3.$*/bin/python -m pytest $(SIDE_BY_SIDE)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, mypy and the import contracts
