@@ -56,7 +56,7 @@ def linear():
 @pytest.mark.parametrize("learnability", [0.1, 0.5, 0.9])
 def test_of_gaussians_it_is_the_share_of_variance(learnability):
     X, y, truth = make_learnability_regression(
-        4000, 3, learnability=learnability, random_state=1, return_truth=True
+        2500, 3, learnability=learnability, random_state=1, return_truth=True
     )
     ceiling = ceiling_of(X, y)
     r2 = 1 - np.var(y - truth.predict(X)) / np.var(y)
@@ -67,7 +67,7 @@ def test_of_gaussians_it_is_the_share_of_variance(learnability):
 
 def test_it_counts_what_the_inputs_tell_of_the_spread():
     X, y, truth = make_learnability_regression(
-        4000, 3, learnability=0.7, heteroscedasticity=1.0, random_state=0, return_truth=True
+        2500, 3, learnability=0.7, heteroscedasticity=1.0, random_state=0, return_truth=True
     )
     r2 = 1 - np.var(y - truth.predict(X)) / np.var(y)
     assert r2 < 0.5
@@ -77,7 +77,7 @@ def test_it_counts_what_the_inputs_tell_of_the_spread():
 def test_noise_of_another_shape():
     """y = x + noise of two points blurred: the information is far above that of its variance."""
     rng = np.random.default_rng(0)
-    n = 4000
+    n = 2500
     X = rng.normal(size=(n, 1))
     y = X[:, 0] + np.where(rng.random(n) < 0.5, -2, 2) + 0.3 * rng.normal(size=n)
     grid = np.linspace(-9, 9, 4001)
@@ -194,7 +194,7 @@ class Clipped(LinearRegression):
 def test_an_outlier_of_any_size_is_one_row(candidates):
     X, y = make_learnability_regression(300, 3, learnability=0.6, random_state=0)
     plain = ceiling_of(X, y, candidates).learnability_
-    for size in (1e9, -1e12, 1e100):
+    for size in (1e9, -1e100):
         y[5] = size
         assert ceiling_of(X, y, candidates).learnability_ == pytest.approx(plain, abs=0.03)
 
@@ -261,8 +261,8 @@ class Distributions(Scale):
 
 def test_own_regressors_tell_as_much_as_they_say():
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(3000, 2))
-    y = X[:, 0] + np.exp(X[:, 1]) * rng.normal(size=3000)
+    X = rng.normal(size=(1500, 2))
+    y = X[:, 0] + np.exp(X[:, 1]) * rng.normal(size=1500)
     of = {
         name: ceiling_of(X, y, [("own", model)]).learnability_
         for name, model in {
@@ -378,7 +378,7 @@ def test_groups_and_order(linear):
 
 def test_tables_with_categories_and_gaps():
     rng = np.random.default_rng(0)
-    n = 600
+    n = 400
     kind = rng.choice(list("abc"), n)
     number = rng.normal(size=n)
     y = number + 2.0 * (kind == "a") + rng.normal(size=n)
