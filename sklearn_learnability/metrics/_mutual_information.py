@@ -16,6 +16,9 @@ from sklearn_learnability.metrics._resampling import (
     unit_deviations,
 )
 
+#: Nats that are none.
+ROUNDING = 1e-9
+
 
 @dataclass(frozen=True, eq=False)
 class InformationOfRows:
@@ -72,7 +75,8 @@ def mutual_information_estimate(
 
     Between Gaussians the information of a row has the variance :math:`1 - e^{-2I}`. At every I the
     variance is taken as at least that, as in Wilson's interval of a share: an estimate that came
-    out low comes with rows that hardly vary, and would be too sure of itself.
+    out low comes with rows that hardly vary, and would be too sure of itself. A pool that leaves
+    all candidates out is exactly 0: there the interval reaches as far below, to what fitting costs.
     """
     found = mean_estimate(
         rows.influence, sample_weight=sample_weight, groups=groups, confidence=confidence
@@ -92,7 +96,10 @@ def mutual_information_estimate(
     start = max(value, 0.0)
     # at 0 the margin is 0 as well: the end is the root beyond
     low, high = start + 1e-3 * min(per_row, per_row**2), start + 2 * per_row
-    upper = max(upper, brentq(lambda nats: nats - margin(nats) - start, low, high))
+    end = brentq(lambda nats: nats - margin(nats) - start, low, high)
+    upper = max(upper, end)
+    if value <= ROUNDING:
+        lower = min(lower, value - end)
     return Estimate(value, found.standard_error, lower, upper, confidence)
 
 
