@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.decomposition import PCA
-from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import (
     OneHotEncoder,
@@ -18,7 +19,7 @@ from sklearn.preprocessing import (
 
 from sklearn_learnability._folds import Folds
 from sklearn_learnability._tables import clean_table, is_sparse
-from sklearn_learnability._validation import Floats
+from sklearn_learnability._validation import Floats, Integers
 from sklearn_learnability.ceilings._candidate_table import MOST_ONE_HOT_CATEGORIES
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
 from sklearn_learnability.ceilings._out_of_fold import one_thread
@@ -49,25 +50,47 @@ def predict_columns(
 ) -> tuple[Floats, float]:
     """Return out-of-fold predictions of columns from all others, and how well these do.
 
-    Numbers are predicted as they are, few categories by an indicator each, many by random numbers
-    that tell them apart: linearly on columns, curves and products, and what is left by trees. The
-    second is the share of their variance that is predicted.
+    Numbers are predicted as they are, few categories by an indicator each, as are few different
+    numbers, and many categories by random numbers that tell them apart. What stands for categories
+    is predicted twice, smoothly and with sharp edges. The second is the share of the variance that
+    is predicted, by the better of the two.
     """
     names = [str(at) for at in wanted]
-    rng = np.random.RandomState(seed)
-    targets = targets_of(frame[names], rng)
+    targets, is_cut = targets_of(frame[names], np.random.RandomState(seed))
     linear, codes = inputs_of(frame.drop(columns=names))
-    predicted = np.zeros_like(targets)
-    trees = ExtraTreesRegressor(25, min_samples_leaf=2, max_features=1.0, random_state=seed)
+    smooth, sharp = np.zeros_like(targets), np.zeros_like(targets[:, is_cut])
     with one_thread():
         for train, test in folds.splits if targets.shape[1] else []:
-            ridge = RidgeCV(np.logspace(-3, 3, 7)).fit(linear[train], targets[train])
-            by_line = ridge.predict(linear).reshape(targets.shape)
-            left = targets[train] - by_line[train]
-            trees.fit(codes[train], left if left.shape[1] > 1 else left[:, 0])
-            predicted[test] = by_line[test] + trees.predict(codes[test]).reshape(len(test), -1)
-    missed, total = ((targets - predicted) ** 2).sum(), (targets**2).sum()
-    return predicted, float(max(0.0, 1 - missed / total)) if total > 0 else 1.0
+            smooth[test] = predict_numbers(linear, codes, targets, train, seed)[test]
+            if is_cut.any():
+                sharp[test] = predict_cuts(codes, targets[:, is_cut], train, seed)[test]
+    missed, total = ((targets - smooth) ** 2).sum(axis=0), (targets**2).sum()
+    missed[is_cut] = np.minimum(missed[is_cut], ((targets[:, is_cut] - sharp) ** 2).sum(axis=0))
+    share = float(max(0.0, 1 - missed.sum() / total)) if total > 0 else 1.0
+    return np.column_stack([smooth, sharp]), share
+
+
+def predict_numbers(
+    linear: Floats, codes: Floats, targets: Floats, train: Integers, seed: int
+) -> Floats:
+    """Return predictions of all rows: linear on columns, curves and products, the rest by trees."""
+    ridge = RidgeCV(np.logspace(-3, 3, 7)).fit(linear[train], targets[train])
+    by_line = ridge.predict(linear).reshape(targets.shape)
+    trees = ExtraTreesRegressor(25, min_samples_leaf=2, max_features=1.0, random_state=seed)
+    trees.fit(codes[train], one_or_more(targets[train] - by_line[train]))
+    return np.asarray(by_line + trees.predict(codes).reshape(targets.shape))
+
+
+def predict_cuts(codes: Floats, targets: Floats, train: Integers, seed: int) -> Floats:
+    """Return predictions of all rows by trees that seek the best cuts, whose edges stay sharp."""
+    trees = RandomForestRegressor(25, max_features=1.0, random_state=seed)
+    trees.fit(codes[train], one_or_more(targets[train]))
+    return np.asarray(trees.predict(codes).reshape(targets.shape))
+
+
+def one_or_more(targets: Floats) -> Floats:
+    """Return one column as a vector."""
+    return targets if targets.shape[1] > 1 else targets[:, 0]
 
 
 def inputs_of(frame: pd.DataFrame) -> tuple[Floats, Floats]:
@@ -94,23 +117,33 @@ def inputs_of(frame: pd.DataFrame) -> tuple[Floats, Floats]:
     return StandardScaler().fit_transform(np.column_stack(parts)), codes
 
 
-def targets_of(frame: pd.DataFrame, rng: np.random.RandomState) -> Floats:
-    """Return the numbers that stand for some columns, each of mean 0 and variance 1."""
+def targets_of(frame: pd.DataFrame, rng: np.random.RandomState) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return numbers that stand for columns, of variance 1, and which of them are cuts."""
     parts: list[Floats] = []
+    is_cut: list[bool] = []
     for name in frame.columns:
-        column = frame[name]
-        if column.dtype == np.float64:
-            gaps = column.isna().to_numpy()
-            parts.append(column.fillna(column.median()).fillna(0.0).to_numpy()[:, None])
-            parts += [gaps[:, None].astype(np.float64)] if gaps.any() else []
-            continue
-        codes, levels = pd.factorize(column, use_na_sentinel=False, sort=False)
-        few = len(levels) <= MOST_INDICATORS
-        shape = (len(levels), MOST_INDICATORS)
-        parts.append((np.eye(len(levels)) if few else rng.standard_normal(shape))[codes])
+        found, cuts = stand_in(frame[name], rng)
+        parts.append(found)
+        is_cut += cuts
     targets = np.column_stack(parts)
-    targets = targets[:, np.ptp(targets, axis=0) > 0]
+    varies = np.ptp(targets, axis=0) > 0
+    targets, marks = targets[:, varies], np.array(is_cut)[varies]
     targets = StandardScaler().fit_transform(targets) if targets.shape[1] else targets
     if targets.shape[1] > MOST_TARGETS:
         targets = PCA(MOST_TARGETS, random_state=0).fit_transform(targets)
-    return np.asarray(targets, dtype=np.float64)
+        marks = np.zeros(MOST_TARGETS, dtype=bool)
+    return np.asarray(targets, dtype=np.float64), marks
+
+
+def stand_in(column: pd.Series, rng: np.random.RandomState) -> tuple[Floats, list[bool]]:
+    """Return the numbers that stand for one column, and which of them are cuts."""
+    gaps = column.isna().to_numpy()
+    if column.dtype == np.float64 and column.nunique() > MOST_INDICATORS:
+        filled = column.fillna(column.median()).to_numpy()
+        with_gaps = np.column_stack([filled, gaps.astype(np.float64)])
+        return (with_gaps, [False, True]) if gaps.any() else (filled[:, None], [False])
+    codes, levels = pd.factorize(column, use_na_sentinel=False, sort=False)
+    few = len(levels) <= MOST_INDICATORS + 1
+    shape = (len(levels), MOST_INDICATORS)
+    found = (np.eye(len(levels)) if few else rng.standard_normal(shape))[codes]
+    return found, [True] * found.shape[1]
