@@ -95,7 +95,7 @@ def conditional_contribution(
     The test is one-sided, from the paired losses of rows, clustered by `groups`. No test of
     conditional independence holds its level for every law; this one rests on the family, or the
     predictions of the columns, being good: what both miss is taken for new, as where the
-    columns are sharp cuts of others that the family does not find. The predictions are of the
+    columns are a function of many others that neither finds. The predictions are of the
     columns' means. `predictable` tells how much the others say of the columns: where that is
     nearly all, a small contribution is doubtful.
 
