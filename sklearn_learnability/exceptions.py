@@ -39,6 +39,14 @@ class MissingClassWarning(LearnabilityWarning):
     """A class of the data was absent from the rows a model was trained on."""
 
 
+class SingleLabelWarning(LearnabilityWarning):
+    """Rows with fewer than two labels say nothing of how annotators differ and are left out."""
+
+
+class DependentLabelsWarning(LearnabilityWarning):
+    """The labels of a row are no independent draws from probabilities of its own."""
+
+
 class ConvertedColumnsWarning(LearnabilityWarning):
     """Columns were read as another type than the one that holds them."""
 

@@ -260,6 +260,15 @@ NUMBERS = {
         ),
         "scoring": st.sampled_from(["accuracy", "f1", "roc_auc", "log_loss", "no such", None]),
     },
+    "annotator_learnability": {
+        "counts": st.one_of(
+            st.lists(st.lists(st.integers(0, 60), min_size=3, max_size=3), min_size=1, max_size=20),
+            st.lists(st.lists(st.one_of(st.integers(0, 3), NUMBER), min_size=2, max_size=3)),
+            WRONG,
+        ),
+        "units": st.sampled_from(["bits", "nats", "hartleys"]),
+        "confidence": st.one_of(st.floats(0.01, 0.999), NUMBER),
+    },
     "predicted_bits": {
         "llc": POSITIVE,
         "n_parameters": POSITIVE,

@@ -1,5 +1,9 @@
 """Information measures: arrays in, numbers or frozen results out."""
 
+from sklearn_learnability.metrics._annotator_learnability import (
+    AnnotatorLearnability,
+    annotator_learnability,
+)
 from sklearn_learnability.metrics._best_expected_score import best_expected_score
 from sklearn_learnability.metrics._best_model import BestModel
 from sklearn_learnability.metrics._calibration import (
@@ -46,6 +50,7 @@ from sklearn_learnability.metrics._segment_status import SegmentAssessment
 from sklearn_learnability.metrics._segments import SegmentReport, information_by_segment
 
 __all__ = [
+    "AnnotatorLearnability",
     "BestModel",
     "Calibrator",
     "CodeLength",
@@ -61,6 +66,7 @@ __all__ = [
     "RegressionEfficiency",
     "SegmentAssessment",
     "SegmentReport",
+    "annotator_learnability",
     "best_expected_score",
     "calibrated_nll",
     "compare_models",
