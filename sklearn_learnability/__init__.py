@@ -16,6 +16,10 @@ from sklearn_learnability.ceilings._golden_model_ceiling_regressor import (
     GoldenModelCeilingRegressor,
 )
 from sklearn_learnability.ceilings._learnability_curve import LearnabilityCurve, learnability_curve
+from sklearn_learnability.ceilings._output_learnability import (
+    OutputLearnability,
+    learnability_by_output,
+)
 from sklearn_learnability.ceilings._points_left import PointsLeft
 from sklearn_learnability.ceilings._score_ceiling import ScoreCeiling
 from sklearn_learnability.ceilings._shortfall import Shortfall
@@ -41,6 +45,7 @@ __all__ = [
     "GoldenModelCeiling",
     "GoldenModelCeilingRegressor",
     "LearnabilityCurve",
+    "OutputLearnability",
     "PointsLeft",
     "RegressionEfficiencyScorer",
     "ScoreCeiling",
@@ -52,6 +57,7 @@ __all__ = [
     "get_scorer",
     "get_scorer_names",
     "learnability_by_feature_group",
+    "learnability_by_output",
     "learnability_curve",
     "select_capacity",
 ]
