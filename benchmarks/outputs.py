@@ -127,7 +127,7 @@ def main():
     run = Memory("output/outputs", verbose=0).cache(simulate)
     rows = []
     for kind in KINDS:
-        for n_rows in (500, 2000):
+        for n_rows in (300, 1000):
             rows.append(summarise(kind, n_rows, run(kind, n_rows, options.sets)))
             print(pd.DataFrame(rows[-1:]).to_string(index=False, header=False), flush=True)
     RESULTS.write_text(json.dumps({"table": records(pd.DataFrame(rows))}, indent=1) + "\n")
