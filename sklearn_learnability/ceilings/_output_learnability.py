@@ -74,7 +74,7 @@ class OutputLearnability(Result):
 
 
 def learnability_by_output(
-    golden_model: GoldenModelCeiling,
+    ceiling: GoldenModelCeiling,
     X: Any,
     Y: Any,
     sample_weight: ArrayLike | None = None,
@@ -91,7 +91,7 @@ def learnability_by_output(
 
     Parameters
     ----------
-    golden_model : GoldenModelCeiling
+    ceiling : GoldenModelCeiling
         Unfitted ceiling: its settings serve for every output.
     X : array-like of shape (n_samples, n_features)
         Inputs.
@@ -111,7 +111,7 @@ def learnability_by_output(
     Raises
     ------
     TypeError
-        If the golden model is no GoldenModelCeiling.
+        If the ceiling is no GoldenModelCeiling.
     ValueError
         If Y has not two axes, no output has two classes, or a ceiling cannot be fitted.
 
@@ -137,13 +137,13 @@ def learnability_by_output(
     >>> [round(one.value, 1) + 0.0 for one in found.learnability], round(found.total.value, 1)
     ([0.4, 0.0], 0.2)
     """
-    if not isinstance(golden_model, GoldenModelCeiling):
-        raise TypeError(f"Expected a GoldenModelCeiling, got {type(golden_model).__name__}.")
+    if not isinstance(ceiling, GoldenModelCeiling):
+        raise TypeError(f"Expected a GoldenModelCeiling, got {type(ceiling).__name__}.")
     names, columns = _check_outputs(Y)
     check_consistent_length(X, columns[0], groups)
     weight = check_weights(sample_weight, len(columns[0]))
     cluster = None if groups is None else check_groups(groups, len(weight))
-    found = [_fit(golden_model, X, column, sample_weight, groups) for column in columns]
+    found = [_fit(ceiling, X, column, sample_weight, groups) for column in columns]
     single = [name for name, one in zip(names, found, strict=True) if one is None]
     if len(single) == len(names):
         raise ValueError(f"Expected an output with two classes or more, got one class in {single}.")
@@ -160,7 +160,7 @@ def learnability_by_output(
         label_entropy=tuple(0.0 if one is None else one.ceiling.label_entropy_ for one in found),
         n_rows=tuple(int((~pd.isna(column)).sum()) for column in columns),
         ceilings=tuple(None if one is None else one.ceiling for one in found),
-        units=golden_model.units,
+        units=ceiling.units,
     )
 
 
@@ -189,7 +189,7 @@ def _check_outputs(Y: Any) -> tuple[tuple[Any, ...], list[NDArray[Any]]]:
 
 
 def _fit(
-    golden_model: GoldenModelCeiling,
+    ceiling: GoldenModelCeiling,
     X: Any,
     column: NDArray[Any],
     sample_weight: ArrayLike | None,
@@ -201,13 +201,13 @@ def _fit(
     counted = rows if sample_weight is None else rows[np.asarray(sample_weight)[rows] > 0]
     if len(pd.unique(column[counted])) < 2:
         return None
-    ceiling = clone(golden_model).fit(
+    fitted = clone(ceiling).fit(
         take_rows(X, rows),
         labels,
         sample_weight=None if sample_weight is None else np.asarray(sample_weight)[rows],
         groups=None if groups is None else np.asarray(groups)[rows],
     )
-    return _Output(ceiling, rows, labels)
+    return _Output(fitted, rows, labels)
 
 
 def _estimate(ceiling: GoldenModelCeiling) -> Estimate:
