@@ -147,6 +147,7 @@ EXPLAINED = {
     ("measure_checkpoints", "random_state"): "a number only",
     ("measure_information_plane", "random_state"): "a number only",
     ("preference_information", "random_state"): "a number only",
+    ("learnability_by_output", "ceiling"): "unfitted, with the settings of all outputs",
     ("label_information", "labels"): "of texts or of their tokens",
     ("soft_mutual_information", "labels"): "of positions, where an accumulator takes their names",
     ("SoftInformation", "dtype"): "of sums, not of parameters",
