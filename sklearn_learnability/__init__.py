@@ -22,6 +22,11 @@ from sklearn_learnability.ceilings._output_learnability import (
 )
 from sklearn_learnability.ceilings._points_left import PointsLeft
 from sklearn_learnability.ceilings._score_ceiling import ScoreCeiling
+from sklearn_learnability.ceilings._sequential_learnability import SequentialLearnability
+from sklearn_learnability.ceilings._sequential_results import (
+    SequenceCodeLength,
+    SequentialTrajectory,
+)
 from sklearn_learnability.ceilings._shortfall import Shortfall
 from sklearn_learnability.ceilings._verdict import Verdict
 from sklearn_learnability.scoring._calibrated_nll import CalibratedNLL
@@ -49,6 +54,9 @@ __all__ = [
     "PointsLeft",
     "RegressionEfficiencyScorer",
     "ScoreCeiling",
+    "SequenceCodeLength",
+    "SequentialLearnability",
+    "SequentialTrajectory",
     "Shortfall",
     "ShortfallEvidence",
     "Verdict",
