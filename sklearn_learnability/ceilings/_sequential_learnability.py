@@ -212,10 +212,10 @@ class SequentialLearnability(BaseEstimator):
         check_several_classes(self.classes_, codes, None)
         if len(codes) < FEWEST_STEPS:
             raise ValueError(f"Expected {FEWEST_STEPS} steps or more, got {len(codes)}.")
-        names, log_probas = self._forecast(codes, self._inputs(codes, X), X is not None)
+        names, forecasts = self._forecast(codes, self._inputs(codes, X), X is not None)
         marginal = forecast_marginal(codes, len(self.classes_))
         names.insert(0, "marginal")
-        log_probas = np.stack([np.log(marginal), *log_probas])
+        log_probas = np.stack([np.log(marginal), *forecasts])
         pooled, weights = fixed_share(log_probas, codes)
         steps = np.arange(len(codes))
         losses = -log_probas[:, steps, codes] / nats

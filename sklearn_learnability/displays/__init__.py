@@ -14,6 +14,7 @@ from sklearn_learnability.displays._learnability_curve import LearnabilityCurveD
 from sklearn_learnability.displays._llc_sensitivity import LLCSensitivityDisplay
 from sklearn_learnability.displays._llc_trace import LLCTraceDisplay
 from sklearn_learnability.displays._segments import SegmentDisplay
+from sklearn_learnability.displays._sequential_learnability import SequentialLearnabilityDisplay
 from sklearn_learnability.displays._shortfall import ShortfallDisplay
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "LearnabilityCurveDisplay",
     "LearnabilityDisplay",
     "SegmentDisplay",
+    "SequentialLearnabilityDisplay",
     "ShortfallDisplay",
 ]
