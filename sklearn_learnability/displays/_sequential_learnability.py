@@ -144,7 +144,7 @@ class SequentialLearnabilityDisplay:
         if self.late is not None:
             ax.axhline(self.late, color=MUTED, linestyle="--", label="second half")
         ax.set_xlabel("step")
-        ax.set_ylabel("share of the marginal loss explained")
+        ax.set_ylabel("share explained")
         ax.legend(loc="best", edgecolor="none", framealpha=0.85, fontsize=9)
         plain_axes(ax)
         say_if_nothing(ax, value, low, high)
