@@ -1,5 +1,6 @@
 """Ceilings of several outputs, such as the labels of a multi-label task, each by itself."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -111,9 +112,10 @@ def learnability_by_output(
     Raises
     ------
     TypeError
-        If the ceiling is no GoldenModelCeiling.
+        If the ceiling is no GoldenModelCeiling, or X no table.
     ValueError
-        If Y has not two axes, no output has two classes, or a ceiling cannot be fitted.
+        If Y has not two axes, an output has labels of strings and others, no output has two
+        classes, or a ceiling cannot be fitted.
 
     Warns
     -----
@@ -140,6 +142,9 @@ def learnability_by_output(
     if not isinstance(ceiling, GoldenModelCeiling):
         raise TypeError(f"Expected a GoldenModelCeiling, got {type(ceiling).__name__}.")
     names, columns = _check_outputs(Y)
+    if not (hasattr(X, "shape") or isinstance(X, Sequence)):
+        raise TypeError(f"Expected X of shape (n_samples, n_features), got {type(X).__name__}.")
+    X = X.tocsr() if is_sparse(X) else X
     check_consistent_length(X, columns[0], groups)
     weight = check_weights(sample_weight, len(columns[0]))
     cluster = None if groups is None else check_groups(groups, len(weight))
@@ -178,7 +183,12 @@ def _check_outputs(Y: Any) -> tuple[tuple[Any, ...], list[NDArray[Any]]]:
     table = Y.toarray() if is_sparse(Y) else Y
     if hasattr(table, "to_pandas"):
         table = table.to_pandas()
-    shape = np.shape(table)
+    try:
+        shape = np.shape(table)
+    except ValueError:
+        raise ValueError(
+            "Expected Y of shape (n_samples, n_outputs), got rows of several lengths."
+        ) from None
     if len(shape) != 2 or not shape[0] or not shape[1]:
         raise ValueError(
             f"Expected Y of shape (n_samples, n_outputs), with rows and outputs, got shape {shape}."
@@ -197,7 +207,7 @@ def _fit(
 ) -> _Output | None:
     """Return the ceiling fitted on the rows with a label, or None where there is one class."""
     rows = np.flatnonzero(~pd.isna(column))
-    labels = np.array(column[rows].tolist())
+    labels = _of_one_type(column[rows])
     counted = rows if sample_weight is None else rows[np.asarray(sample_weight)[rows] > 0]
     if len(pd.unique(column[counted])) < 2:
         return None
@@ -208,6 +218,21 @@ def _fit(
         groups=None if groups is None else np.asarray(groups)[rows],
     )
     return _Output(fitted, rows, labels)
+
+
+def _of_one_type(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return labels as an array of their type, refusing strings among others.
+
+    numpy would write the others as strings, and make one class of 1 and "1".
+    """
+    values = labels.tolist()
+    if 0 < sum(isinstance(value, str) for value in values) < len(values):
+        kinds = sorted({type(value).__name__ for value in values})
+        raise ValueError(
+            f"Expected labels of one type in every output, got {' and '.join(kinds)}. Unknown "
+            "label type: convert them, as by Y.astype(str)."
+        )
+    return np.array(values)
 
 
 def _estimate(ceiling: GoldenModelCeiling) -> Estimate:

@@ -294,6 +294,7 @@ def _quadratic(
     found = ratio_estimate(
         1 - alike, impurity, sample_weight=weight, groups=groups, confidence=confidence
     )
-    return Estimate(
-        1 - found.value, found.standard_error, 1 - found.upper, 1 - found.lower, confidence
-    )
+    lower, upper = 1 - found.upper, 1 - found.lower
+    if not -np.inf < lower <= upper < np.inf:  # two labels of two rows may never differ
+        lower = upper = float("nan")
+    return Estimate(1 - found.value, found.standard_error, lower, upper, confidence)

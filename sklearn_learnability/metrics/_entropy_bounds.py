@@ -70,10 +70,8 @@ def hypergeometric(counts: Integers, n_labels: Integers, degree: int) -> Floats:
     """Return the chances of 0..degree labels of the class among `degree` of a row's labels."""
     j = np.arange(degree + 1)
     c, k = counts[:, None], n_labels[:, None]
-    with np.errstate(invalid="ignore"):
-        log_chance = _log_choose(c, j) + _log_choose(k - c, degree - j) - _log_choose(k, degree)
-    possible = (j <= c) & (degree - j <= k - c)
-    return np.where(possible, np.exp(log_chance), 0.0)
+    orders = _log_falling(c, degree) + _log_falling(k - c, degree)[:, ::-1]
+    return np.exp(_log_choose(degree, j) + orders - _log_falling(k, degree)[:, -1:])
 
 
 def cheapest_values(frequency: Floats, n_rows: float, side: Side, *, both: bool) -> Floats:
@@ -117,6 +115,16 @@ def beta_binomial(frequency: Floats, n_rows: float) -> Floats:
 
 def _entropy(p: Floats, both: bool) -> Floats:
     return entr(p) + entr(1 - p) if both else entr(p)
+
+
+def _log_falling(n: Integers, degree: int) -> Floats:
+    """Return the logarithms of 1, n, n (n - 1), ... to so many factors, -inf for 0; n is (rows, 1).
+
+    Differences of log-gammas would lose all digits of large counts.
+    """
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.maximum(n - np.arange(degree), 0.0))
+    return np.cumsum(np.column_stack([np.zeros(len(n)), logs]), axis=1)
 
 
 def _log_choose(n: Any, k: Any) -> Floats:

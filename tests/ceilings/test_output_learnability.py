@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import TimeSeriesSplit
 
@@ -70,6 +70,8 @@ def test_how_labels_are_held_does_not_matter(task):
     texts = pd.DataFrame(np.where(Y == 1, "yes", "no"))
     for held in (csr_matrix(Y), Y.tolist(), texts, Y.astype(bool)):
         assert learnability_by_output(ceiling(), X, held).total == plain
+    sparse = learnability_by_output(ceiling(), coo_matrix(X), Y).total
+    assert sparse.value == pytest.approx(plain.value)
 
 
 def test_units_do_not_matter(task):
@@ -121,3 +123,9 @@ def test_wrong_input_is_refused(task):
         learnability_by_output(LogisticRegression(), X, np.column_stack([y, other]))
     with pytest.raises(ValueError, match="inconsistent"):
         learnability_by_output(ceiling(), X[:9], np.column_stack([y, other]))
+    with pytest.raises(ValueError, match=r"labels of one type in every output, got int and str"):
+        learnability_by_output(ceiling(), X, pd.DataFrame({"a": [1, "1"] * 750, "b": other}))
+    with pytest.raises(ValueError, match="rows of several lengths"):
+        learnability_by_output(ceiling(), X, [[0, 1], [1]] * 750)
+    with pytest.raises(TypeError, match="Expected X of shape .* got NoneType"):
+        learnability_by_output(ceiling(), None, np.column_stack([y, other]))

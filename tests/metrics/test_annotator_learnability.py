@@ -201,3 +201,18 @@ def test_the_bracket_is_one_for_the_efficiency():
 def test_wrong_counts_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         annotator_learnability(wrong)
+
+
+def test_counts_may_be_huge(counts):
+    """Of so many labels the ends no longer depend on how many there are."""
+    many = 1000 * counts[counts.sum(axis=1) > 1]
+    few, most = (annotator_learnability(scale * many) for scale in (10**3, 10**11))
+    for name in ("least", "most", "quadratic"):
+        assert getattr(most, name).value == pytest.approx(getattr(few, name).value, abs=1e-5)
+
+
+def test_an_interval_that_is_unbounded_is_undefined_and_told():
+    with pytest.warns(UndefinedInformationWarning, match="3 rows, or their groups, are too few"):
+        found = annotator_learnability([[900, 100], [0, 1000], [30, 970]])
+    assert np.isfinite(found.quadratic.value)
+    assert np.isnan([found.quadratic.lower, found.quadratic.upper]).all()
