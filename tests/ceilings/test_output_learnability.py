@@ -127,5 +127,5 @@ def test_wrong_input_is_refused(task):
         learnability_by_output(ceiling(), X, pd.DataFrame({"a": [1, "1"] * 750, "b": other}))
     with pytest.raises(ValueError, match="rows of several lengths"):
         learnability_by_output(ceiling(), X, [[0, 1], [1]] * 750)
-    with pytest.raises(TypeError, match="Expected X of shape .* got NoneType"):
+    with pytest.raises(TypeError, match=r"Expected X of shape .* got NoneType"):
         learnability_by_output(ceiling(), None, np.column_stack([y, other]))
