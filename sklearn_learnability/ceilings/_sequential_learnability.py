@@ -32,7 +32,7 @@ from sklearn_learnability.ceilings._family import (
     fit_family,
     make_family,
 )
-from sklearn_learnability.ceilings._out_of_fold import FoldFit, TrainingData
+from sklearn_learnability.ceilings._out_of_fold import TrainingData
 from sklearn_learnability.ceilings._sequential_results import (
     N_BLOCKS,
     SequenceCodeLength,
@@ -44,8 +44,10 @@ from sklearn_learnability.ceilings._sequential_results import (
 )
 from sklearn_learnability.ceilings.forecasters._blocks import (
     forecast_online,
+    gather,
     lag_table,
     learns_online,
+    leave_out,
     make_blocks,
     past_splits,
 )
@@ -53,7 +55,7 @@ from sklearn_learnability.ceilings.forecasters._context_tree import (
     forecast_context_tree,
     forecast_marginal,
 )
-from sklearn_learnability.exceptions import CandidateFailedWarning
+from sklearn_learnability.exceptions import UndefinedInformationWarning
 from sklearn_learnability.metrics._fixed_share import fixed_share
 
 #: Names of the forecasters that need no inputs, and labels that the one which forgets remembers.
@@ -88,6 +90,7 @@ class SequentialLearnability(BaseEstimator):
     n_lags : int, default=None
         How many labels before the next one are looked at. By default 8, or none where there are
         inputs: whether earlier labels are known in time is for you to say.
+        Classifiers see them as strings, so that own ones need an encoder.
     n_blocks : int, default=50
         Blocks between fits. The first are shorter.
     window : int, default=None
@@ -142,6 +145,8 @@ class SequentialLearnability(BaseEstimator):
     -----
     CandidateFailedWarning
         If a candidate is left out.
+    UndefinedInformationWarning
+        If labels vary too little for an interval: its limits are NaN.
 
     See Also
     --------
@@ -207,6 +212,8 @@ class SequentialLearnability(BaseEstimator):
         """
         nats = nats_per_unit(self.units)
         check_count("n_blocks", self.n_blocks, 2)
+        if self.window is not None:
+            check_count("window", self.window, 2)
         y = column_or_1d(readable("y", y), warn=True)
         self.classes_, codes = encode_labels(y)
         check_several_classes(self.classes_, codes, None)
@@ -245,9 +252,8 @@ class SequentialLearnability(BaseEstimator):
         """
         check_is_fitted(self)
         n_steps = len(self.nll_)
-        width = (
-            max(20, n_steps // 10) if width is None else check_count("width", width, 20, n_steps)
-        )
+        width = max(20, n_steps // 10) if width is None else width
+        check_count("width", width, 20, n_steps)
         check_count("n_points", n_points)
         return trajectory_of(self.nll_, self.marginal_nll_, width, n_points, self.units_)
 
@@ -257,29 +263,34 @@ class SequentialLearnability(BaseEstimator):
         return check_count("n_lags", self.n_lags, 0)
 
     def _members(self, has_inputs: bool) -> list[Member]:
-        if isinstance(self.candidates, str):
-            if self.candidates != "default":
-                raise ValueError(
-                    'Expected candidates as "default" or a list of names and pairs (name, '
-                    f"classifier), got {self.candidates!r}."
-                )
+        members = check_members(self.candidates, budgets=("default",))
+        if isinstance(members, str):
             if not has_inputs:
                 return list(SERIES)
             return [*INPUTS, *(SERIES if self._looks_back(has_inputs) else ())]
-        check_members(self.candidates)
-        return list(self.candidates)
+        names = [one if isinstance(one, str) else one[0] for one in members]
+        taken = {"marginal", *(f"recent {name}" for name in names)}.intersection(names)
+        if taken:
+            raise ValueError(f"Expected candidates of names not taken, got {sorted(taken)}.")
+        return members
 
     def _inputs(self, codes: Integers, X: Any) -> Any:
         """Return what classifiers see of every step: inputs, and labels before it."""
         n_lags = self._looks_back(X is not None)
         if X is None:
+            for name in ("n_features_in_", "feature_names_in_"):  # of an earlier fit
+                if hasattr(self, name):
+                    delattr(self, name)
             return lag_table(codes, n_lags)
         table = clean_table(self, X, reset=True)
         check_consistent_length(table, codes)
         if not n_lags:
             return table
         frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(table).add_prefix("x")
-        return pd.concat([frame.reset_index(drop=True), lag_table(codes, n_lags)], axis=1)
+        lags = lag_table(codes, n_lags)
+        if any(name in lags for name in frame):
+            raise ValueError(f"Expected X without columns named {list(lags)}, as lags are named.")
+        return pd.concat([frame.reset_index(drop=True), lags], axis=1)
 
     def _forecast(
         self, codes: Integers, table: Any, has_inputs: bool
@@ -287,6 +298,7 @@ class SequentialLearnability(BaseEstimator):
         """Return the forecasters' names and log-probabilities of all steps."""
         members, n_classes = self._members(has_inputs), len(self.classes_)
         names, found = [], []
+        errors: list[Exception] = []
         depth = self._looks_back(has_inputs)
         trees = [one for one in members if one in TREES]
         if trees and not depth:
@@ -301,38 +313,40 @@ class SequentialLearnability(BaseEstimator):
                 raise ValueError(
                     f"Expected inputs or n_lags of 1 or more for {others}, got neither."
                 )
-            more_names, more = self._forecast_by_classifiers(others, codes, table)
+            more_names, more = self._forecast_by_classifiers(others, codes, table, errors)
             names += more_names
             found += more
+        if not names:
+            raise type(errors[0])(
+                f"Expected a candidate that can be fitted, got errors from all: {errors[0]}"
+            )
         return names, found
 
     def _forecast_by_classifiers(
-        self, members: list[Member], codes: Integers, table: Any
+        self, members: list[Member], codes: Integers, table: Any, errors: list[Exception]
     ) -> tuple[list[str], list[Floats]]:
         data = TrainingData(table, codes, self.classes_, None)
         rng = check_random_state(self.random_state)
         family = make_family(members, data)
         online = [one for one in family if one.is_own and learns_online(one.estimator)]
-        names = [one.name for one in online]
-        seeds = rng.randint(np.iinfo(np.int32).max, size=len(online))
-        found = [
-            forecast_online(one.estimator, data, int(seed))
-            for one, seed in zip(online, seeds, strict=True)
-        ]
+        names, found = forecast_online(online, data, rng, errors)
         in_blocks = [one for one in family if one not in online]
         if in_blocks:
-            more_names, more = self._forecast_in_blocks(in_blocks, data, rng)
+            more_names, more = self._forecast_in_blocks(in_blocks, data, rng, errors)
             names += more_names
             found += more
         return names, found
 
     def _forecast_in_blocks(
-        self, family: list[Candidate], data: TrainingData, rng: np.random.RandomState
+        self,
+        family: list[Candidate],
+        data: TrainingData,
+        rng: np.random.RandomState,
+        errors: list[Exception],
     ) -> tuple[list[str], list[Floats]]:
         """Return forecasts by fits on all rows before each block, and on the last of them."""
         n_samples = len(data.codes)
         window = max(FEWEST_STEPS, n_samples // 10) if self.window is None else self.window
-        check_count("window", window, 2)
         blocks = make_blocks(n_samples, self.n_blocks)
         whole, recent = past_splits(blocks, None), past_splits(blocks, window)
         later = [position for position, (train, _) in enumerate(recent) if train[0] > 0]
@@ -350,22 +364,15 @@ class SequentialLearnability(BaseEstimator):
         first = np.log(forecast_marginal(data.codes, len(data.classes)))
         names, found = [], []
         for candidate, own in zip(family, fits, strict=True):
-            errors = [fit.error for fit in own if fit.error]
-            if errors:
-                warn(
-                    f"The candidate {candidate.name!r} is left out: {errors[0]}",
-                    CandidateFailedWarning,
-                )
+            failed = [fit.error for fit in own if fit.error]
+            if failed:
+                leave_out(candidate.name, failed[0], errors)
                 continue
             of_recent = dict(zip(later, own[len(blocks) :], strict=True))
             names += [candidate.name, f"recent {candidate.name}"]
-            found.append(_gather(first, blocks, own[: len(blocks)]))
+            found.append(gather(first, blocks, own[: len(blocks)]))
             found.append(
-                _gather(first, blocks, [of_recent.get(b, own[b]) for b in range(len(blocks))])
-            )
-        if not names:
-            raise type(errors[0])(
-                f"Expected a candidate that can be fitted, got errors from all: {errors[0]}"
+                gather(first, blocks, [of_recent.get(b, own[b]) for b in range(len(blocks))])
             )
         return names, found
 
@@ -377,6 +384,8 @@ class SequentialLearnability(BaseEstimator):
         whole = explained(losses[0], pooled, self.units, N_BLOCKS)
         late = explained(losses[0, half:], pooled[half:], self.units, N_BLOCKS)
         rate = entropy_rate_of(pooled)
+        if not np.isfinite([whole.lower, late.lower, rate.lower]).all():
+            warn("An interval has no limits: they are NaN.", UndefinedInformationWarning)
         self.learnability_, self.learnability_interval_ = whole.value, (whole.lower, whole.upper)
         self.late_learnability_ = late.value
         self.late_learnability_interval_ = (late.lower, late.upper)
@@ -392,12 +401,3 @@ class SequentialLearnability(BaseEstimator):
                 "weight": weights.mean(axis=0),
             }
         )
-
-
-def _gather(first: Floats, blocks: list[Integers], fits: list[FoldFit]) -> Floats:
-    """Return the log-probabilities of all steps, those before the first block from frequencies."""
-    found = first.copy()
-    for block, fit in zip(blocks, fits, strict=True):
-        assert fit.log_proba is not None
-        found[block] = fit.log_proba
-    return found

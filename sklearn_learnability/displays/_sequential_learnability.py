@@ -103,6 +103,7 @@ class SequentialLearnabilityDisplay:
         check_result(estimator, "late_learnability_", "SequentialLearnability.fit")
         path = estimator.trajectory(width)
         if truth is not None:
+            check_consistent_length(truth, estimator.nll_)
             starts = path.step - path.width // 2
             known = np.asarray(truth, dtype=float)
             truth = [known[start : start + path.width].mean() for start in starts]
@@ -129,7 +130,7 @@ class SequentialLearnabilityDisplay:
         SequentialLearnabilityDisplay
             The display itself, with `ax_` and `figure_` set.
         """
-        check_consistent_length(self.step, self.learnability, self.lower, self.upper)
+        check_consistent_length(self.step, self.learnability, self.lower, self.upper, self.truth)
         step = np.asarray(self.step)
         value, low, high = (
             pd.Series(one, dtype=float).to_numpy()

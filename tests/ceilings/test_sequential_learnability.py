@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.naive_bayes import GaussianNB
 
 from sklearn_learnability import SequentialLearnability
 from sklearn_learnability.ceilings.forecasters._blocks import make_blocks
@@ -21,7 +23,7 @@ from sklearn_learnability.datasets import (
     make_hidden_markov_chain,
     make_markov_chain,
 )
-from sklearn_learnability.exceptions import CandidateFailedWarning
+from sklearn_learnability.exceptions import CandidateFailedWarning, UndefinedInformationWarning
 from sklearn_learnability.metrics._fixed_share import fixed_share
 
 
@@ -256,3 +258,65 @@ def test_wrong_windows_are_refused(drifting):
     found = sequence_of(drifting)
     with pytest.raises(ValueError, match="width"):
         found.trajectory(width=5000)
+
+
+def test_a_symbol_that_faded_for_long_still_has_a_chance():
+    codes = np.r_[np.zeros(40000, dtype=int), 1, 0]
+    proba = forecast_context_tree(codes, 2, 1, memory=64.0)
+    assert_allclose(proba.sum(axis=1), 1)
+    assert 1e-6 < proba[40000, 1] < 1e-4
+
+
+@pytest.mark.parametrize("name", ["online", "logistic"])
+def test_who_fails_is_left_out_beside_trees(drifting, name):
+    X, y, _ = drifting
+    broken = (name, GaussianNB() if name == "online" else LogisticRegression())
+    gaps = np.where(np.arange(len(y))[:, None] == 150, np.nan, X)
+    with pytest.warns(CandidateFailedWarning, match=f"'{name}' is left out: ValueError"):
+        found = SequentialLearnability(["context_tree", broken], n_lags=1, n_blocks=3).fit(y, gaps)
+    assert found.forecasters_["forecaster"].tolist() == ["marginal", "context_tree"]
+    with (
+        pytest.warns(CandidateFailedWarning),
+        pytest.raises(ValueError, match=r"got errors from all: ValueError: .*NaN"),
+    ):
+        SequentialLearnability([broken], n_blocks=3).fit(y, gaps)
+
+
+def test_a_frozen_classifier_stays_as_it_is(drifting):
+    X, y, _ = drifting
+    own = GaussianNB().fit(X, y)
+    SequentialLearnability([("own", FrozenEstimator(own))], n_blocks=3).fit(y, X)
+    assert own.class_count_.sum() == len(y)
+
+
+def test_a_series_has_no_features_of_an_earlier_fit(drifting):
+    X, y, _ = drifting
+    names = pd.DataFrame(X).add_prefix("x")
+    found = SequentialLearnability(["prior"], n_blocks=3, random_state=0).fit(y, names)
+    assert found.n_features_in_ == X.shape[1]
+    found.set_params(candidates="default").fit(y)
+    assert not hasattr(found, "n_features_in_")
+    assert not hasattr(found, "feature_names_in_")
+
+
+def test_an_interval_without_limits_is_told():
+    with pytest.warns(UndefinedInformationWarning, match="limits"):
+        found = SequentialLearnability().fit(np.r_[np.zeros(199, dtype=int), 1])
+    assert np.isnan(found.learnability_interval_).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"candidates": [("marginal", LogisticRegression())]},
+            r"names not taken, got \['marginal'",
+        ),
+        ({"candidates": ["prior"], "n_lags": 1}, r"without columns named \['lag 1'\]"),
+        ({"window": 1}, "Expected window as an integer >= 2"),
+    ],
+)
+def test_names_that_are_taken_are_refused(options, message):
+    table = pd.DataFrame({"lag 1": np.arange(60.0)})
+    with pytest.raises(ValueError, match=message):
+        SequentialLearnability(**options).fit([0, 1] * 30, table)

@@ -26,3 +26,12 @@ def test_lines_are_where_the_numbers_are(found):
 def test_only_a_fitted_sequence_is_drawn():
     with pytest.raises(TypeError, match="SequentialLearnability"):
         SequentialLearnabilityDisplay.from_estimator(SequentialLearnability())
+
+
+def test_a_truth_of_another_length_is_refused(found):
+    with pytest.raises(ValueError, match="inconsistent"):
+        SequentialLearnabilityDisplay.from_estimator(found, truth=[0.1] * 50)
+    with pytest.raises(ValueError, match="inconsistent"):
+        SequentialLearnabilityDisplay(
+            [1, 2], learnability=[0.1, 0.2], lower=[0, 0], upper=[1, 1], truth=[0.1]
+        ).plot()

@@ -5,11 +5,14 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
 
 from sklearn_learnability._probabilities import align_probabilities
 from sklearn_learnability._tables import take_rows
-from sklearn_learnability._validation import Floats, Integers
-from sklearn_learnability.ceilings._out_of_fold import TrainingData, one_thread
+from sklearn_learnability._validation import Floats, Integers, warn
+from sklearn_learnability.ceilings._family import Candidate
+from sklearn_learnability.ceilings._out_of_fold import FoldFit, TrainingData, one_thread
+from sklearn_learnability.exceptions import CandidateFailedWarning
 
 #: Rows before the first fit, and growth of the first blocks.
 FIRST_ROWS, GROWTH = 100, 1.25
@@ -48,11 +51,36 @@ def lag_table(codes: Integers, n_lags: int) -> pd.DataFrame:
 
 
 def learns_online(estimator: BaseEstimator) -> bool:
-    """Return whether a classifier learns row after row."""
-    return hasattr(estimator, "partial_fit")
+    """Return whether a classifier learns row after row; a frozen one would pass it to its own."""
+    return hasattr(estimator, "partial_fit") and not isinstance(estimator, FrozenEstimator)
 
 
-def forecast_online(estimator: BaseEstimator, data: TrainingData, seed: int) -> Floats:
+def leave_out(name: str, error: Exception, errors: list[Exception]) -> None:
+    """Tell that a candidate failed, and note how."""
+    warn(f"The candidate {name!r} is left out: {error}", CandidateFailedWarning)
+    errors.append(error)
+
+
+def forecast_online(
+    family: list[Candidate],
+    data: TrainingData,
+    rng: np.random.RandomState,
+    errors: list[Exception],
+) -> tuple[list[str], list[Floats]]:
+    """Return names and log-probabilities of those that learn row after row and do not fail."""
+    seeds = rng.randint(np.iinfo(np.int32).max, size=len(family))
+    names, found = [], []
+    for one, seed in zip(family, seeds, strict=True):
+        try:
+            found.append(_predict_then_learn(one.estimator, data, int(seed)))
+            names.append(one.name)
+        except Exception as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            leave_out(one.name, kind(f"{type(error).__name__}: {error}"), errors)
+    return names, found
+
+
+def _predict_then_learn(estimator: BaseEstimator, data: TrainingData, seed: int) -> Floats:
     """Return log-probabilities of all rows by a classifier that learns 32 of them at a time.
 
     Of t rows seen 1/t of the mass is spread over all classes. The first rows get equal shares.
@@ -77,3 +105,12 @@ def forecast_online(estimator: BaseEstimator, data: TrainingData, seed: int) -> 
                 proba[rows] = (1 - spread) * said + spread / n_classes
             model.partial_fit(inputs, labels[rows], classes=data.classes)
     return np.log(proba)
+
+
+def gather(first: Floats, blocks: list[Integers], fits: list[FoldFit]) -> Floats:
+    """Return the log-probabilities of all steps, those before the first block from frequencies."""
+    found = first.copy()
+    for block, fit in zip(blocks, fits, strict=True):
+        assert fit.log_proba is not None
+        found[block] = fit.log_proba
+    return found

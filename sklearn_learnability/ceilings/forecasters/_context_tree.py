@@ -8,6 +8,8 @@ from sklearn_learnability._validation import Floats, Integers
 
 #: What every symbol counts before it was seen: Krichevsky and Trofimov's half.
 PRIOR = 0.5
+#: What a symbol counts at least when it fades: its chance must not come to 0.
+LEAST = 1e-3
 
 
 @dataclass(slots=True)
@@ -86,6 +88,6 @@ def _predict_then_learn(path: list[_Node], symbol: int, memory: float) -> list[f
         node.counts[symbol] += 1
         node.total += 1
         if node.total > memory:
-            node.counts = [0.5 * count for count in node.counts]
-            node.total *= 0.5
+            node.counts = [max(0.5 * count, LEAST) for count in node.counts]
+            node.total = sum(node.counts)
     return proba
