@@ -89,8 +89,8 @@ class SequentialLearnability(BaseEstimator):
         on the last `window`. An own classifier with `partial_fit` learns row after row.
     n_lags : int, default=None
         How many labels before the next one are looked at. By default 8, or none where there are
-        inputs: whether earlier labels are known in time is for you to say.
-        Classifiers see them as strings, so that own ones need an encoder.
+        inputs: whether earlier labels are known in time is for you to say. Classifiers see them as
+        strings: own ones need an encoder.
     n_blocks : int, default=50
         Blocks between fits. The first are shorter.
     window : int, default=None
@@ -286,8 +286,8 @@ class SequentialLearnability(BaseEstimator):
         check_consistent_length(table, codes)
         if not n_lags:
             return table
-        frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(table).add_prefix("x")
         lags = lag_table(codes, n_lags)
+        frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(table).add_prefix("x")
         if any(name in lags for name in frame):
             raise ValueError(f"Expected X without columns named {list(lags)}, as lags are named.")
         return pd.concat([frame.reset_index(drop=True), lags], axis=1)
@@ -310,16 +310,13 @@ class SequentialLearnability(BaseEstimator):
         others = [one for one in members if one not in TREES]
         if others:
             if not table.shape[1]:
-                raise ValueError(
-                    f"Expected inputs or n_lags of 1 or more for {others}, got neither."
-                )
+                raise ValueError(f"Expected inputs or n_lags from 1 on for {others}, got neither.")
             more_names, more = self._forecast_by_classifiers(others, codes, table, errors)
             names += more_names
             found += more
         if not names:
-            raise type(errors[0])(
-                f"Expected a candidate that can be fitted, got errors from all: {errors[0]}"
-            )
+            message = f"Expected a candidate that can be fitted, got errors from all: {errors[0]}"
+            raise type(errors[0])(message)
         return names, found
 
     def _forecast_by_classifiers(

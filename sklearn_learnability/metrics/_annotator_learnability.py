@@ -169,6 +169,7 @@ def annotator_learnability(
     weight = check_weights(sample_weight, len(table))
     kept = _several_labels(table, weight)
     table, weight = table[kept], relative_weights(weight[kept])
+    table = table[:, table.any(axis=0)]  # a class that no label is of has no entropy
     clusters = None if groups is None else check_groups(groups, len(kept))[kept]
     share = table / table.sum(axis=1, keepdims=True)
     entropy = float(entr(weight @ share / weight.sum()).sum())

@@ -129,6 +129,12 @@ def test_order_of_rows_and_classes_and_scale_of_weights_do_not_matter(counts):
     assert other.quadratic.value == pytest.approx(plain.quadratic.value)
 
 
+def test_a_class_without_labels_does_not_count(counts):
+    two = counts[:, :2] + np.array([1, 1])
+    with_third = np.column_stack([two, np.zeros(len(two), dtype=int)])
+    assert annotator_learnability(with_third) == annotator_learnability(two)
+
+
 def test_rows_without_weight_do_not_count(counts):
     weight = np.r_[np.ones(300), np.zeros(100)]
     some = annotator_learnability(counts, sample_weight=weight)
