@@ -19,6 +19,7 @@ from sklearn_learnability import (
     exceptions,
 )
 from sklearn_learnability.metrics import (
+    annotator_learnability,
     cross_fit_calibration,
     efficiency,
     information_by_segment,
@@ -226,6 +227,14 @@ def damaged_checkpoint():
 
 
 #: What provokes each warning; those of the second table need torch.
+def single_label():
+    annotator_learnability([[1, 1, 0], [0, 2, 1], [1, 0, 1], [1, 0, 0]] * 20)
+
+
+def dependent_labels():
+    annotator_learnability([[5, 5]] * 200)
+
+
 def few_values():
     GoldenModelCeilingRegressor(["linear"], random_state=0).fit(X, Y)
 
@@ -248,6 +257,8 @@ PROVOKED = {
     "DependentRowsWarning": dependent_rows,
     "UnusedWeightsWarning": unused_weights,
     "CandidateFailedWarning": candidate_failed,
+    "SingleLabelWarning": single_label,
+    "DependentLabelsWarning": dependent_labels,
     "FewValuesWarning": few_values,
     "ResolutionWarning": resolution,
     "CalibrationWarning": calibration,
