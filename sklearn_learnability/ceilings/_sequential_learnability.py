@@ -297,8 +297,7 @@ class SequentialLearnability(BaseEstimator):
     ) -> tuple[list[str], list[Floats]]:
         """Return the forecasters' names and log-probabilities of all steps."""
         members, n_classes = self._members(has_inputs), len(self.classes_)
-        names, found = [], []
-        errors: list[Exception] = []
+        names, found, errors = [], [], list[Exception]()
         depth = self._looks_back(has_inputs)
         trees = [one for one in members if one in TREES]
         if trees and not depth:
@@ -315,8 +314,9 @@ class SequentialLearnability(BaseEstimator):
             names += more_names
             found += more
         if not names:
-            message = f"Expected a candidate that can be fitted, got errors from all: {errors[0]}"
-            raise type(errors[0])(message)
+            raise type(errors[0])(
+                f"Expected a candidate that can be fitted, got errors from all: {errors[0]}"
+            )
         return names, found
 
     def _forecast_by_classifiers(
