@@ -289,7 +289,7 @@ class SequentialLearnability(BaseEstimator):
         lags = lag_table(codes, n_lags)
         frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(table).add_prefix("x")
         if any(name in lags for name in frame):
-            raise ValueError(f"Expected X without columns named {list(lags)}, as lags are named.")
+            raise ValueError(f"Expected X without names of lags, {list(lags)}, got {list(frame)}.")
         return pd.concat([frame.reset_index(drop=True), lags], axis=1)
 
     def _forecast(
