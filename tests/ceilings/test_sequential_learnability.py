@@ -312,7 +312,7 @@ def test_an_interval_without_limits_is_told():
             {"candidates": [("marginal", LogisticRegression())]},
             r"names not taken, got \['marginal'",
         ),
-        ({"candidates": ["prior"], "n_lags": 1}, r"without names of lags \['lag 1'\]"),
+        ({"candidates": ["prior"], "n_lags": 1}, r"without names of lags, \['lag 1'\]"),
         ({"window": 1}, "Expected window as an integer >= 2"),
     ],
 )
