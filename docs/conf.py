@@ -111,13 +111,20 @@ def skip_generated_methods(app, what, name, obj, skip, options):
     return skip or "RequestMethod" in getattr(obj, "__qualname__", "")
 
 
+#: Classes without a page, of which others are made.
+PRIVATE = ("GoldenModel", "GoldenDensityModel", "TableReader")
+
+
 def leave_out_private_bases(app, name, obj, options, bases):
     """Put their own bases in the place of those that have no page."""
-    private = ("sklearn_learnability._", "sklearn_learnability.ceilings._golden_model")
-    shown = []
-    for base in bases:
-        shown += base.__bases__ if base.__module__.startswith(private) else [base]
-    bases[:] = shown
+    bases[:] = dict.fromkeys(shown for base in bases for shown in bases_with_a_page(base))
+
+
+def bases_with_a_page(base):
+    """Return a class, or the bases of one that has no page."""
+    if base.__name__ not in PRIVATE and not base.__module__.startswith("sklearn_learnability._"):
+        return [base]
+    return [shown for one in base.__bases__ for shown in bases_with_a_page(one)]
 
 
 def setup(app):
