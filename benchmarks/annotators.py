@@ -154,9 +154,11 @@ def summarise(name, n_labels, n_rows, draws, truth):
 def tables(results):
     """Return the tables of the documentation."""
     table = pd.DataFrame(results["table"])
-    held = table.pivot_table(index="odds", columns=["rows", "labels"], values="held", sort=False)
+    held = table.pivot_table(
+        index="odds", columns="labels", values="held", aggfunc="min", sort=False
+    )
     held = held.map(lambda share: f"{share:.0%}" if share >= 0.9 else f"**{share:.1%}**")
-    held.columns = [f"{rows:,} rows, k={labels}" for rows, labels in held.columns]
+    held.columns = [f"k={labels}" for labels in held.columns]
     large = table[table["rows"] == table["rows"].max()]
     values = pd.DataFrame(
         {
