@@ -20,6 +20,7 @@ from sklearn_learnability.datasets._truth import (
 
 #: Strengths are searched up to here; the outputs have variance 1.
 LARGEST_STRENGTH = 500.0
+SMALLEST_CURVATURE = 1e-12
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,7 +88,8 @@ def solve_intercepts(outputs: Floats, class_frequencies: Floats) -> Floats:
 
     def hessian(free: Floats) -> Floats:
         p = log_sum_and_softmax(free)[1][1:]
-        return np.diag(p.mean(axis=1)) - p @ p.T / p.shape[1]
+        # of probabilities that are all 0 or 1 nothing would be left
+        return np.diag(p.mean(axis=1) + SMALLEST_CURVATURE) - p @ p.T / p.shape[1]
 
     start = np.log(class_frequencies[1:] / class_frequencies[0])
     solution = minimize(

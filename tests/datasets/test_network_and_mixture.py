@@ -137,3 +137,8 @@ def test_two_classes_of_a_rate_of_one_in_a_thousand():
         2, learnability=0.2, positive_rate=0.001, random_state=0, return_truth=True
     )[2]
     assert truth.conditional_entropy() == pytest.approx(linear.conditional_entropy(), rel=1e-6)
+
+
+def test_a_network_that_fixes_its_classes_says_what_it_reaches():
+    with pytest.raises(ValueError, match=r"Expected learnability in \[0.000, 0.99"):
+        make_network_classification(10, 1, learnability=1.0, random_state=0)
