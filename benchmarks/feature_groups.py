@@ -1,6 +1,6 @@
 """Which columns pay: the level and power of the test, and the shares against exact truth.
 
-    python benchmarks/feature_groups.py [--draws 200]       # about 40 CPU minutes; 66 draws take 15
+    python benchmarks/feature_groups.py [--draws 200]       # about 40 CPU minutes
 
 Level: tables whose group of columns says nothing that the others do not, twelve kinds; plain
 differences of losses, permutation importance and the test, on the same rows. Power: a group of
