@@ -112,7 +112,7 @@ def skip_generated_methods(app, what, name, obj, skip, options):
 
 
 #: Classes without a page, of which others are made.
-PRIVATE = ("GoldenModel", "GoldenDensityModel", "TableReader")
+PRIVATE = ("GoldenModel", "GoldenDensityModel", "ScoreRequests", "TableReader")
 
 
 def leave_out_private_bases(app, name, obj, options, bases):

@@ -37,9 +37,10 @@ from sklearn_learnability.metrics._information import (
 )
 from sklearn_learnability.metrics._reference import check_learnability, reference_losses
 from sklearn_learnability.metrics._resampling import mean_estimate
+from sklearn_learnability.scoring._score_requests import ScoreRequests
 
 
-class EfficiencyScorer:
+class EfficiencyScorer(ScoreRequests):
     r"""Scorer of classifiers by efficiency: the share of the learnable information they extract.
 
     .. math:: \eta = \frac{1 - \mathrm{NLL}_F / H(Y)}{L}
@@ -300,25 +301,8 @@ class EfficiencyScorer:
         EfficiencyScorer
             The scorer itself.
         """
-        asked = {"sample_weight": sample_weight, "reference_nll": reference_nll}
-        for name, alias in asked.items():
-            if alias is not UNCHANGED:
-                self._request.score.add_request(param=name, alias=alias)
+        self._ask_for(sample_weight=sample_weight, reference_nll=reference_nll)
         return self
-
-    def _accept_sample_weight(self) -> bool:
-        """Say that weights are taken: scikit-learn asks where routing is not enabled."""
-        return True
-
-    def get_metadata_routing(self) -> MetadataRequest:
-        """Return what the scorer asks for, as scikit-learn's searches read it.
-
-        Returns
-        -------
-        MetadataRequest
-            The requests of ``set_score_request``.
-        """
-        return self._request
 
 
 def end_of(ceiling: GoldenModelCeiling, against: str) -> float:

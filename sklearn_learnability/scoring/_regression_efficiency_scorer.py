@@ -28,9 +28,10 @@ from sklearn_learnability.metrics._regression_efficiency import (
     warn_of_regression_efficiency,
 )
 from sklearn_learnability.metrics._target_bins import TargetBins, check_target
+from sklearn_learnability.scoring._score_requests import ScoreRequests
 
 
-class RegressionEfficiencyScorer:
+class RegressionEfficiencyScorer(ScoreRequests):
     r"""Scorer of regressors by efficiency: the share of the learnable information they hold.
 
     .. math:: \eta = I_F / I_G
@@ -205,22 +206,5 @@ class RegressionEfficiencyScorer:
         RegressionEfficiencyScorer
             The scorer itself.
         """
-        asked = {"sample_weight": sample_weight, "reference_information": reference_information}
-        for name, alias in asked.items():
-            if alias is not UNCHANGED:
-                self._request.score.add_request(param=name, alias=alias)
+        self._ask_for(sample_weight=sample_weight, reference_information=reference_information)
         return self
-
-    def _accept_sample_weight(self) -> bool:
-        """Say that weights are taken: scikit-learn asks where routing is not enabled."""
-        return True
-
-    def get_metadata_routing(self) -> MetadataRequest:
-        """Return what the scorer asks for, as scikit-learn's searches read it.
-
-        Returns
-        -------
-        MetadataRequest
-            The requests of ``set_score_request``.
-        """
-        return self._request
