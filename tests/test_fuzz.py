@@ -430,7 +430,8 @@ def functions():
     return {
         name: value
         for name, value in named.items()
-        if inspect.isfunction(value) and name != "load_flights"  # reads a table, draws nothing
+        # these read tables, and draw nothing or rows of a file
+        if inspect.isfunction(value) and name not in ("load_flights", "load_avazu")
     }
 
 

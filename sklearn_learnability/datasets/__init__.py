@@ -1,5 +1,6 @@
 """Data sets whose learnability is known exactly, and loaders of real ones."""
 
+from sklearn_learnability.datasets._avazu import load_avazu
 from sklearn_learnability.datasets._berkeley import load_berkeley
 from sklearn_learnability.datasets._cell_truth import CellTruth
 from sklearn_learnability.datasets._drift import make_drifting_classification
@@ -34,6 +35,7 @@ __all__ = [
     "ScoreTruth",
     "SuiteDataset",
     "learnability_suite",
+    "load_avazu",
     "load_berkeley",
     "load_flights",
     "load_military",
