@@ -1,5 +1,6 @@
 """How much can be learned from a data set, and how much of it a model extracts."""
 
+from sklearn_learnability._purged_k_fold import PurgedKFold
 from sklearn_learnability.ceilings._conditional_contribution import (
     ConditionalContribution,
     conditional_contribution,
@@ -21,6 +22,10 @@ from sklearn_learnability.ceilings._output_learnability import (
     learnability_by_output,
 )
 from sklearn_learnability.ceilings._points_left import PointsLeft
+from sklearn_learnability.ceilings._random_versus_forward import (
+    RandomVersusForward,
+    random_versus_forward,
+)
 from sklearn_learnability.ceilings._score_ceiling import ScoreCeiling
 from sklearn_learnability.ceilings._sequential_learnability import SequentialLearnability
 from sklearn_learnability.ceilings._sequential_results import (
@@ -52,6 +57,8 @@ __all__ = [
     "LearnabilityCurve",
     "OutputLearnability",
     "PointsLeft",
+    "PurgedKFold",
+    "RandomVersusForward",
     "RegressionEfficiencyScorer",
     "ScoreCeiling",
     "SequenceCodeLength",
@@ -67,5 +74,6 @@ __all__ = [
     "learnability_by_feature_group",
     "learnability_by_output",
     "learnability_curve",
+    "random_versus_forward",
     "select_capacity",
 ]

@@ -17,10 +17,10 @@ from scipy.stats import norm
 
 from sklearn_learnability._folds import Folds
 from sklearn_learnability._tables import comparable_rows, is_sparse
-from sklearn_learnability._validation import Floats, Integers, warn
+from sklearn_learnability._validation import Floats, Integers, check_groups, warn
 from sklearn_learnability.exceptions import DependentRowsWarning
 
-#: Under ordered folds the interval counts so many blocks of neighbouring rows.
+#: Where folds follow the order of rows the interval counts so many blocks of neighbouring rows.
 N_BLOCKS = 20
 
 #: Level of the tests along the order and over all columns, and the design effect worth a warning.
@@ -57,8 +57,9 @@ def independent_units(
 ) -> NDArray[Any] | None:
     """Return the units that an interval over these rows counts as independent; None is rows.
 
-    They are the groups where given. Under ordered folds they are blocks of neighbouring rows, of
-    equal length: few enough that their ends matter little, and enough for Student's quantile.
+    They are the groups where given. Where folds follow the order of the rows they are blocks of
+    neighbouring rows, of equal length: few enough that their ends matter little, and enough for
+    Student's quantile.
 
     References
     ----------
@@ -67,9 +68,22 @@ def independent_units(
     """
     if groups is not None:
         return np.asarray(groups)[rows]
-    if folds.ordered:
+    if folds.along_rows:
         return np.arange(len(rows)) * min(N_BLOCKS, len(rows)) // len(rows)
     return None
+
+
+def units_of_all_rows(
+    groups: ArrayLike | None, folds: Folds, nll: Floats
+) -> NDArray[np.int64] | None:
+    """Return the number of each row's independent unit, -1 where it has no loss; None is rows."""
+    rows = np.flatnonzero(np.isfinite(nll))
+    units = independent_units(groups, folds, rows)
+    if units is None:
+        return None
+    numbers = np.full(len(nll), -1)
+    numbers[rows] = check_groups(units, len(rows))
+    return numbers
 
 
 def warn_of_dependence(
@@ -91,7 +105,7 @@ def warn_of_dependence(
     passed over.
     """
     rows = np.flatnonzero((weight > 0) & ~np.isnan(proba[:, 0]))
-    if groups is not None or folds.ordered or len(rows) < FEWEST_ROWS:
+    if groups is not None or folds.along_rows or len(rows) < FEWEST_ROWS:
         return
     codes, proba, weight = codes[rows], proba[rows], weight[rows]
     influence = influences(codes, proba, weight)
@@ -123,9 +137,9 @@ def _message(rows: str, found: Resemblance, name: Any = None) -> str:
     if name is None:
         return start + (
             "Pass groups=, the unit that the rows came in, or, where they came one after the "
-            "other, cv=TimeSeriesSplit(5), whose interval counts blocks of neighbours. Where a "
-            "table of independent rows was sorted afterwards, by what is not among its columns, "
-            "the interval is right as it is."
+            "other, cv=TimeSeriesSplit(5) or PurgedKFold(5), whose interval counts blocks of "
+            "neighbours. Where a table of independent rows was sorted afterwards, by what is not "
+            "among its columns, the interval is right as it is."
         )
     return start + (
         f"Where the rows came in units and {name!r} names them, pass it as groups=. Where it is an "

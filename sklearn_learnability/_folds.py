@@ -34,12 +34,16 @@ class Folds:
         The first fold that predicts a row; -1 where none does.
     ordered : bool
         True if every fold is predicted from earlier rows only, as by TimeSeriesSplit.
+    contiguous : bool
+        True if the test rows of every fold are neighbours, two or more, as by
+        :class:`~sklearn_learnability.PurgedKFold`.
     """
 
     splits: list[tuple[Integers, Integers]]
     n_tests: Integers
     fold_of: Integers
     ordered: bool
+    contiguous: bool
 
     @classmethod
     def from_splits(cls, splits: Any, n_samples: int) -> Self:
@@ -66,7 +70,13 @@ class Folds:
         for fold, (_, test) in reversed(list(enumerate(pairs))):
             fold_of[test] = fold
         n_tests = np.bincount(np.concatenate([test for _, test in pairs]), minlength=n_samples)
-        return cls(pairs, n_tests, fold_of, ordered)
+        contiguous = all(len(test) == np.ptp(test) + 1 >= 2 for _, test in pairs)
+        return cls(pairs, n_tests, fold_of, ordered, contiguous)
+
+    @property
+    def along_rows(self) -> bool:
+        """True if the folds follow the order of the rows, so that neighbours count together."""
+        return self.ordered or self.contiguous
 
     @property
     def is_partition(self) -> bool:

@@ -62,8 +62,9 @@ def warn_of_order(X: Any, codes: Integers, cv: Any, groups: Any) -> bool:
             f"{N_NEIGHBOURS} nearest neighbours lose {found.excess:.2f} of the label entropy more "
             "than in shuffled ones, which cv=int means. Shuffled folds are right where rows come "
             "in an order that says nothing of new rows, as in a sorted table. Where new rows come "
-            "later, or from other units, pass cv=TimeSeriesSplit(5), or groups=: without them the "
-            "interval, too, takes rows as independent.",
+            "later, pass cv=TimeSeriesSplit(5), where they fill gaps between these PurgedKFold(5), "
+            "and groups= where they come from other units: without them the interval, too, takes "
+            "rows as independent.",
             OrderedRowsWarning,
         )
     return matters

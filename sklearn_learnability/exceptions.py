@@ -63,6 +63,10 @@ class DependentRowsWarning(LearnabilityWarning):
     """Rows resemble each other, and an interval that takes them as independent is too short."""
 
 
+class OptimisticSplitWarning(LearnabilityWarning):
+    """A random split of rows in order of time finds much more than a forward split does."""
+
+
 class FewValuesWarning(LearnabilityWarning):
     """A number has so few distinct values that its learnability cannot come near 1."""
 

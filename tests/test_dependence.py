@@ -8,9 +8,9 @@ from scipy.signal import lfilter
 from scipy.special import expit
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold, TimeSeriesSplit
+from sklearn.model_selection import KFold, LeaveOneOut, TimeSeriesSplit
 
-from sklearn_learnability import CalibratedNLL, GoldenModelCeiling
+from sklearn_learnability import CalibratedNLL, GoldenModelCeiling, PurgedKFold
 from sklearn_learnability._dependence import (
     N_BLOCKS,
     design_effect,
@@ -21,6 +21,7 @@ from sklearn_learnability._dependence import (
 )
 from sklearn_learnability._folds import make_folds
 from sklearn_learnability.exceptions import DependentRowsWarning
+from sklearn_learnability.metrics import compare_models, efficiency, nll_decomposition
 from sklearn_learnability.metrics._resampling import ratio_estimate
 
 FAMILY = [("logistic", LogisticRegression())]
@@ -166,7 +167,15 @@ def test_ordered_folds_count_blocks_groups_count_groups_and_others_rows():
     assert n_independent(TimeSeriesSplit(5)) == N_BLOCKS
     assert n_independent(list(TimeSeriesSplit(5).split(X)), day) == len(np.unique(day[100:]))
     assert n_independent(5, day) == 50
-    assert n_independent(KFold(5)) == 300
+    assert n_independent(KFold(5, shuffle=True, random_state=0)) == 300
+    assert n_independent(KFold(5)) == N_BLOCKS
+    assert n_independent(PurgedKFold(5, purge=3)) == N_BLOCKS
+    assert n_independent(list(TimeSeriesSplit(3, gap=5, max_train_size=60).split(X))) == N_BLOCKS
+    assert n_independent([(np.arange(200), np.arange(200, 300))]) == N_BLOCKS
+    assert n_independent(KFold(100), day) == 50
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        assert n_independent(LeaveOneOut()) == 300
     folds = make_folds(TimeSeriesSplit(5), X, y)
     blocks = independent_units(None, folds, np.arange(100, 300))
     assert np.bincount(blocks).tolist() == [10] * N_BLOCKS
@@ -183,3 +192,47 @@ def test_the_decomposition_counts_the_same_blocks():
         given = CalibratedNLL(LogisticRegression(), cv=cv).fit(X, y, groups=blocks)
     errors = [model.decomposition_.nll.standard_error for model in (alone, given)]
     assert errors[0] == pytest.approx(errors[1])
+
+
+def test_metrics_count_what_the_ceiling_counts():
+    rng = np.random.default_rng(0)
+    X = autoregression(rng, 400, 0.95)[:, None]
+    y = labels_of(rng, 3 * X[:, 0])
+    probas = {"half": probabilities(1.5 * X[:, 0])}
+    ceiling = GoldenModelCeiling(FAMILY, cv=PurgedKFold(5, purge=20)).fit(X, y)
+    assert np.bincount(ceiling.independent_units_).tolist() == [20] * N_BLOCKS
+    options = {"random_state": 0}
+    found = compare_models(y, probas, reference_nll=ceiling, **options).models[0]
+    blocks = compare_models(
+        y, probas, reference_nll=ceiling, groups=np.arange(400) // 20, **options
+    ).models[0]
+    rows = compare_models(y, probas, reference_nll=ceiling, groups=np.arange(400), **options)
+    assert found.efficiency.to_frame().equals(blocks.efficiency.to_frame())
+    assert found.efficiency.standard_error != rows.models[0].efficiency.standard_error
+    alone = efficiency(y, probas["half"], reference_nll=ceiling)
+    assert alone.standard_error == found.efficiency.standard_error
+    # the losses alone know of no folds
+    bare = efficiency(y, probas["half"], reference_nll=ceiling.oof_nll_)
+    assert bare.standard_error == rows.models[0].efficiency.standard_error
+
+
+def test_units_are_numbered_where_rows_were_predicted():
+    X = np.random.default_rng(0).standard_normal((300, 2))
+    y = labels_of(np.random.default_rng(1), 2 * X[:, 0])
+    ceiling = GoldenModelCeiling(FAMILY, cv=TimeSeriesSplit(5)).fit(X, y)
+    predicted = np.isfinite(ceiling.oof_nll_)
+    np.testing.assert_array_equal(ceiling.independent_units_ >= 0, predicted)
+    assert len(np.unique(ceiling.independent_units_[predicted])) == ceiling.n_independent_
+    assert GoldenModelCeiling(FAMILY, random_state=0).fit(X, y).independent_units_ is None
+
+
+def test_calibration_in_folds_of_neighbours_counts_blocks():
+    rng = np.random.default_rng(0)
+    score = 2 * rng.standard_normal(300)
+    y, proba = labels_of(rng, score), expit(score)
+    groups = np.arange(300) * N_BLOCKS // 300
+    found = nll_decomposition(y, proba, cv=KFold(5))
+    blocks = nll_decomposition(y, proba, cv=KFold(5), groups=groups)
+    assert found.nll.standard_error == blocks.nll.standard_error
+    shuffled = nll_decomposition(y, proba, random_state=0)
+    assert found.nll.standard_error != shuffled.nll.standard_error

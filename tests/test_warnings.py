@@ -17,6 +17,7 @@ from sklearn_learnability import (
     GoldenModelCeiling,
     GoldenModelCeilingRegressor,
     exceptions,
+    random_versus_forward,
 )
 from sklearn_learnability.metrics import (
     annotator_learnability,
@@ -100,7 +101,16 @@ def dependent_rows():
     inputs = np.repeat(rng.standard_normal((100, 1)), 10, axis=0)
     inputs += 1e-3 * rng.standard_normal(inputs.shape)
     label = rng.random(1000) < 1 / (1 + np.exp(-3 * inputs[:, 0]))
-    CalibratedNLL(GaussianNB(), cv=KFold(5)).fit(inputs, label.astype(int))
+    folds = KFold(5, shuffle=True, random_state=0)
+    CalibratedNLL(GaussianNB(), cv=folds).fit(inputs, label.astype(int))
+
+
+def optimistic_split():
+    rng = np.random.default_rng(0)
+    inputs, turn = rng.standard_normal((1000, 2)), np.linspace(0, np.pi, 1000)
+    score = inputs[:, 0] * np.cos(turn) + inputs[:, 1] * np.sin(turn)
+    y = np.where(np.arange(1000) > 600, score > 0, inputs[:, 0] < 0).astype(int)
+    random_versus_forward(GoldenModelCeiling([("bayes", GaussianNB())], random_state=0), inputs, y)
 
 
 def unused_weights():
@@ -255,6 +265,7 @@ PROVOKED = {
     "ConvertedColumnsWarning": converted_columns,
     "OrderedRowsWarning": ordered_rows,
     "DependentRowsWarning": dependent_rows,
+    "OptimisticSplitWarning": optimistic_split,
     "UnusedWeightsWarning": unused_weights,
     "CandidateFailedWarning": candidate_failed,
     "SingleLabelWarning": single_label,

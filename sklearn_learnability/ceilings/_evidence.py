@@ -153,7 +153,7 @@ def replicates(
     frame = comparable_rows(data.X)
     hashes = None if frame is None else hash_rows(frame)
     is_even = data.weight is None or np.ptp(data.weight) == 0
-    if hashes is None or groups is not None or ceiling._record.folds.ordered or not is_even:
+    if hashes is None or groups is not None or ceiling._record.folds.along_rows or not is_even:
         return unknown
     cells, counts = np.unique(hashes[scored], return_inverse=True, return_counts=True)[1:]
     found = replicate_learnability(data.codes[scored], cells, REPLICATE_CONFIDENCE)

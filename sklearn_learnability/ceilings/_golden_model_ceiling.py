@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_learnability._dependence import warn_of_dependence
+from sklearn_learnability._dependence import units_of_all_rows, warn_of_dependence
 from sklearn_learnability._folds import make_folds, warn_of_duplicates, warn_of_missing_classes
 from sklearn_learnability._row_order import warn_of_order
 from sklearn_learnability._validation import (
@@ -75,7 +75,8 @@ class GoldenModelCeiling(GoldenModel):
         other; where their order says otherwise, a warning says so. Rows that no fold predicts are
         left out of the estimate. Where every fold is predicted from earlier rows only
         (TimeSeriesSplit), calibration and weights come from earlier folds too and the first fold
-        serves calibration alone.
+        serves calibration alone. There, and where each fold tests rows that are neighbours
+        (PurgedKFold), the interval counts blocks of neighbouring rows.
     calibration : str or None, default="affine"
         Family of maps: that of every candidate, "affine", "temperature", "vector", "matrix",
         "beta", "isotonic", or None.
@@ -104,8 +105,8 @@ class GoldenModelCeiling(GoldenModel):
         :math:`L_G`, over the predicted rows.
     learnability_interval_ : tuple of float
         Two-sided 95 % interval of its expectation on fresh rows, clustered by `groups` where given,
-        by 20 blocks of neighbouring rows where every fold is predicted from earlier rows; NaN where
-        a class has too few rows, about five, to tell.
+        by 20 blocks of neighbouring rows where the folds follow the order of the rows; NaN where a
+        class has too few rows, about five, to tell.
     learnability_lower_limit_, learnability_standard_error_ : float
         Its one-sided 95 % lower limit, and its standard error.
     learnability_bracket_ : tuple of float
@@ -124,7 +125,11 @@ class GoldenModelCeiling(GoldenModel):
         Number of rows left out of the estimate.
     n_independent_ : int
         Number of units with weight that the interval takes as independent: groups where given,
-        blocks of neighbouring rows where every fold is predicted from earlier rows, else rows.
+        blocks of neighbouring rows where the folds follow their order, else rows.
+    independent_units_ : ndarray of shape (n_samples,) or None
+        What each row is counted in, a group or a block of neighbouring rows, by number; -1 where it
+        was not predicted. None where rows are. Functions of `metrics` that are given this ceiling
+        count the same, and otherwise take it as `groups`.
     duplicate_share_ : float
         Share of test rows that also stand in their training rows; NaN where rows cannot be
         compared.
@@ -280,6 +285,7 @@ class GoldenModelCeiling(GoldenModel):
             blend=self.blend,
         )
         self._keep(family, score)
+        self.independent_units_ = units_of_all_rows(groups, folds, self.oof_nll_)
         warn_of_dependence(
             table,
             codes,

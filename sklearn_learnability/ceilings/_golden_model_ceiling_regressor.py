@@ -8,7 +8,7 @@ from joblib import Memory
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_learnability._dependence import warn_of_dependence
+from sklearn_learnability._dependence import units_of_all_rows, warn_of_dependence
 from sklearn_learnability._folds import make_folds, warn_of_duplicates
 from sklearn_learnability._row_order import warn_of_order
 from sklearn_learnability._validation import (
@@ -71,7 +71,9 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
     cv : int, cross-validation splitter or iterable, default=5
         Folds. An int means that many folds, shuffled and stratified by fifths of y. Where every
         fold is predicted from earlier rows only (TimeSeriesSplit), calibration and weights come
-        from earlier folds too and the first fold serves calibration alone.
+        from earlier folds too and the first fold serves calibration alone. There, and where each
+        fold tests rows that are neighbours (PurgedKFold), the interval counts blocks of
+        neighbouring rows.
     units : {"bits", "nats"}, default="bits"
         Unit of information; that of losses.
     memory : str or joblib.Memory, default=None
@@ -111,6 +113,10 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
         Number of rows left out of the estimate.
     n_independent_ : int
         Number of units with weight that the interval takes as independent.
+    independent_units_ : ndarray of shape (n_samples,) or None
+        What each row is counted in, a group or a block of neighbouring rows, by number; -1 where it
+        was not predicted. None where rows are. Functions of `metrics` that are given this ceiling
+        count the same, and otherwise take it as `groups`.
     duplicate_share_ : float
         Share of test rows that also stand in their training rows; NaN where rows cannot be
         compared.
@@ -250,6 +256,7 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
         self.bins_, self.models_ = data.bins, family.models
         self._targets = hash_targets(data.y)
         self._keep(data.y, codes, weight, score)
+        self.independent_units_ = units_of_all_rows(groups, folds, self.oof_nll_)
         self.candidates_ = score.members.assign(
             learnability=[share_of_nats(nats) for nats in score.members["mutual_information"]],
             weight=score.pool.weights,

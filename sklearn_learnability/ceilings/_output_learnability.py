@@ -250,7 +250,7 @@ def _total(
     """Return the share of the outputs' bits that is explained, clustered by row or group."""
     n_rows = len(columns[0])
     units = np.arange(n_rows) if groups is None else groups
-    if groups is None and any(one.ceiling._record.folds.ordered for one in found):
+    if groups is None and any(one.ceiling._record.folds.along_rows for one in found):
         units = np.arange(n_rows) * min(N_BLOCKS, n_rows) // n_rows
     surprisals, losses, rows = [], [], []
     for one in found:

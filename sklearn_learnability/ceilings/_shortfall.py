@@ -18,7 +18,7 @@ from sklearn_learnability.metrics._information import (
     log_loss_per_sample,
     prior_surprisal,
 )
-from sklearn_learnability.metrics._reference import Reference, reference_losses
+from sklearn_learnability.metrics._reference import Reference, groups_beside, reference_losses
 
 if TYPE_CHECKING:
     from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
@@ -118,7 +118,8 @@ class Shortfall(Result):
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative weights.
         groups : array-like of shape (n_samples,), optional
-            Rows of one group may depend on each other; the interval is clustered by group.
+            Rows of one group may depend on each other; the interval is clustered by group. By
+            default those of a ceiling in `reference_nll`, where X is not given.
         labels : array-like of shape (n_classes,), optional
             Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
 
@@ -145,7 +146,7 @@ class Shortfall(Result):
             is_sure=self.source == "replicates" or not self.outside,
             negligible=negligible,
             weight=weight,
-            groups=groups,
+            groups=groups_beside(reference_nll, X, groups),
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_learnability._folds import make_folds
+from sklearn_learnability._folds import Folds, make_folds
 from sklearn_learnability._probabilities import (
     check_labels_and_probabilities,
     check_probabilities,
@@ -236,6 +236,22 @@ def cross_fit_calibration(
     array([[0.25, 0.75],
            [0.25, 0.75]])
     """
+    return cross_fit_on_folds(
+        y_true, y_proba, calibration, cv, sample_weight, groups, labels, random_state
+    )[0]
+
+
+def cross_fit_on_folds(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    calibration: CalibrationMethod,
+    cv: Any,
+    sample_weight: ArrayLike | None,
+    groups: ArrayLike | None,
+    labels: ArrayLike | None,
+    random_state: RandomState,
+) -> tuple[Floats, Folds]:
+    """Return calibrated probabilities of all rows, and the folds they come from."""
     _, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
     warn_of_hard_labels(proba, codes)
     check_method(calibration, proba.shape[1])
@@ -247,6 +263,5 @@ def cross_fit_calibration(
             f"{(folds.n_tests == 0).sum()} rows never and {(folds.n_tests > 1).sum()} more than "
             "once."
         )
-    return np.exp(
-        cross_fit_log_proba(codes, log_of_probabilities(proba), weight, calibration, folds.splits)
-    )
+    log_proba = log_of_probabilities(proba)
+    return np.exp(cross_fit_log_proba(codes, log_proba, weight, calibration, folds.splits)), folds

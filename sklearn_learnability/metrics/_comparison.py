@@ -35,7 +35,7 @@ from sklearn_learnability.metrics._efficiency import (
 )
 from sklearn_learnability.metrics._efficiency_ends import Bracket, check_bracket
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
-from sklearn_learnability.metrics._reference import Reference, check_ceiling
+from sklearn_learnability.metrics._reference import Reference, check_ceiling, groups_beside
 from sklearn_learnability.metrics._resampling import Estimate
 
 
@@ -178,7 +178,8 @@ def compare_models(
         Non-negative weights.
     groups : array-like of shape (n_samples,), optional
         Rows of one group may depend on each other: intervals are clustered by group and
-        calibration keeps groups together.
+        calibration keeps groups together. By default those of a ceiling in `reference_nll`, where X
+        is not given.
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     units : {"bits", "nats"}, default="bits"
@@ -235,6 +236,7 @@ def compare_models(
     weight = check_weights(sample_weight, len(encode_labels(y_true)[1]))
     surprisal = prior_surprisal(y_true, sample_weight=weight, units=units)
     reference = check_ceiling(learnability, reference_nll, y_true, X, units)
+    groups = groups_beside(reference_nll, X, groups)
     seed = seed_of(random_state)
     rows: dict[str, Any] = {"sample_weight": weight, "groups": groups}
     folds: dict[str, Any] = {"calibration": calibration, "random_state": seed}

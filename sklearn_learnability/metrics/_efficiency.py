@@ -30,6 +30,7 @@ from sklearn_learnability.metrics._reference import (
     MOST_OF_A_CEILING,
     Reference,
     check_ceiling,
+    groups_beside,
 )
 from sklearn_learnability.metrics._resampling import Estimate
 
@@ -195,7 +196,8 @@ def efficiency(
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     groups : array-like of shape (n_samples,), optional
-        Rows of one group may depend on each other; intervals are clustered by group.
+        Rows of one group may depend on each other; intervals are clustered by group. By default
+        those of a ceiling in `reference_nll`, where X is not given.
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     units : {"bits", "nats"}, default="bits"
@@ -262,6 +264,7 @@ def efficiency(
     loss = log_loss_per_sample(y_true, y_proba, labels=labels, units=units)
     weight = check_weights(sample_weight, len(loss))
     reference = check_ceiling(learnability, reference_nll, y_true, X, units)
+    groups = groups_beside(reference_nll, X, groups)
     found = efficiency_of_losses(
         prior_surprisal(y_true, sample_weight=weight, units=units),
         loss,

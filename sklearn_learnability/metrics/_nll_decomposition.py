@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_learnability._dependence import independent_units
 from sklearn_learnability._probabilities import (
     SMALLEST_PROBABILITY,
     check_labels_and_probabilities,
@@ -21,7 +22,11 @@ from sklearn_learnability._validation import (
     check_weights,
     nats_per_unit,
 )
-from sklearn_learnability.metrics._calibration import Calibrator, cross_fit_calibration
+from sklearn_learnability.metrics._calibration import (
+    Calibrator,
+    cross_fit_calibration,
+    cross_fit_on_folds,
+)
 from sklearn_learnability.metrics._calibration_loss import (
     calibration_loss_estimate,
     effective_parameters,
@@ -163,7 +168,7 @@ def nll_decomposition(
         Non-negative weights.
     groups : array-like of shape (n_samples,), optional
         Rows of one group may depend on each other. They stay in one fold, and intervals are
-        clustered.
+        clustered; by blocks of neighbouring rows where there are none and folds follow the order.
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     units : {"bits", "nats"}, default="bits"
@@ -204,20 +209,14 @@ def nll_decomposition(
     ...       f"+ {parts.calibration_loss.value:.2f} bits")
     1.67 = 0.81 + 0.86 bits
     """
-    calibrated = cross_fit_calibration(
-        y_true,
-        y_proba,
-        calibration=calibration,
-        cv=cv,
-        sample_weight=sample_weight,
-        groups=groups,
-        labels=labels,
-        random_state=random_state,
+    calibrated, folds = cross_fit_on_folds(
+        y_true, y_proba, calibration, cv, sample_weight, groups, labels, random_state
     )
     classes, codes, proba = check_labels_and_probabilities(y_true, y_proba, labels)
     weight = check_weights(sample_weight, len(codes))
     mapping = fit_calibration_map(codes, log_of_probabilities(proba), weight, calibration)
     calibrator = Calibrator(calibration, classes, mapping)
+    groups = independent_units(groups, folds, np.arange(len(codes)))
     return decompose_nll(codes, proba, calibrated, calibrator, weight, groups, units)
 
 

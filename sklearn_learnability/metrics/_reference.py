@@ -39,6 +39,7 @@ class FittedCeiling(Protocol):
     oof_nll_: Floats
     oof_proba_: Floats
     learnability_interval_: tuple[float, float]
+    independent_units_: NDArray[np.int64] | None
 
     def predict_proba(self, X: Any) -> Floats:
         """Return probabilities in the order of `classes_`."""
@@ -69,6 +70,14 @@ def reference_losses(
     losses = check_reference(reference_nll, len(codes))
     _warn_of_units(losses, max(2, codes.max() + 1), units)
     return losses
+
+
+def groups_beside(reference: Any, X: Any, groups: ArrayLike | None) -> ArrayLike | None:
+    """Return the groups or, on a ceiling's own rows and without any, what it counts itself."""
+    if groups is None and X is None:
+        found: ArrayLike | None = getattr(reference, "independent_units_", None)
+        return found
+    return groups
 
 
 def check_reference(reference_nll: Any, n_samples: int) -> Floats:

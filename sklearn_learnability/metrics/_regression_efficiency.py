@@ -33,7 +33,7 @@ from sklearn_learnability.metrics._mutual_information import (
     mutual_information_estimate,
     share_of_nats,
 )
-from sklearn_learnability.metrics._reference import MOST_OF_A_CEILING
+from sklearn_learnability.metrics._reference import MOST_OF_A_CEILING, groups_beside
 from sklearn_learnability.metrics._resampling import Estimate, check_confidence, ratio_estimate
 from sklearn_learnability.metrics._target_bins import TargetBins, check_target
 
@@ -172,7 +172,8 @@ def regression_efficiency(
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     groups : array-like of shape (n_samples,), optional
-        Rows of one group may depend on each other; intervals are clustered by group.
+        Rows of one group may depend on each other; intervals are clustered by group. By default
+        those of a ceiling in `reference`, where X is not given.
     units : {"bits", "nats"}, default="bits"
         Unit of information; that of `reference`. The efficiency itself has none.
     confidence : float, default=0.95
@@ -220,6 +221,7 @@ def regression_efficiency(
     nats_per_unit(units)
     check_confidence(confidence)
     known = check_regression_ceiling(learnability, reference, y, X, units)
+    groups = groups_beside(reference, X, groups)
     y = y / (np.abs(y).max() or 1.0)
     bins = TargetBins.of(y, weight)
     scores = scores_of_location(with_log_scale(forecast, bins.scale), bins.edges)

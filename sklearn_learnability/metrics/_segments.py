@@ -23,7 +23,11 @@ from sklearn_learnability.metrics._calibrators import CalibrationMethod
 from sklearn_learnability.metrics._efficiency import efficiency_of_losses, warn_of_efficiency
 from sklearn_learnability.metrics._information import log_loss_per_sample, prior_surprisal
 from sklearn_learnability.metrics._information_estimate import effective_rows, unseen_variance
-from sklearn_learnability.metrics._reference import Reference, reference_losses
+from sklearn_learnability.metrics._reference import (
+    Reference,
+    groups_beside,
+    reference_losses,
+)
 from sklearn_learnability.metrics._resampling import check_confidence, mean_estimate
 from sklearn_learnability.metrics._segment_status import (
     SMALLEST_EXCESS,
@@ -144,7 +148,8 @@ def information_by_segment(
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights; rows of weight 0 are left out.
     groups : array-like of shape (n_samples,), optional
-        Rows of one group may depend on each other: intervals and tests are clustered by group.
+        Rows of one group may depend on each other: intervals and tests are clustered by group. By
+        default those of a ceiling in `reference_nll`, where X is not given.
     labels : array-like of shape (n_classes,), optional
         Classes in the order of the columns; by default the sorted distinct labels of `y_true`.
     units : {"bits", "nats"}, default="bits"
@@ -203,6 +208,7 @@ def information_by_segment(
     classes, labels_of_rows, proba = check_labels_and_probabilities(y_true, y_proba, labels)
     weight = check_weights(sample_weight, len(proba))
     reference = reference_losses(reference_nll, y_true, X, units=units)
+    groups = groups_beside(reference_nll, X, groups)
     names, codes = encode_segments(segments, len(proba))
     if calibration is not None:
         proba = cross_fit_calibration(

@@ -1,0 +1,97 @@
+"""PurgedKFold: blocks and gaps by brute force, and one place among scikit-learn's splitters."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit, cross_val_score
+
+from sklearn_learnability import PurgedKFold
+
+
+def splits_of(cv, n):
+    return [(train.tolist(), test.tolist()) for train, test in cv.split(np.zeros((n, 1)))]
+
+
+@given(
+    steps=st.lists(st.integers(0, 3), min_size=8, max_size=40),
+    n_splits=st.integers(2, 5),
+    purge=st.integers(0, 4),
+    embargo=st.integers(0, 3),
+    kind=st.sampled_from(["rows", "numbers", "dates"]),
+)
+def test_what_is_left_out_is_what_is_near(steps, n_splits, purge, embargo, kind):
+    n = len(steps)
+    time, gaps = np.arange(n) if kind == "rows" else np.cumsum(steps), (purge, embargo)
+    options = {} if kind == "rows" else {"time": time}
+    if kind == "dates":
+        options = {"time": pd.Timestamp("2013-01-01", tz="UTC") + pd.to_timedelta(time, unit="D")}
+        gaps = (f"{purge}D", np.timedelta64(embargo, "D"))
+    cv = PurgedKFold(n_splits, purge=gaps[0], embargo=gaps[1], **options)
+    blocks = [test.tolist() for _, test in KFold(n_splits).split(time)]
+    expected = [
+        [
+            row
+            for row in range(n)
+            if time[row] < time[test[0]] - purge or time[row] > time[test[-1]] + purge + embargo
+        ]
+        for test in blocks
+    ]
+    assume(all(expected))
+    assert splits_of(cv, n) == list(zip(expected, blocks, strict=True))
+
+
+def test_without_gaps_it_is_unshuffled_folds():
+    assert splits_of(PurgedKFold(4), 11) == splits_of(KFold(4), 11)
+
+
+def test_the_last_block_is_that_of_forward_folds():
+    [*_, (train, test)] = splits_of(PurgedKFold(5, purge=3), 50)
+    assert (train, test) == splits_of(TimeSeriesSplit(4, gap=3), 50)[-1]
+
+
+def test_it_serves_where_splitters_do():
+    X = np.random.default_rng(0).standard_normal((120, 2))
+    y = (X[:, 0] > 0).astype(int)
+    cv = PurgedKFold(3, purge=2)
+    assert cv.get_n_splits(X) == 3
+    assert len(cross_val_score(LogisticRegression(), X, y, cv=cv)) == 3
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=cv)
+    assert clone(search).fit(X, y).n_splits_ == 3
+    sparse = [train.tolist() for train, _ in cv.split(csr_matrix(X), y, y)]
+    assert sparse == [train for train, _ in splits_of(cv, 120)]
+
+
+def test_numbers_that_no_difference_fits_in():
+    time = np.arange(10, dtype=np.uint8)
+    assert splits_of(PurgedKFold(5, purge=3, time=time), 10)[0][0] == [5, 6, 7, 8, 9]
+
+
+DATES = pd.date_range("2013-01-01", periods=10)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_splits": 1}, "n_splits as an integer >= 2, got 1"),
+        ({"n_splits": 11}, "11 rows or more, one a fold, got 10"),
+        ({"purge": 1.5}, "purge as an integer >= 0, got 1.5"),
+        ({"embargo": -1}, "embargo as an integer >= 0, got -1"),
+        ({"purge": 8}, "leave rows to train on, got purge=8 and embargo=0 beside rows 0 to 1"),
+        ({"time": range(9)}, r"time of shape \(10,\), got \(9,\)"),
+        ({"time": [*range(9), 3]}, "in rising order, got an earlier one later"),
+        ({"time": [*range(9), np.nan]}, "in rising order, got 1 without a value"),
+        ({"time": list("abcdefghij")}, "time as numbers or dates, got "),
+        ({"time": range(10), "purge": np.nan}, "purge in .*, got nan"),
+        ({"time": DATES, "purge": 2}, "purge as a span of time such as '2D', got 2"),
+        ({"time": DATES, "embargo": "-1D"}, "embargo as a span of time such as '2D', got '-1D'"),
+        ({"time": DATES, "purge": "soon"}, "purge as a span of time such as '2D', got 'soon'"),
+    ],
+)
+def test_what_cannot_be_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        list(PurgedKFold(**options).split(np.zeros((10, 1))))
