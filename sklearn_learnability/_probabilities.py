@@ -40,15 +40,16 @@ def check_probabilities(y_proba: ArrayLike, n_samples: int, classes: NDArray[Any
     proba = raw[:, None] if raw.ndim == 1 else raw
     if len(proba) != n_samples:
         raise ValueError(f"Expected probabilities of {n_samples} rows, got {len(proba)}.")
-    proba = proba if proba.dtype in (np.float32, np.float16) else proba.astype(np.float64)
+    is_float = proba.dtype in (np.float64, np.float32, np.float16)
+    proba = proba if is_float else proba.astype(np.float64)
     tolerance = float(np.sqrt(np.finfo(proba.dtype).eps))
     proba = proba.astype(np.float64, copy=False)
-    if not np.isfinite(proba).all():
+    low, high = proba.min(), proba.max()
+    if not (np.isfinite(low) and np.isfinite(high)):  # NaN is passed on by both
         raise ValueError(
             "Expected finite probabilities, got NaN or infinity in "
             f"{(~np.isfinite(proba).all(axis=1)).sum()} of {n_samples} rows."
         )
-    low, high = proba.min(), proba.max()
     if low < 0 or high > 1 + tolerance:
         raise ValueError(
             f"Expected probabilities in [0, 1], got values between {low:g} and {high:g}. Pass "
@@ -63,7 +64,7 @@ def check_probabilities(y_proba: ArrayLike, n_samples: int, classes: NDArray[Any
             f"{classes.tolist()}, got {proba.shape[1]}. Pass labels= with the classes in the "
             "order of the columns (an estimator's classes_)."
         )
-    total = proba.sum(axis=1)
+    total = proba @ np.ones(n_classes)
     worst = np.abs(total - 1).argmax()
     if abs(total[worst] - 1) > tolerance:
         raise ValueError(
@@ -199,7 +200,8 @@ def warn_of_hard_labels(proba: Floats, codes: NDArray) -> bool:
 
 def log_of_probabilities(proba: Floats) -> Floats:
     """Return the logarithms of probabilities raised to the smallest one, hence finite."""
-    return np.log(np.maximum(proba, SMALLEST_PROBABILITY))
+    raised = np.maximum(proba, SMALLEST_PROBABILITY)
+    return np.log(raised, out=raised)
 
 
 def align_probabilities(y_proba: ArrayLike, columns: NDArray[Any], classes: NDArray[Any]) -> Floats:

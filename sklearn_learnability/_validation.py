@@ -168,26 +168,8 @@ def _vector(name: str, values: Any) -> NDArray[Any]:
         ) from None
 
 
-def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArray[Any], NDArray]:
-    """Return the classes and, for every row, the position of its label among them.
-
-    Without `labels` the classes are the sorted distinct values of `y`; with them, `labels` in the
-    order given.
-    """
-    y = _vector("y", y)
-    if len(y) == 0:
-        raise ValueError("Expected at least one row, got no labels.")
-    if y.dtype.kind == "f" and np.isinf(y).any():
-        raise ValueError(
-            "Expected finite labels, got infinity. Input y contains infinity or a value too large "
-            f"for {y.dtype!r}."
-        )
-    missing = np.asarray(pd.isna(y))
-    if missing.any():
-        raise ValueError(
-            f"Expected a label of every row, got {missing.sum()} missing labels of {len(y)}. "
-            "Input y contains NaN or None."
-        )
+def _check_target_type(y: NDArray[Any]) -> None:
+    """Refuse labels that are no classes."""
     target_type = type_of_target(y, input_name="y")
     if target_type == "unknown":
         kinds = sorted({type(value).__name__ for value in y})
@@ -202,9 +184,32 @@ def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArra
             "about a continuous target is not measured by label entropy. Numbers go to "
             "GoldenModelCeilingRegressor."
         )
+
+
+def encode_labels(y: ArrayLike, labels: ArrayLike | None = None) -> tuple[NDArray[Any], NDArray]:
+    """Return the classes and, for every row, the position of its label among them.
+
+    Without `labels` the classes are the sorted distinct values of `y`; with them, `labels` in the
+    order given.
+    """
+    y = _vector("y", y)
+    if len(y) == 0:
+        raise ValueError("Expected at least one row, got no labels.")
+    if y.dtype.kind == "f" and np.isinf(y).any():
+        raise ValueError(
+            "Expected finite labels, got infinity. Input y contains infinity or a value too large "
+            f"for {y.dtype!r}."
+        )
+    missing = np.asarray(pd.isna(y)) if y.dtype.kind not in "biu" else np.zeros(0)
+    if missing.any():
+        raise ValueError(
+            f"Expected a label of every row, got {missing.sum()} missing labels of {len(y)}. "
+            "Input y contains NaN or None."
+        )
     if y.dtype.kind in "biu":
         codes, present = pd.factorize(y, sort=True)  # hashes where np.unique sorts
     else:
+        _check_target_type(y)
         present, codes = np.unique(y, return_inverse=True)
     if labels is None:
         return present, codes

@@ -1,24 +1,26 @@
 """Calibration maps: log-probabilities in, calibrated log-probabilities out."""
 
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from scipy.linalg import LinAlgError
 from scipy.special import log_softmax
 from sklearn.isotonic import IsotonicRegression
 
 from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Floats
+from sklearn_learnability.metrics._calibration_objectives import (
+    binary_objective,
+    matrix_objective,
+    softmax_objective,
+)
 from sklearn_learnability.metrics._newton import (
     Objective,
     Ridge,
-    affine_objective,
-    binary_objective,
     damped_newton,
-    matrix_objective,
-    temperature_objective,
-    vector_objective,
+    newton_by_part,
 )
 
 CalibrationMethod = Literal["temperature", "affine", "vector", "matrix", "beta", "isotonic"]
@@ -30,10 +32,11 @@ PRIOR_SCALE = 10.0
 PRIOR_SCALE_OFF_DIAGONAL = 0.1
 #: The pull to the identity is not weaker than one in this many rows, so that it outlasts rounding.
 MOST_ROWS = 1e9
-#: Rows on which the warm start is fitted, at least and for every class, and the fewest of a class.
-WARM_START_ROWS = 5_000
-WARM_START_ROWS_PER_CLASS = 250
-WARM_START_FEWEST_ROWS = 10
+#: Sizes of the parts of the rows that fits begin on, as rows a class on average; the fewest rows
+#: of a class and in all that a part must hold.
+PART_ROWS_PER_CLASS = (25, 125, 500)
+PART_FEWEST_OF_A_CLASS = 3
+PART_FEWEST_ROWS = 2_500
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,30 +160,67 @@ def _fit_isotonic(
     return IsotonicMap(tuple(steps))
 
 
-def _minimise(
-    family: Callable[[Floats, np.ndarray, Floats, Ridge], Objective],
-    inputs: Floats,
-    codes: np.ndarray,
-    weight: Floats,
-    ridge: Ridge,
-) -> Floats:
-    """Minimise over all rows, from the optimum over evenly spaced rows where these are enough.
+def _parts(codes: np.ndarray, weight: Floats) -> list[slice]:
+    """Return at most two growing parts of the rows, evenly spaced, with enough rows of each class.
 
-    Rows are on the last axis of a two-class design and on the first axis otherwise.
+    None where half the rows are too few.
     """
-    start = ridge.centre
     mass = np.bincount(codes, weights=weight)
-    stride = len(codes) // max(WARM_START_ROWS, WARM_START_ROWS_PER_CLASS * len(mass))
-    if stride > 1:
-        part_codes, part_weight = codes[::stride], weight[::stride]
-        counts = np.bincount(part_codes[part_weight > 0], minlength=len(mass))
-        if counts[mass > 0].min() >= WARM_START_FEWEST_ROWS:
-            by_row = family is binary_objective
-            part = inputs[:, ::stride].copy() if by_row else inputs[::stride]
-            part_weight = part_weight / part_weight.sum()
-            objective = family(part, part_codes, part_weight, ridge)
-            start = damped_newton(objective, start, tolerance=1e-3)
-    return damped_newton(family(inputs, codes, weight, ridge), start)
+    parts: list[slice] = []
+    for size in PART_ROWS_PER_CLASS:
+        part = slice(None, None, len(codes) // max(PART_FEWEST_ROWS, size * len(mass)))
+        if (part.step or 0) < 2 or len(parts) == 2:
+            break
+        counts = np.bincount(codes[part][weight[part] > 0], minlength=len(mass))
+        if counts[mass > 0].min() >= PART_FEWEST_OF_A_CLASS and part not in parts:
+            parts.append(part)
+    return parts
+
+
+def _minimise_binary(design: Floats, codes: np.ndarray, weight: Floats, ridge: Ridge) -> Floats:
+    """Minimise over all rows, from the optimum over a part of them where there are many."""
+    theta = ridge.centre
+    for part in _parts(codes, weight):
+        inputs, share = design[:, part].copy(), weight[part] / weight[part].sum()
+        objective = binary_objective(inputs, codes[part], share, ridge)
+        theta = damped_newton(objective, theta, tolerance=1e-3)
+    return damped_newton(binary_objective(design, codes, weight, ridge), theta)
+
+
+def _minimise_matrix(log_proba: Floats, codes: np.ndarray, weight: Floats, ridge: Ridge) -> Floats:
+    """Minimise over all rows, from the optimum over a part of them where there are many."""
+    theta = ridge.centre
+    for part in _parts(codes, weight)[-1:]:
+        share = weight[part] / weight[part].sum()
+        objective = matrix_objective(log_proba[part], codes[part], share, ridge)
+        theta = damped_newton(objective, theta, tolerance=1e-3)
+    return damped_newton(matrix_objective(log_proba, codes, weight, ridge), theta)
+
+
+def _minimise_softmax(
+    log_proba: Floats, codes: np.ndarray, weight: Floats, ridge: Ridge, *, n_scales: int
+) -> Floats:
+    """Minimise over all rows; where there are many in single precision, with Hessians of a part.
+
+    Where such steps do not lead to the minimum, Newton's method takes all rows as they are.
+    """
+
+    def objective(rows: slice, dtype: type) -> Objective:
+        share = weight[rows] / weight[rows].sum()
+        return softmax_objective(
+            log_proba[rows], codes[rows], share, ridge, n_scales=n_scales, dtype=dtype
+        )
+
+    everything, theta = slice(None), ridge.centre
+    parts = _parts(codes, weight)
+    with suppress(LinAlgError):  # a Hessian lost in rounding
+        for part in parts:
+            on_part = objective(part, np.float32)
+            theta = damped_newton(on_part, theta, tolerance=1e-2)
+        if parts:
+            rounded, exact = objective(everything, np.float32), objective(everything, np.float64)
+            return newton_by_part(rounded, exact, on_part, theta)
+    return damped_newton(objective(everything, np.float64), theta)
 
 
 def _fit_binary(
@@ -204,7 +244,7 @@ def _fit_binary(
         if free:
             ridge = Ridge(centre[free], strength[free])
             inputs = design if len(free) == len(scores) else design[free]
-            theta[free] = _minimise(binary_objective, inputs, codes, weight, ridge)
+            theta[free] = _minimise_binary(inputs, codes, weight, ridge)
         return theta
 
     everything = list(range(len(scores)))
@@ -232,27 +272,21 @@ def _fit_multiclass(
     k = log_proba.shape[1]
     strength = PRIOR_SCALE**-2 / n_rows
     if method == "matrix":
-        family = matrix_objective
         centre = np.hstack([np.eye(k), np.zeros((k, 1))])
         deviation = np.where(centre == 1, PRIOR_SCALE, PRIOR_SCALE_OFF_DIAGONAL)
         deviation[:, -1] = PRIOR_SCALE
         ridge = Ridge(centre.ravel(), deviation.ravel() ** -2 / n_rows)
-    else:
-        family, centre = {
-            "temperature": (temperature_objective, np.ones(1)),
-            "affine": (affine_objective, np.r_[1.0, np.zeros(k)]),
-            "vector": (vector_objective, np.r_[np.ones(k), np.zeros(k)]),
-        }[method]
-        ridge = Ridge(centre, np.full(len(centre), strength))
-
-    theta = _minimise(family, log_proba, codes, weight, ridge)
-    if method == "matrix":
-        matrix = theta.reshape(k, k + 1)
-        return LinearMap(matrix[:, :k], matrix[:, k])
-    if method == "vector":
-        return LinearMap(theta[:k], theta[k:])
-    if theta[0] < 0:  # a map never turns the model's ranking round: the best one ignores it
-        blind = np.zeros_like(log_proba)
-        theta = _minimise(family, blind, codes, weight, ridge)
+        theta = _minimise_matrix(log_proba, codes, weight, ridge).reshape(k, k + 1)
+        return LinearMap(theta[:, :k], theta[:, k])
+    n_scales = k if method == "vector" else 1
+    n_biases = 0 if method == "temperature" else k
+    centre = np.r_[np.ones(n_scales), np.zeros(n_biases)]
+    ridge = Ridge(centre, np.full(len(centre), strength))
+    theta = _minimise_softmax(log_proba, codes, weight, ridge, n_scales=n_scales)
+    if n_scales == 1 and theta[0] < 0:  # a map never turns the model's ranking round:
+        blind = np.zeros_like(log_proba)  # the best one ignores it
+        theta = _minimise_softmax(blind, codes, weight, ridge, n_scales=1)
         theta[0] = 0.0
-    return LinearMap(np.array(theta[0]), np.r_[theta[1:], np.zeros(k + 1 - len(theta))])
+    scale = theta[:k] if method == "vector" else np.array(theta[0])
+    bias = theta[n_scales:] if n_biases else np.zeros(k)
+    return LinearMap(scale, bias - bias.mean())  # what all classes share says nothing

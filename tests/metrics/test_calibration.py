@@ -80,6 +80,73 @@ def test_warm_start_does_not_change_the_optimum(n_classes):
         )
 
 
+def hostile(case, rng):
+    """Return labels, probabilities and weights of 2,000 rows on which steps of a part may fail."""
+    y, proba = draw(2_000, 4, seed=5)
+    weight = np.ones(len(y))
+    if case == "heavy rows":
+        weight = np.ceil(np.exp(4 * rng.normal(size=len(y))))
+    elif case == "one row outweighs all":
+        weight[3] = 1e7
+    elif case == "nearly separated":
+        proba = softmax(30.0 * np.eye(4)[y], axis=1)
+        y[:10] = (y[:10] + 1) % 4
+    elif case == "a class of few rows":
+        y[y == 3] = 2
+        y[:2] = 3
+    elif case == "equal columns":
+        proba[:, 1] = proba[:, 2]
+        proba /= proba.sum(axis=1, keepdims=True)
+    elif case == "votes of few trees":
+        proba = rng.multinomial(5, proba) / 5
+    return y, proba, weight
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "heavy rows",
+        "one row outweighs all",
+        "nearly separated",
+        "a class of few rows",
+        "equal columns",
+        "votes of few trees",
+    ],
+)
+def test_many_rows_are_fitted_as_exactly_as_few(case):
+    """Rows repeated in any order against the same rows with weights."""
+    rng = np.random.default_rng(1)
+    y, proba, weight = hostile(case, rng)
+    repeated = rng.permutation(np.repeat(np.arange(len(y)), 30))
+    for method in ("temperature", "affine", "vector"):
+        many = fit_calibrator(
+            y[repeated], proba[repeated], calibration=method, sample_weight=weight[repeated]
+        )
+        few = fit_calibrator(y, proba, calibration=method, sample_weight=30 * weight)
+        found, expected = (
+            negative_log_likelihood(y, fitted.predict_proba(proba), sample_weight=weight)
+            for fitted in (many, few)
+        )
+        assert found == pytest.approx(expected, abs=1e-7)
+
+
+def test_many_classes_have_the_lowest_loss_of_the_family():
+    """An optimiser that starts from the map gains nothing."""
+    y, proba = draw(30_000, 40)
+    log_proba, one_hot = np.log(proba), np.eye(40)[y]
+
+    def loss_and_gradient(theta):
+        fitted = log_softmax(theta[:40] * log_proba + theta[40:], axis=1)
+        excess = (np.exp(fitted) - one_hot) / len(y)
+        gradient = np.r_[(excess * log_proba).sum(axis=0), excess.sum(axis=0)]
+        return -(fitted * one_hot).sum() / len(y), gradient
+
+    mapping = fit_calibrator(y, proba, calibration="vector").mapping
+    start = np.r_[mapping.weight, mapping.bias]
+    peer = minimize(loss_and_gradient, start, jac=True, method="BFGS", options={"maxiter": 100})
+    assert loss_and_gradient(start)[0] - peer.fun < 1e-8
+
+
 def test_matrix_finds_a_confusion_that_vector_cannot():
     """Columns 0 and 1 are swapped: only off-diagonal entries undo it."""
     y, proba = draw(20_000, 3, sharpness=1.0)
