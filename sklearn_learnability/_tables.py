@@ -1,7 +1,7 @@
 """Tables of inputs: rows taken and compared, columns read as numbers or categories."""
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
@@ -13,7 +13,7 @@ from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 from pandas.util import hash_pandas_object
 from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _num_samples, validate_data
 
 from sklearn_learnability._validation import Integers, names_of_columns, warn
 from sklearn_learnability.exceptions import ConvertedColumnsWarning
@@ -31,6 +31,17 @@ DATES = (
 def take_rows(X: Any, rows: Integers) -> Any:
     """Return the rows of an array, a list, a sparse matrix or a data frame of any library."""
     return _safe_indexing(X, rows)
+
+
+def row_blocks(X: Any, most_rows: int) -> Iterator[tuple[slice, Any]]:
+    """Yield the places and the rows of blocks of at most `most_rows` rows, one at least."""
+    n_rows = _num_samples(X)
+    if n_rows <= most_rows:
+        yield slice(0, n_rows), X
+        return
+    for start in range(0, n_rows, most_rows):
+        place = slice(start, min(start + most_rows, n_rows))
+        yield place, take_rows(X, np.arange(place.start, place.stop))
 
 
 def is_sparse(X: Any) -> bool:

@@ -1,7 +1,7 @@
 """What candidates know of a table before they see it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -53,6 +53,11 @@ class Table:
         few = [name for name in categorical if table[name].nunique() <= MOST_ONE_HOT_CATEGORIES]
         many = [name for name in categorical if name not in few]
         return cls(numeric, few, many, n_rows, n_classes, is_cells)
+
+    @property
+    def numbers(self) -> Self:
+        """Return the table of the numeric columns alone."""
+        return replace(self, few=[], many=[])
 
     @property
     def positions_of_categories(self) -> range:

@@ -8,7 +8,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import SplineTransformer, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_learnability._tables import row_blocks
 from sklearn_learnability._validation import Floats
+
+#: Rows whose columns are made at once in `fit`.
+ROWS_OF_A_BLOCK = 8192
 
 #: The least standard deviation that a column is divided by.
 LEAST_SPREAD = 0.02
@@ -41,10 +45,12 @@ class Curves(TransformerMixin, BaseEstimator):
         self.splines_ = splines.fit(X)
         pairs = list(combinations(range(n_features), 2)) if self.has_products else []
         self.pairs_ = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-        made = self._columns(X)
-        self.centre_ = made.mean(axis=0)
-        self.spread_ = np.maximum(made.std(axis=0), LEAST_SPREAD)
-        n_curved = made.shape[1] - n_features - len(pairs)
+        scaler = StandardScaler()
+        for _, rows in row_blocks(X, ROWS_OF_A_BLOCK):
+            scaler.partial_fit(self._columns(rows))
+        self.centre_ = scaler.mean_
+        self.spread_ = np.maximum(np.sqrt(scaler.var_), LEAST_SPREAD)
+        n_curved = len(self.centre_) - n_features - len(pairs)
         curves = 1 + np.arange(n_curved) // max(n_curved // n_features, 1)
         products = 1 + n_features + np.arange(len(pairs))
         self.groups_ = np.concatenate([np.zeros(n_features, dtype=np.int64), curves, products])

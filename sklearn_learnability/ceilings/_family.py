@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from joblib import Memory, Parallel, delayed
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_memory
 
@@ -23,6 +24,7 @@ from sklearn_learnability.ceilings._out_of_fold import (
     CandidateModel,
     FoldFit,
     TrainingData,
+    dtype_kept,
     fit_candidate,
     gather_log_proba,
     one_thread,
@@ -57,7 +59,7 @@ class FittedFamily:
     """The members that could be fitted: names, out-of-fold (M, n, K), CPU seconds, models."""
 
     names: list[str]
-    log_probas: Floats
+    log_probas: NDArray[np.floating]
     seconds: list[float]
     models: list[list[CandidateModel]]
 
@@ -144,8 +146,13 @@ def fit_on_folds(
         splits.append((np.arange(len(data.codes)), np.arange(0)))  # the fit that predicts
     seeds = rng.randint(np.iinfo(np.int32).max, size=(len(family), len(splits)))
     fits = fit_family(family, data, splits, seeds, memory=memory, n_jobs=n_jobs, verbose=verbose)
-    names, log_probas, seconds, models_of = [], [], [], []
-    for candidate, own in zip(family, fits, strict=True):
+    n_samples, n_classes = len(data.codes), len(data.classes)
+    shape = len(family), n_samples, n_classes
+    log_probas = np.empty(shape, dtype=dtype_kept(n_samples, n_classes))
+    names: list[str] = []
+    seconds, models_of = [], []
+    for candidate in family:
+        own = fits.pop(0)  # so that what was gathered is let go
         errors = [fold.error for fold in own if fold.error]
         if errors:
             warn(
@@ -153,8 +160,8 @@ def fit_on_folds(
                 CandidateFailedWarning,
             )
             continue
+        log_probas[len(names)] = gather_log_proba(own, folds, n_classes)
         names.append(candidate.name)
-        log_probas.append(gather_log_proba(own, folds, len(data.classes)))
         seconds.append(sum(fold.seconds for fold in own))
         models = [fold.model for fold in own if fold.model is not None]
         models_of.append(models if folds.is_partition else models[-1:])
@@ -162,7 +169,7 @@ def fit_on_folds(
         raise type(errors[0])(
             f"Expected a candidate that can be fitted, got errors from all, such as {errors[0]}"
         )
-    return FittedFamily(names, np.stack(log_probas), seconds, models_of)
+    return FittedFamily(names, log_probas[: len(names)], seconds, models_of)
 
 
 def fit_family(

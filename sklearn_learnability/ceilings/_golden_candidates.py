@@ -1,10 +1,8 @@
 """The families from which a golden model is built."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.util import find_spec
 from inspect import signature
-from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -31,7 +29,9 @@ from sklearn_learnability.ceilings._crosses import Crosses
 from sklearn_learnability.ceilings._curves import Curves
 from sklearn_learnability.ceilings._grouped_logistic import GroupedLogistic
 from sklearn_learnability.ceilings._logistic_on_cells import LogisticOnCells
+from sklearn_learnability.ceilings._thinned_rows import ThinnedRows
 from sklearn_learnability.ceilings._varying_columns import VaryingColumns
+from sklearn_learnability.ceilings._wide_columns import ScaledColumns, WideColumns
 
 #: Up to this many numeric columns, all their products of degree two are formed.
 MOST_COLUMNS_WITH_INTERACTIONS = 40
@@ -45,9 +45,15 @@ MOST_CROSSED_COLUMNS = 12
 #: Up to this many pairs of a number and a crossed category get slopes.
 MOST_SLOPES = 100
 
+#: Rows that candidates of many columns, and networks, are fitted on at most.
+MOST_ROWS_OF_SPLINES = 250_000
+MOST_ROWS_OF_SPARSE_SPLINES = 250_000
+MOST_ROWS_OF_NETWORKS = 250_000
+
 #: Trees of CatBoost are counted at this many rows of two classes. Their number grows with the root
-#: of the rows, and falls with the classes, each of which has trees of its own.
-AT_ROWS = 10_000
+#: of the rows up to a factor, after which steps get larger instead, up to as much again; it falls
+#: with the classes, each of which has trees of its own.
+AT_ROWS, MOST_GROWTH = 10_000, 2.5
 
 
 def named_candidate(name: str, table: Table) -> BaseEstimator:
@@ -95,19 +101,20 @@ def linear_model(table: Table, **options: float) -> LogisticRegression:
     return LogisticOnCells(**options) if table.is_cells else LogisticRegression(**options)
 
 
-def network(table: Table) -> Pipeline:
+def network(table: Table) -> ThinnedRows:
     """Return a small neural network on the numeric table, one a fold."""
     from sklearn_learnability.torch.candidates._network_classifier import NetworkClassifier
 
-    return make_pipeline(numeric_table(table), NetworkClassifier(n_members=1))
+    model = make_pipeline(numeric_table(table), NetworkClassifier(n_members=1))
+    return ThinnedRows(model, MOST_ROWS_OF_NETWORKS)
 
 
-def large_network(table: Table) -> Pipeline:
+def large_network(table: Table) -> ThinnedRows:
     """Return a wider and deeper network that is trained for longer, one a fold."""
     from sklearn_learnability.torch.candidates._network_classifier import NetworkClassifier
 
     model = NetworkClassifier(n_members=1, width=512, depth=3, training=2.0)
-    return make_pipeline(numeric_table(table), model)
+    return ThinnedRows(make_pipeline(numeric_table(table), model), MOST_ROWS_OF_NETWORKS)
 
 
 def numeric_table(table: Table, encoder: TargetEncoder | None = None) -> Pipeline:
@@ -137,29 +144,34 @@ def seeded_target_encoder(kind: type = StratifiedKFold) -> TargetEncoder:
     return TargetEncoder(cv=kind(5, shuffle=True, random_state=0))
 
 
-def spline_logistic(table: Table) -> Pipeline:
+def spline_logistic(table: Table) -> ThinnedRows:
     """Return logistic regression on splines and products of numbers, and crosses of categories."""
-    numeric, few, many = table.numeric, table.few, table.many
-    fill = SimpleImputer(strategy="median", keep_empty_features=True)
-    parts = []
-    if numeric:
-        smooth = [SplineTransformer(n_knots=6, knots="quantile", include_bias=False)]
-        if len(numeric) <= MOST_COLUMNS_WITH_INTERACTIONS:
-            products = PolynomialFeatures(degree=2, interaction_only=True, include_bias=False)
-            smooth.append(make_pipeline(StandardScaler(), products))
-        curves = make_union(
-            numeric_table(replace(table, few=[], many=[])), make_pipeline(fill, make_union(*smooth))
-        )
-        scaled = make_pipeline(curves, VaryingColumns(1e-8), StandardScaler())
-        parts.append(("curves", scaled, list(numeric)))
-    if few or many:
+    parts: list[BaseEstimator] = []
+    if table.numeric:
+        parts.append(ScaledColumns(make_union(numeric_table(table.numbers), smooth_terms(table))))
+    if table.few or table.many:
         parts.append(crosses_of(table))
-    columns = ColumnTransformer(parts, sparse_threshold=1.0)
-    return make_pipeline(columns, linear_model(table, C=0.02, max_iter=300))
+    model = linear_model(table, C=0.02, max_iter=300)
+    return ThinnedRows(make_pipeline(WideColumns(make_union(*parts)), model), MOST_ROWS_OF_SPLINES)
 
 
-def crosses_of(table: Table) -> tuple[str, Pipeline, list[Any]]:
-    """Return a step that crosses categories with each other and with numbers, and its columns."""
+def smooth_terms(table: Table) -> Pipeline:
+    """Return a step that makes splines of the numbers and, where these are few, their products."""
+    smooth = [SplineTransformer(n_knots=6, knots="quantile", include_bias=False)]
+    if len(table.numeric) <= MOST_COLUMNS_WITH_INTERACTIONS:
+        products = PolynomialFeatures(degree=2, interaction_only=True, include_bias=False)
+        smooth.append(make_pipeline(StandardScaler(), products))
+    return make_pipeline(filled_numbers(table), make_union(*smooth))
+
+
+def filled_numbers(table: Table) -> ColumnTransformer:
+    """Return a step that takes the numbers, with medians for gaps."""
+    fill = SimpleImputer(strategy="median", keep_empty_features=True)
+    return ColumnTransformer([("numbers", fill, list(table.numeric))])
+
+
+def crosses_of(table: Table) -> Pipeline:
+    """Return a step that crosses categories with each other and with numbers."""
     numeric, few, many = table.numeric, table.few, table.many
     n_crossed = min(len(few), MOST_CROSSED_COLUMNS)
     sloped = numeric if len(numeric) * n_crossed <= MOST_SLOPES else []
@@ -168,25 +180,23 @@ def crosses_of(table: Table) -> tuple[str, Pipeline, list[Any]]:
         ("numbers", make_pipeline(fill, StandardScaler()), list(sloped)),
         ("categories", whole_numbers(), [*few, *many]),
     ]
-    crossed = make_pipeline(
+    return make_pipeline(
         ColumnTransformer([part for part in own if part[2]]),
         Crosses(len(sloped), n_crossed),
     )
-    return "crosses", crossed, [*numeric, *few, *many]
 
 
-def sparse_splines(table: Table) -> GroupedLogistic:
+def sparse_splines(table: Table) -> ThinnedRows:
     """Return logistic regression on curves, products and crosses that leaves most of them out."""
-    parts = []
+    parts: list[BaseEstimator] = []
     if table.numeric:
         has_products = len(table.numeric) <= MOST_COLUMNS_WITH_INTERACTIONS
-        fill = SimpleImputer(strategy="median", keep_empty_features=True)
-        curves = make_pipeline(fill, Curves(has_products=has_products))
-        gaps = MissingIndicator(features="all")
-        parts += [("curves", curves, list(table.numeric)), ("gaps", gaps, list(table.numeric))]
+        gaps = ColumnTransformer([("gaps", MissingIndicator(features="all"), list(table.numeric))])
+        parts = [make_pipeline(filled_numbers(table), Curves(has_products=has_products)), gaps]
     if table.few or table.many:
         parts.append(crosses_of(table))
-    return GroupedLogistic(ColumnTransformer(parts, sparse_threshold=1.0))
+    model = GroupedLogistic(WideColumns(make_union(*parts)))
+    return ThinnedRows(model, MOST_ROWS_OF_SPARSE_SPLINES)
 
 
 def hist_gradient_boosting(table: Table) -> Pipeline:
@@ -213,13 +223,16 @@ def small_catboost(table: Table) -> Pipeline:
     return shallow_trees(table, trees=160, fewest=60, learning_rate=0.18, border_count=32)
 
 
-def shallow_trees(table: Table, *, trees: int, fewest: int, **options: float) -> Pipeline:
+def shallow_trees(
+    table: Table, *, trees: int, fewest: int, learning_rate: float, **options: float
+) -> Pipeline:
     """Return CatBoost, which orders its own category statistics."""
     from catboost import CatBoostClassifier
 
     growth = (table.n_rows / AT_ROWS) ** 0.5
     model = CatBoostClassifier(
-        iterations=max(fewest, round(trees * min(growth, 5) * 2 / table.n_classes)),
+        iterations=max(fewest, round(trees * min(growth, MOST_GROWTH) * 2 / table.n_classes)),
+        learning_rate=learning_rate * min(max(growth / MOST_GROWTH, 1), 2),
         depth=5,
         l2_leaf_reg=5,
         leaf_estimation_iterations=1,

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_learnability._probabilities import align_probabilities, widen_classes
+from sklearn_learnability._tables import row_blocks
 from sklearn_learnability._validation import Floats
 from sklearn_learnability.ceilings._family import Member
 from sklearn_learnability.ceilings._out_of_fold import CandidateModel, mean_log_proba
@@ -22,6 +23,9 @@ from sklearn_learnability.ceilings._shortfall import Shortfall
 from sklearn_learnability.ceilings._table_reader import TableReader
 from sklearn_learnability.metrics._blending import CalibratedPool
 from sklearn_learnability.metrics._information import information_score
+
+#: Rows predicted at once.
+ROWS_OF_A_BLOCK = 65_536
 
 
 class GoldenModel(ClassifierMixin, TableReader, BaseEstimator):
@@ -52,8 +56,11 @@ class GoldenModel(ClassifierMixin, TableReader, BaseEstimator):
         """
         check_is_fitted(self)
         table = self._check_table(X, reset=False)
-        members = np.stack([mean_log_proba(models, table) for models in self.models_])
-        return self.pool_.log_proba(self.pool_.calibrate(members))
+        blocks = []
+        for _, rows in row_blocks(table, ROWS_OF_A_BLOCK):
+            members = np.stack([mean_log_proba(models, rows) for models in self.models_])
+            blocks.append(self.pool_.log_proba(self.pool_.calibrate(members)))
+        return np.concatenate(blocks)
 
     def predict_proba(self, X: Any) -> Floats:
         """Return the golden model's probabilities.

@@ -384,6 +384,7 @@ class GoldenModelCeiling(GoldenModel):
         self.candidates_ = losses.assign(
             information_score=1 - losses["nll"] / (score.label_entropy or np.nan),
             weight=score.pool.weights,
+            n_train=[max(model.n_train for model in models) for models in family.models],
             seconds=family.seconds,
         )
         self.candidates_.insert(0, "candidate", family.names)

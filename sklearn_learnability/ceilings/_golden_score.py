@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sklearn_learnability._dependence import independent_units
 from sklearn_learnability._folds import Folds
@@ -13,7 +13,7 @@ from sklearn_learnability._validation import Floats, Integers, Units, nats_per_u
 from sklearn_learnability.metrics._blending import (
     CalibratedPool,
     cross_fit_pool,
-    fit_calibrated_pool,
+    fit_pool_of_rows,
 )
 from sklearn_learnability.metrics._information import surprisal_of_frequencies, warn_single_class
 from sklearn_learnability.metrics._information_estimate import information_estimate
@@ -58,7 +58,7 @@ class GoldenScore:
 
 def score_out_of_fold(
     codes: Integers,
-    log_probas: Floats,
+    log_probas: NDArray[np.floating],
     weight: Floats,
     folds: Folds,
     groups: ArrayLike | None,
@@ -71,10 +71,8 @@ def score_out_of_fold(
     The options are `calibration` and `blend`.
     """
     calibrated, pooled = cross_fit_pool(codes, log_probas, weight, folds.tuning_rows(), **options)
-    predicted = folds.fold_of >= 0
-    pool = fit_calibrated_pool(
-        codes[predicted], log_probas[:, predicted], weight[predicted], **options
-    )
+    predicted = np.flatnonzero(folds.fold_of >= 0)
+    pool = fit_pool_of_rows(codes, log_probas, weight, predicted, **options)
     scored = np.flatnonzero(~np.isnan(pooled[:, 0]))
     codes, weight = codes[scored], weight[scored]
     independent = independent_units(groups, folds, scored)
@@ -98,12 +96,12 @@ def score_out_of_fold(
     )
     counted = np.arange(len(scored)) if independent is None else independent
     losses = [
-        -member[:, scored, codes] @ weight / (weight.sum() * per_unit)
-        for member in (log_probas, calibrated)
+        -of_labels @ weight / (weight.sum() * per_unit)
+        for of_labels in (log_probas[:, scored, codes].astype(np.float64), calibrated[:, scored])
     ]
     return GoldenScore(
         pool,
-        np.exp(pooled),
+        np.exp(pooled, out=pooled),
         oof_nll,
         n_unpredicted=len(pooled) - len(scored),
         n_independent=len(np.unique(counted[weight > 0])),

@@ -5,11 +5,10 @@ from typing import Any, Self
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
 
 from sklearn_learnability._validation import Floats, Integers
+from sklearn_learnability.ceilings._wide_columns import WideColumns
 
 #: Variance of the coefficients before anything is known, and the least and most it becomes.
 FIRST_VARIANCE, LEAST_VARIANCE, MOST_VARIANCE = 0.02, 1e-6, 10.0
@@ -44,12 +43,11 @@ class GroupedLogistic(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    columns : ColumnTransformer
-        Makes the columns. A step, or the last step of a pipeline, says by its attribute `groups_`
-        which of its columns belong together; without one all do.
+    columns : WideColumns
+        Makes the columns, in float32, and says by its `groups_` which of them belong together.
     """
 
-    def __init__(self, columns: ColumnTransformer) -> None:
+    def __init__(self, columns: WideColumns) -> None:
         self.columns = columns
 
     def fit(self, X: Any, y: Any, sample_weight: Floats | None = None) -> Self:
@@ -58,34 +56,28 @@ class GroupedLogistic(ClassifierMixin, BaseEstimator):
         Z = self.columns_.fit_transform(X)
         y = np.asarray(y)
         weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
-        group = groups_of(self.columns_)
+        group = self.columns_.groups_
         some = slice(None, None, -(-len(y) // MOST_ROWS))
         variance = np.full(group.max(initial=0) + 1, FIRST_VARIANCE)
         if len(group) <= MOST_COLUMNS and len(np.unique(y[some])) == len(np.unique(y)):
-            variance = find_variances(Z[some], y[some], weight[some], group)
+            variance = find_variances(Z[some].astype(np.float64), y[some], weight[some], group)
         self.scale_ = np.sqrt(variance)[group]
-        self.model_ = _model().fit(_scaled(Z, self.scale_), y, weight)
+        self.model_ = _model().fit(self._scale(Z), y, weight)
         self.classes_ = self.model_.classes_
         return self
 
     def predict_proba(self, X: Any) -> Floats:
         """Return the probabilities in the order of `classes_`."""
-        return self.model_.predict_proba(_scaled(self.columns_.transform(X), self.scale_))
+        return self.model_.predict_proba(self._scale(self.columns_.transform(X)))
 
-
-def groups_of(columns: ColumnTransformer) -> Integers:
-    """Return the group of each column that a fitted transformer makes, counted from 0."""
-    groups, first = [], 0
-    for name, step, _ in columns.transformers_:
-        place = columns.output_indices_[name]
-        size = place.stop - place.start
-        if not size:
-            continue
-        last = step[-1] if isinstance(step, Pipeline) else step
-        own = np.asarray(getattr(last, "groups_", np.zeros(size, dtype=int)))
-        groups.append(first + own)
-        first += int(own.max()) + 1
-    return np.concatenate(groups)
+    def _scale(self, Z: Any) -> Any:
+        """Scale columns that nobody else holds, in place."""
+        scale = self.scale_.astype(Z.dtype)
+        if isinstance(Z, np.ndarray):
+            Z *= scale
+        else:
+            Z.data *= scale[Z.indices]
+        return Z
 
 
 def find_variances(Z: Any, y: Any, weight: Floats, group: Integers) -> Floats:

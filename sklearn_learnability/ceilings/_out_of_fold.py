@@ -21,8 +21,13 @@ from threadpoolctl import threadpool_limits
 from sklearn_learnability._folds import Folds
 from sklearn_learnability._probabilities import align_probabilities
 from sklearn_learnability._shared_context import SharedContext
-from sklearn_learnability._tables import take_rows
+from sklearn_learnability._tables import row_blocks, take_rows
 from sklearn_learnability._validation import Floats, Integers
+
+#: Rows times classes up to which log-probabilities out of fold are kept in double precision.
+MOST_IN_DOUBLE_PRECISION = 8_000_000
+
+ROWS_OF_A_BLOCK = 65_536
 
 #: Beginnings of warnings that a fit makes about its own affairs.
 OWN_AFFAIRS = (
@@ -94,7 +99,7 @@ class FoldFit:
     """A candidate fitted on some rows, its log-probabilities on others, CPU seconds, any error."""
 
     model: CandidateModel | None
-    log_proba: Floats | None
+    log_proba: NDArray[np.floating] | None
     seconds: float
     error: Exception | None = None
 
@@ -112,7 +117,10 @@ def fit_candidate(
     train, test = split
     with one_thread():
         model = _fit_model(estimator, data, train, seed, gets_labels)
-        log_proba = model.log_proba(take_rows(data.X, test)) if len(test) else None
+        log_proba = None
+        if len(test):
+            dtype = dtype_kept(len(data.codes), len(data.classes))
+            log_proba = model.log_proba(take_rows(data.X, test)).astype(dtype, copy=False)
     return FoldFit(model, log_proba, time.thread_time() - started)
 
 
@@ -125,9 +133,10 @@ def _fit_model(
     model = clone(estimator) if len(present) > 1 else DummyClassifier(strategy="prior")
     fit_seeded(model, take_rows(data.X, train), target, weights_at(data.weight, train), seed)
     codes = present
+    n_train = len(train) if gets_labels else getattr(model, "n_train_", len(train))
     if gets_labels and hasattr(model, "classes_"):
         codes = _codes_of(model.classes_, data.classes)
-    return CandidateModel(model, codes, len(data.classes), len(train))
+    return CandidateModel(model, codes, len(data.classes), n_train)
 
 
 def weights_at(weight: Floats | None, rows: Integers) -> Floats | None:
@@ -184,7 +193,12 @@ def weight_parameter(model: BaseEstimator, sample_weight: Floats) -> dict[str, F
     return {}
 
 
-def gather_log_proba(fits: list[FoldFit], folds: Folds, n_classes: int) -> Floats:
+def dtype_kept(n_samples: int, n_classes: int) -> type[np.floating]:
+    """Return the type that log-probabilities out of fold are kept in."""
+    return np.float64 if n_samples * n_classes <= MOST_IN_DOUBLE_PRECISION else np.float32
+
+
+def gather_log_proba(fits: list[FoldFit], folds: Folds, n_classes: int) -> NDArray[np.floating]:
     """Return out-of-fold log-probabilities, the mean where a row is predicted repeatedly.
 
     Rows no fold predicts are NaN.
@@ -196,4 +210,6 @@ def gather_log_proba(fits: list[FoldFit], folds: Folds, n_classes: int) -> Float
             total[test] += fold.log_proba
             counts[test] += 1
     with np.errstate(invalid="ignore"):
-        return log_softmax(total / counts[:, None], axis=1)
+        for place, rows in row_blocks(total, ROWS_OF_A_BLOCK):
+            total[place] = log_softmax(rows / counts[place, None], axis=1)
+    return total.astype(dtype_kept(*total.shape), copy=False)

@@ -1,14 +1,20 @@
 """Pool of calibrated predicted distributions: log-linear, with non-negative weights."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, logsumexp
 
+from sklearn_learnability._tables import row_blocks
+from sklearn_learnability._thinning import thin_rows
 from sklearn_learnability._validation import Floats
 from sklearn_learnability.metrics._calibrators import CalibrationMap, fit_calibration_map
+
+#: Rows times classes that calibration and weights are fitted on at most, and pooled at once.
+MOST_ENTRIES, ENTRIES_OF_A_BLOCK = 8_000_000, 2_000_000
 
 #: A member whose evidence varies less than this over all rows says nothing about any of them.
 TELLING_SPREAD = 0.01
@@ -82,9 +88,28 @@ def fit_calibrated_pool(
     return CalibratedPool(calibrations, weights, log_prior)
 
 
+def fit_pool_of_rows(
+    codes: NDArray[np.integer],
+    log_probas: NDArray[np.floating],
+    sample_weight: Floats,
+    rows: NDArray[np.integer],
+    **options: Any,
+) -> CalibratedPool:
+    """Return :func:`fit_calibrated_pool` of some rows, thinned where they are too many to hold.
+
+    So few numbers are fitted that `MOST_ENTRIES`, rows times classes, tell them.
+    """
+    weight, most_rows = sample_weight[rows], MOST_ENTRIES // log_probas.shape[2]
+    if len(rows) > most_rows:
+        some, weight = thin_rows(codes[rows], weight, most_rows, np.random.RandomState(0))
+        rows = rows[some]
+    members = log_probas[:, rows].astype(np.float64, copy=False)
+    return fit_calibrated_pool(codes[rows], members, weight, **options)
+
+
 def cross_fit_pool(
     codes: NDArray[np.integer],
-    log_probas: Floats,
+    log_probas: NDArray[np.floating],
     sample_weight: Floats,
     tuning_rows: list[tuple[NDArray[np.integer], NDArray[np.integer]]],
     *,
@@ -102,24 +127,23 @@ def cross_fit_pool(
 
     Returns
     -------
-    calibrated : ndarray of shape (M, n, K)
-        The members' calibrated log-probabilities, NaN in rows applied to by none.
+    of_labels : ndarray of shape (M, n)
+        The members' calibrated log-probabilities of the labels, NaN in rows applied to by none.
     pooled : ndarray of shape (n, K)
         The pool's log-probabilities, NaN in rows applied to by none.
     """
-    calibrated = np.full_like(log_probas, np.nan)
-    pooled = np.full(log_probas.shape[1:], np.nan)
+    n_members, n_samples, n_classes = log_probas.shape
+    of_labels = np.full((n_members, n_samples), np.nan)
+    pooled = np.full((n_samples, n_classes), np.nan)
     for others, rows in tuning_rows:
-        pool = fit_calibrated_pool(
-            codes[others],
-            log_probas[:, others],
-            sample_weight[others],
-            calibration=calibration,
-            blend=blend,
+        pool = fit_pool_of_rows(
+            codes, log_probas, sample_weight, others, calibration=calibration, blend=blend
         )
-        calibrated[:, rows] = pool.calibrate(log_probas[:, rows])
-        pooled[rows] = pool.log_proba(calibrated[:, rows])
-    return calibrated, pooled
+        for _, block in row_blocks(rows, max(1, ENTRIES_OF_A_BLOCK // n_classes)):
+            calibrated = pool.calibrate(log_probas[:, block].astype(np.float64, copy=False))
+            of_labels[:, block] = calibrated[:, np.arange(len(block)), codes[block]]
+            pooled[block] = pool.log_proba(calibrated)
+    return of_labels, pooled
 
 
 def log_linear_weights(

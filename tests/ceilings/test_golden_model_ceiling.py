@@ -97,6 +97,7 @@ def test_candidates_are_described(ceiling):
         "calibrated_nll",
         "information_score",
         "weight",
+        "n_train",
         "seconds",
     ]
     assert table["candidate"].tolist() == ["logistic", "bayes"]

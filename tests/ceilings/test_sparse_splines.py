@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.special import expit
-from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_union
 
 from sklearn_learnability import GoldenModelCeiling
 from sklearn_learnability.ceilings import _grouped_logistic
@@ -19,6 +19,7 @@ from sklearn_learnability.ceilings._grouped_logistic import (
     GroupedLogistic,
     find_variances,
 )
+from sklearn_learnability.ceilings._wide_columns import WideColumns
 
 
 def sparse_task(n_samples, rng):
@@ -73,8 +74,8 @@ def test_a_few_of_many_groups_are_kept():
     rng = np.random.default_rng(2)
     X, proba = sparse_task(4000, rng)
     y = rng.random(4000) < proba
-    model = GroupedLogistic(ColumnTransformer([("curves", Curves(), list(range(10)))])).fit(X, y)
-    groups = model.columns_.named_transformers_["curves"].groups_
+    model = GroupedLogistic(WideColumns(make_union(Curves()))).fit(X, y)
+    groups = model.columns_.groups_
     kept = {int(g) for g in groups[model.scale_**2 > 100 * LEAST_VARIANCE]}
     curve_of_first, product = 1, 11 + 9  # products are (0, 1), .., (0, 9), (1, 2), ..
     assert {curve_of_first, product} <= kept

@@ -5,7 +5,8 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from sklearn_learnability.metrics._blending import fit_calibrated_pool
+from sklearn_learnability.metrics import _blending
+from sklearn_learnability.metrics._blending import cross_fit_pool, fit_calibrated_pool
 
 
 @pytest.fixture
@@ -92,3 +93,26 @@ def test_weights_count_as_repetition(members):
         **options,
     )
     np.testing.assert_allclose(weighted.weights, repeated.weights, atol=1e-3)
+
+
+def test_blocks_of_rows_are_pooled_as_all_at_once(members, monkeypatch):
+    codes, log_probas = members
+    halves = np.arange(750), np.arange(750, 1500)
+    arguments = codes, log_probas, np.ones(1500), [halves, halves[::-1]]
+    options = {"calibration": "affine", "blend": "log-linear"}
+    of_labels, whole = cross_fit_pool(*arguments, **options)
+    assert of_labels.shape == (3, 1500)
+    monkeypatch.setattr(_blending, "ENTRIES_OF_A_BLOCK", 300)
+    np.testing.assert_allclose(cross_fit_pool(*arguments, **options)[1], whole, rtol=1e-12)
+
+
+def test_a_pool_of_thinned_rows_is_near_that_of_all(members, monkeypatch):
+    codes, log_probas = members
+    rows, weight = np.arange(1500), np.random.default_rng(2).uniform(0.5, 2, 1500)
+    options = {"calibration": "affine", "blend": "log-linear"}
+    whole = _blending.fit_pool_of_rows(codes, log_probas, weight, rows, **options)
+    monkeypatch.setattr(_blending, "MOST_ENTRIES", 3 * 1000)
+    part = _blending.fit_pool_of_rows(codes, log_probas, weight, rows, **options)
+    assert (part.weights != whole.weights).any()
+    np.testing.assert_allclose(part.weights, whole.weights, atol=0.1)
+    np.testing.assert_allclose(part.log_prior, whole.log_prior, atol=1e-3)
