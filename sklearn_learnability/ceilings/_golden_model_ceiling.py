@@ -68,7 +68,8 @@ class GoldenModelCeiling(GoldenModel):
         and the rows must be new to it. Where a name is in the family, X is a table: numbers, also
         those in columns of objects, reach all candidates as float64 with NaN for gaps, and all else
         but dates, which are refused, as strings. Otherwise X is passed as it is, whatever it is:
-        texts, images, sparse matrices. A candidate that raises an error is left out.
+        texts, images, sparse matrices. A candidate that raises an error is left out. Splines and
+        networks are fitted on 250,000 rows at most, with weights that make up for the others.
     cv : int, cross-validation splitter or iterable, default=5
         Folds. An int means that many folds, shuffled and stratified by class (by class and group
         where `groups` are given). Shuffled folds take rows as draws that do not depend on each
@@ -135,8 +136,8 @@ class GoldenModelCeiling(GoldenModel):
         compared.
     candidates_ : DataFrame
         One row a candidate: `candidate`, `nll`, `calibrated_nll`, `information_score`, `weight`
-        (what the weights lack of 1 is the weight of the class frequencies), `seconds` (CPU time
-        of the threads that fitted it).
+        (what the weights lack of 1 is the weight of the class frequencies), `n_train` (rows that a
+        model of it was fitted on, at most), `seconds` (CPU time of the threads that fitted it).
     units_ : str
         Unit of the entropies and losses.
     classes_ : ndarray of shape (n_classes,)
