@@ -1,6 +1,7 @@
 """Cells of the benchmark of scale: what a fit costs, what all flights cost, what thinning costs."""
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
