@@ -1,15 +1,14 @@
 """The family of candidates: who is in it, and its fits side by side."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import numpy as np
-from joblib import Memory, Parallel, delayed
+from joblib import Memory, Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_memory
 
 from sklearn_learnability._folds import Folds
 from sklearn_learnability._validation import Floats, Integers, check_classifier, warn
@@ -20,6 +19,7 @@ from sklearn_learnability.ceilings._golden_candidates import (
     candidates_of,
     named_candidate,
 )
+from sklearn_learnability.ceilings._kept_fits import KeptFits
 from sklearn_learnability.ceilings._out_of_fold import (
     CandidateModel,
     FoldFit,
@@ -184,36 +184,68 @@ def fit_family(
     fit_one: Callable[..., Any] = fit_candidate,
 ) -> list[list[Any]]:
     """Return the fit of every candidate on every split, by a function of module level."""
-    fit = check_memory(memory).cache(fit_one)
-    needs = sorted({module for candidate in family for module in candidate.needs})
+    kept = KeptFits(memory, fit_one, data)
     # the family is listed from cheap to dear: the dearest first balances the load
     jobs = [(m, f) for m in reversed(range(len(family))) for f in range(len(splits))]
-    with one_thread():
-        fits = Parallel(n_jobs=n_jobs, verbose=verbose)(
-            delayed(attempt)(fit, needs, family[m], data, splits[f], int(seeds[m, f]))
-            for m, f in jobs
-        )
-    of_job = dict(zip(jobs, fits, strict=True))
-    return [[of_job[m, f] for f in range(len(splits))] for m in range(len(family))]
+    keys = {(m, f): kept.key(family[m], splits[f], int(seeds[m, f])) for m, f in jobs}
+    fits = {job: kept.find(keys[job]) for job in jobs}
+    needs = sorted({module for candidate in family for module in candidate.needs})
+    calls = [
+        delayed(attempt)((m, f), fit_one, needs, family[m], data, splits[f], int(seeds[m, f]))
+        for m, f in jobs
+        if fits[m, f] is None
+    ]
+    try:
+        for job, fit in as_they_finish(calls, n_jobs=n_jobs, verbose=verbose):
+            fits[job] = fit
+            if not fit.error:
+                kept.keep(keys[job], fit)
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(what_is_left(kept, list(keys.values())))
+        raise
+    return [[fits[m, f] for f in range(len(splits))] for m in range(len(family))]
+
+
+def as_they_finish(calls: list[Any], *, n_jobs: int | None, verbose: int) -> Iterator[Any]:
+    """Run delayed calls side by side and yield what they return, each as soon as it can be had."""
+    try:
+        parallel = Parallel(n_jobs=n_jobs, verbose=verbose, return_as="generator_unordered")
+        portions = [calls]
+    except ValueError:  # the backend returns what it is given all at once
+        parallel = Parallel(n_jobs=n_jobs, verbose=verbose)
+        size = effective_n_jobs(n_jobs)
+        portions = [calls[start : start + size] for start in range(0, len(calls), size)]
+    with one_thread(), parallel:
+        for portion in portions:
+            yield from parallel(portion)
+
+
+def what_is_left(kept: KeptFits, keys: list[str]) -> str:
+    """Return the line that an interrupt is told with."""
+    if kept.location is None:
+        return "Nothing of this fit is kept: with memory= set, the next one would go on from here."
+    n_kept = sum(map(kept.has, keys))
+    return (
+        f"{n_kept} of {len(keys)} fits are kept in {str(kept.location)!r}: the same call goes on "
+        "from them."
+    )
 
 
 def attempt(
-    fit: Callable[..., Any],
+    job: tuple[int, int],
+    fit_one: Callable[..., Any],
     needs: list[str],
     candidate: Candidate,
     data: Any,
     split: tuple[Integers, Integers],
     seed: int,
-) -> Any:
-    """Fit a candidate, or tell its error: the family does without it.
-
-    Only fits that succeed are kept by `fit`, a cached function.
-    """
+) -> tuple[tuple[int, int], Any]:
+    """Return a job and its fit, or its error: the family does without that candidate."""
     # A worker process is restarted if it grows after its first job, as by what that job imports.
     for module in needs:
         import_module(module)
     try:
-        return fit(candidate.estimator, data, split, seed, **candidate.how)
+        return job, fit_one(candidate.estimator, data, split, seed, **candidate.how)
     except Exception as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        return FoldFit(None, None, 0.0, kind(f"{type(error).__name__}: {error}"))
+        return job, FoldFit(None, None, 0.0, kind(f"{type(error).__name__}: {error}"))
