@@ -6,6 +6,10 @@ from sklearn_learnability.datasets._cell_truth import CellTruth
 from sklearn_learnability.datasets._drift import make_drifting_classification
 from sklearn_learnability.datasets._flights import load_flights
 from sklearn_learnability.datasets._hidden_markov import HiddenMarkovTruth, make_hidden_markov_chain
+from sklearn_learnability.datasets._identifiers import (
+    IdentifierTruth,
+    make_identifier_classification,
+)
 from sklearn_learnability.datasets._linear import make_learnability_classification
 from sklearn_learnability.datasets._local_truth import LocalScoreTruth
 from sklearn_learnability.datasets._markov import MarkovTruth, make_markov_chain
@@ -27,6 +31,7 @@ __all__ = [
     "CellTruth",
     "ClassificationTruth",
     "HiddenMarkovTruth",
+    "IdentifierTruth",
     "LocalScoreTruth",
     "MarkovTruth",
     "MixtureTruth",
@@ -42,6 +47,7 @@ __all__ = [
     "load_titanic",
     "make_drifting_classification",
     "make_hidden_markov_chain",
+    "make_identifier_classification",
     "make_interaction_classification",
     "make_learnability_classification",
     "make_learnability_regression",

@@ -9,6 +9,7 @@ from scipy.special import entr
 from sklearn_learnability.datasets import (
     make_drifting_classification,
     make_hidden_markov_chain,
+    make_identifier_classification,
     make_interaction_classification,
     make_learnability_classification,
     make_learnability_regression,
@@ -22,6 +23,7 @@ from sklearn_learnability.datasets import (
 CLASSIFICATION = [
     make_drifting_classification,
     make_hidden_markov_chain,
+    make_identifier_classification,
     make_interaction_classification,
     make_learnability_classification,
     make_markov_chain,
