@@ -63,4 +63,9 @@ class Table:
     def positions_of_categories(self) -> range:
         """Return where the categorical columns stand once the numeric ones come first."""
         first = len(self.numeric)
-        return range(first, first + len(self.few) + len(self.many))
+        return range(first, first + self.n_categorical)
+
+    @property
+    def n_categorical(self) -> int:
+        """Number of categorical columns."""
+        return len(self.few) + len(self.many)

@@ -27,6 +27,7 @@ from sklearn_learnability.ceilings._boosted_trees import BoostedTrees
 from sklearn_learnability.ceilings._candidate_table import MOST_ONE_HOT_CATEGORIES, Table
 from sklearn_learnability.ceilings._crosses import Crosses
 from sklearn_learnability.ceilings._curves import Curves
+from sklearn_learnability.ceilings._embedded_levels import factorization_machine, tab_transformer
 from sklearn_learnability.ceilings._grouped_logistic import GroupedLogistic
 from sklearn_learnability.ceilings._logistic_on_cells import LogisticOnCells
 from sklearn_learnability.ceilings._thinned_rows import ThinnedRows
@@ -302,13 +303,15 @@ FAMILY: dict[str, tuple[Callable[[Table], BaseEstimator], tuple[str, ...]]] = {
     "xgboost": (xgboost, ("xgboost",)),
     "network": (network, ("torch", "tqdm", "skorch")),
     "large_network": (large_network, ("torch", "tqdm", "skorch")),
+    "factorization_machine": (factorization_machine, ("torch", "tqdm", "skorch")),
+    "tab_transformer": (tab_transformer, ("torch", "tqdm", "skorch")),
 }
 
 #: What scikit-learn's boosting stands in for on cells, and where CatBoost is not installed.
 BOOSTED = ("small_catboost", "catboost")
 
 #: Those that torch is needed for. Cells need none.
-NETWORKS = ("network", "large_network")
+NETWORKS = ("network", "large_network", "factorization_machine", "tab_transformer")
 
 #: Families by what they cost. They span what is cheap and cannot be far off (class frequencies,
 #: logistic regression), smooth additive and pairwise structure (splines, products and crosses: much

@@ -62,7 +62,8 @@ class GoldenModelCeiling(GoldenModel):
         (logistic regression on splines, products and crosses) and ``"small_catboost"`` (else
         ``"hist_gradient_boosting"``); "default" has ``"sparse_splines"`` (the same regression, most
         of it left out), ``"catboost"`` and ``"network"`` (neural networks, needs torch); "best" has
-        ``"large_network"`` as well. There is ``"xgboost"`` too. A list may name these and hold own
+        ``"large_network"`` as well. There are ``"xgboost"`` too and, for columns of many levels,
+        ``"factorization_machine"`` and ``"tab_transformer"``. A list may name these and hold own
         classifiers in pairs with their names, best the dearest last: fits begin there. Those are
         given the labels of y; one in a :class:`sklearn.frozen.FrozenEstimator` is used as it is,
         and the rows must be new to it. Where a name is in the family, X is a table: numbers, also

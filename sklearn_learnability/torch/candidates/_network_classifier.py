@@ -1,36 +1,16 @@
 """NetworkClassifier: a bag of small neural networks, as scikit-learn expects a classifier."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Self
-
 import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import nn
+from numpy.typing import NDArray
 
-from sklearn_learnability._shared_context import SharedContext
-from sklearn_learnability._validation import check_random_state, check_weights, encode_labels
-from sklearn_learnability.torch.candidates._periodic_network import Interrupted, make_network
+from sklearn_learnability.torch.candidates._network_bag import NetworkBag
+from sklearn_learnability.torch.candidates._periodic_network import (
+    WeightedNetClassifier,
+    make_network,
+)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)
-
-
-ONE_THREAD = SharedContext(_one_thread)
-
-
-class NetworkClassifier(ClassifierMixin, BaseEstimator):
+class NetworkClassifier(NetworkBag):
     """Bag of networks on periodic embeddings, averaged in the logarithm.
 
     Every member has its own seed and sees all rows. Needs torch and skorch. Inputs should be
@@ -69,53 +49,15 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self.training = training
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit every member on one thread; the caller's random state of torch is left alone."""
-        X, y = validate_data(self, X, y, dtype=np.float32, ensure_min_samples=2)
-        self.classes_, codes = encode_labels(y)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"Expected at least two classes, got one class ({self.classes_[0]!r})."
-            )
-        weight = check_weights(sample_weight, len(X)).astype(np.float32)
-        inputs = {"X": X, "sample_weight": weight / weight.mean()}
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_members)
-        with ONE_THREAD:
-            torch.set_num_threads(1)  # the number of OpenMP's threads belongs to this thread
-            self.members_ = [self._fit_member(int(seed), inputs, codes) for seed in seeds]
-        return self
-
-    def _fit_member(
-        self, seed: int, inputs: dict[str, NDArray[np.float32]], codes: NDArray
-    ) -> nn.Module:
-        network = make_network(
-            inputs["X"],
-            len(self.classes_),
+    def _make_network(
+        self, X: NDArray[np.float32], n_classes: int, seed: int
+    ) -> WeightedNetClassifier:
+        return make_network(
+            X,
+            n_classes,
             width=self.width,
             depth=self.depth,
             max_epochs=self.max_epochs,
             training=self.training,
             seed=seed,
         )
-        try:
-            network.fit(inputs, codes.astype(np.int64))
-        except Interrupted:
-            raise KeyboardInterrupt from None
-        return network.module_.trained()
-
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Return the probabilities of shape (n_samples, n_classes)."""
-        check_is_fitted(self)
-        X = torch.from_numpy(validate_data(self, X, dtype=np.float64, reset=False, copy=True))
-        with torch.inference_mode():
-            logits = [
-                torch.cat([member(batch) for batch in X.split(8192)]).numpy()
-                for member in self.members_
-            ]
-        mean = np.mean([log_softmax(member, axis=1) for member in logits], axis=0)
-        return np.exp(log_softmax(mean, axis=1))
-
-    def predict(self, X: Any) -> NDArray:
-        """Return the most probable class of every row."""
-        columns = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[columns]

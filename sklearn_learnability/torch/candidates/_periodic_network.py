@@ -23,6 +23,10 @@ class Interrupted(BaseException):
     """Ctrl-C in the course of training, under a name that skorch does not swallow."""
 
 
+class EnoughEpochs(KeyboardInterrupt):
+    """No more epochs are wanted: what skorch takes for the end of training."""
+
+
 class SeededDropout(nn.Module):
     """Dropout that draws from a generator of its own."""
 
@@ -126,6 +130,8 @@ class WeightedNetClassifier(NeuralNetClassifier):
         """Train, and let an interrupt through: a network trained in part is no candidate."""
         try:
             return super().fit_loop(*args, **kwargs)
+        except EnoughEpochs:
+            raise
         except KeyboardInterrupt as interrupt:
             raise Interrupted from interrupt
 
