@@ -2,24 +2,30 @@
 
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 from sklearn_learnability.ceilings._candidate_table import Table
+from sklearn_learnability.ceilings._thinned_rows import ThinnedRows
+
+#: Rows that they are fitted on at most.
+MOST_ROWS = 250_000
 
 
-def factorization_machine(table: Table) -> Pipeline:
+def factorization_machine(table: Table) -> ThinnedRows:
     """Return factorization machines: levels and numbers, alone and in pairs."""
     from sklearn_learnability.torch.candidates._factorization_machine import FactorizationMachine
 
-    return make_pipeline(numbered_levels(table), FactorizationMachine(table.n_categorical))
+    model = make_pipeline(numbered_levels(table), FactorizationMachine(table.n_categorical))
+    return ThinnedRows(model, MOST_ROWS)
 
 
-def tab_transformer(table: Table) -> Pipeline:
+def tab_transformer(table: Table) -> ThinnedRows:
     """Return TabTransformers: levels that attend to each other, beside numbers."""
     from sklearn_learnability.torch.candidates._tab_transformer import TabTransformer
 
-    return make_pipeline(numbered_levels(table), TabTransformer(table.n_categorical))
+    model = make_pipeline(numbered_levels(table), TabTransformer(table.n_categorical))
+    return ThinnedRows(model, MOST_ROWS)
 
 
 def numbered_levels(table: Table) -> ColumnTransformer:
