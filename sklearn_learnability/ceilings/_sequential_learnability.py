@@ -25,14 +25,7 @@ from sklearn_learnability._validation import (
     readable,
     warn,
 )
-from sklearn_learnability.ceilings._family import (
-    Candidate,
-    Member,
-    check_members,
-    fit_family,
-    make_family,
-)
-from sklearn_learnability.ceilings._out_of_fold import TrainingData
+from sklearn_learnability.ceilings._family import Member, check_members
 from sklearn_learnability.ceilings._sequential_results import (
     N_BLOCKS,
     SequenceCodeLength,
@@ -42,24 +35,11 @@ from sklearn_learnability.ceilings._sequential_results import (
     explained,
     trajectory_of,
 )
-from sklearn_learnability.ceilings.forecasters._blocks import (
-    forecast_online,
-    gather,
-    lag_table,
-    learns_online,
-    leave_out,
-    make_blocks,
-    past_splits,
-)
-from sklearn_learnability.ceilings.forecasters._context_tree import (
-    forecast_context_tree,
-    forecast_marginal,
-)
+from sklearn_learnability.ceilings.forecasters._by_name import Forecasting, LabelSequence
+from sklearn_learnability.ceilings.forecasters._context_tree import forecast_marginal
 from sklearn_learnability.exceptions import UndefinedInformationWarning
 from sklearn_learnability.metrics._fixed_share import fixed_share
 
-#: Names of the forecasters that need no inputs, and labels that the one which forgets remembers.
-TREES, FADING = ("context_tree", "recent_context_tree"), 64.0
 #: The default family, of a series alone and of one with inputs.
 SERIES = ("context_tree", "recent_context_tree")
 INPUTS = ("prior", "logistic", "hist_gradient_boosting")
@@ -82,8 +62,9 @@ class SequentialLearnability(BaseEstimator):
     ----------
     candidates : "default" or list of str and (str, classifier), default="default"
         The family. "context_tree" predicts from as many labels before as pay, and
-        "recent_context_tree" does so and forgets; they are the default of a series alone. With
-        inputs it is "prior", "logistic" and "hist_gradient_boosting"; all names of
+        "recent_context_tree" does so and forgets; they are the default of a series alone.
+        "recurrent" is a small network that remembers labels and inputs for longer (needs torch).
+        With inputs the default is "prior", "logistic" and "hist_gradient_boosting"; all names of
         :class:`~sklearn_learnability.GoldenModelCeiling` may be given, and own classifiers in pairs
         with their names. These are fitted before every block, once on all rows before it and once
         on the last `window`. An own classifier with `partial_fit` learns row after row.
@@ -219,7 +200,12 @@ class SequentialLearnability(BaseEstimator):
         check_several_classes(self.classes_, codes, None)
         if len(codes) < FEWEST_STEPS:
             raise ValueError(f"Expected {FEWEST_STEPS} steps or more, got {len(codes)}.")
-        names, forecasts = self._forecast(codes, self._inputs(codes, X), X is not None)
+        sequence = self._sequence(codes, X)
+        window = max(FEWEST_STEPS, len(codes) // 10) if self.window is None else self.window
+        rng = check_random_state(self.random_state)
+        names, forecasts = Forecasting(
+            self.n_blocks, window, rng, self.memory, self.n_jobs, self.verbose
+        ).forecast(self._members(X is not None), sequence)
         marginal = forecast_marginal(codes, len(self.classes_))
         names.insert(0, "marginal")
         log_probas = np.stack([np.log(marginal), *forecasts])
@@ -274,104 +260,17 @@ class SequentialLearnability(BaseEstimator):
             raise ValueError(f"Expected candidates of names not taken, got {sorted(taken)}.")
         return members
 
-    def _inputs(self, codes: Integers, X: Any) -> Any:
-        """Return what classifiers see of every step: inputs, and labels before it."""
+    def _sequence(self, codes: Integers, X: Any) -> LabelSequence:
+        """Return the labels with their inputs, and forget those of an earlier fit."""
         n_lags = self._looks_back(X is not None)
         if X is None:
-            for name in ("n_features_in_", "feature_names_in_"):  # of an earlier fit
+            for name in ("n_features_in_", "feature_names_in_"):
                 if hasattr(self, name):
                     delattr(self, name)
-            return lag_table(codes, n_lags)
+            return LabelSequence(codes, self.classes_, None, n_lags)
         table = clean_table(self, X, reset=True)
         check_consistent_length(table, codes)
-        if not n_lags:
-            return table
-        lags = lag_table(codes, n_lags)
-        frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(table).add_prefix("x")
-        if any(name in lags for name in frame):
-            raise ValueError(f"Expected X without names of lags, {list(lags)}, got {list(frame)}.")
-        return pd.concat([frame.reset_index(drop=True), lags], axis=1)
-
-    def _forecast(
-        self, codes: Integers, table: Any, has_inputs: bool
-    ) -> tuple[list[str], list[Floats]]:
-        """Return the forecasters' names and log-probabilities of all steps."""
-        members, n_classes = self._members(has_inputs), len(self.classes_)
-        names, found, errors = [], [], list[Exception]()
-        depth = self._looks_back(has_inputs)
-        trees = [one for one in members if one in TREES]
-        if trees and not depth:
-            raise ValueError(f"Expected n_lags of 1 or more for {trees}, got {depth}.")
-        for name in trees:
-            memory = FADING if name == TREES[1] else np.inf
-            names.append(name)
-            found.append(np.log(forecast_context_tree(codes, n_classes, depth, memory)))
-        others = [one for one in members if one not in TREES]
-        if others:
-            if not table.shape[1]:
-                raise ValueError(f"Expected inputs or n_lags from 1 on for {others}, got neither.")
-            more_names, more = self._forecast_by_classifiers(others, codes, table, errors)
-            names += more_names
-            found += more
-        if not names:
-            raise type(errors[0])(
-                f"Expected a candidate that can be fitted, got errors from all: {errors[0]}"
-            )
-        return names, found
-
-    def _forecast_by_classifiers(
-        self, members: list[Member], codes: Integers, table: Any, errors: list[Exception]
-    ) -> tuple[list[str], list[Floats]]:
-        data = TrainingData(table, codes, self.classes_, None)
-        rng = check_random_state(self.random_state)
-        family = make_family(members, data)
-        online = [one for one in family if one.is_own and learns_online(one.estimator)]
-        names, found = forecast_online(online, data, rng, errors)
-        in_blocks = [one for one in family if one not in online]
-        if in_blocks:
-            more_names, more = self._forecast_in_blocks(in_blocks, data, rng, errors)
-            names += more_names
-            found += more
-        return names, found
-
-    def _forecast_in_blocks(
-        self,
-        family: list[Candidate],
-        data: TrainingData,
-        rng: np.random.RandomState,
-        errors: list[Exception],
-    ) -> tuple[list[str], list[Floats]]:
-        """Return forecasts by fits on all rows before each block, and on the last of them."""
-        n_samples = len(data.codes)
-        window = max(FEWEST_STEPS, n_samples // 10) if self.window is None else self.window
-        blocks = make_blocks(n_samples, self.n_blocks)
-        whole, recent = past_splits(blocks, None), past_splits(blocks, window)
-        later = [position for position, (train, _) in enumerate(recent) if train[0] > 0]
-        splits = [*whole, *(recent[position] for position in later)]
-        seeds = rng.randint(np.iinfo(np.int32).max, size=(len(family), len(splits)))
-        fits = fit_family(
-            family,
-            data,
-            splits,
-            seeds,
-            memory=self.memory,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-        )
-        first = np.log(forecast_marginal(data.codes, len(data.classes)))
-        names, found = [], []
-        for candidate, own in zip(family, fits, strict=True):
-            failed = [fit.error for fit in own if fit.error]
-            if failed:
-                leave_out(candidate.name, failed[0], errors)
-                continue
-            of_recent = dict(zip(later, own[len(blocks) :], strict=True))
-            names += [candidate.name, f"recent {candidate.name}"]
-            found.append(gather(first, blocks, own[: len(blocks)]))
-            found.append(
-                gather(first, blocks, [of_recent.get(b, own[b]) for b in range(len(blocks))])
-            )
-        return names, found
+        return LabelSequence(codes, self.classes_, table, n_lags)
 
     def _keep(self, names: list[str], losses: Floats, pooled: Floats, weights: Floats) -> None:
         """Set what was found."""

@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -322,3 +323,93 @@ def test_names_that_are_taken_are_refused(options, message):
     table = pd.DataFrame({"lag 1": np.arange(60.0)})
     with pytest.raises(ValueError, match=message):
         SequentialLearnability(**options).fit([0, 1] * 30, table)
+
+
+def far_back(n, lag, seed=0):
+    """Each label is that of `lag` steps before, or with a chance of 1/10 the other."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, n)
+    for step in range(lag, n):
+        y[step] = y[step - lag] ^ (rng.random() < 0.1)
+    return y
+
+
+def test_the_network_uses_nothing_before_its_time(drifting):
+    pytest.importorskip("torch")
+    X, y, _ = drifting
+    other, table = y[:500].copy(), pd.DataFrame(X[:500]).add_prefix("x")
+    table["kind"] = np.where(table["x0"] > 0, "a", "b")
+    changed = table.copy()
+    changed.loc[401:, "x1"] = 1e6
+    changed.loc[401:, "kind"] = "new"
+    other[400:] = 1 - other[400:]
+    options = {"n_blocks": 4, "n_lags": 1, "random_state": 0}
+    whole = SequentialLearnability(["recurrent"], **options).fit(y[:500], table)
+    found = SequentialLearnability(["recurrent"], **options).fit(other, changed)
+    assert_allclose(found.proba_[:401], whole.proba_[:401], atol=1e-12)
+    assert not np.allclose(found.proba_[401:], whole.proba_[401:], atol=0.05)
+    assert whole.forecasters_["forecaster"].tolist() == ["marginal", "recurrent"]
+
+
+@pytest.mark.slow
+def test_the_network_sees_labels_before_on_request(drifting):
+    pytest.importorskip("torch")
+    y = far_back(1000, 1)
+    noise = np.random.default_rng(1).standard_normal((1000, 1))
+    loss = [
+        SequentialLearnability(["recurrent"], n_lags=n_lags, n_blocks=20, random_state=0)
+        .fit(y, noise)
+        .entropy_rate_
+        for n_lags in (0, 1)
+    ]
+    assert loss[0] > 0.95
+    assert loss[1] < 0.65  # 0.469 bits are left
+
+
+@pytest.mark.slow
+def test_the_network_remembers_for_longer_than_the_tree():
+    pytest.importorskip("torch")
+    y = far_back(6000, 10)
+    found = SequentialLearnability(["context_tree", "recurrent"], random_state=0).fit(y)
+    late = found.forecasters_.set_index("forecaster")["late_nll"]
+    assert late["context_tree"] > 0.97
+    assert late["recurrent"] < 0.85  # 0.469 bits are left
+
+
+def test_the_network_leaves_the_callers_randomness_alone(tmp_path):
+    torch = pytest.importorskip("torch")
+    y = far_back(300, 1)
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    model = SequentialLearnability(["recurrent"], n_blocks=4, random_state=0, memory=str(tmp_path))
+    first = model.fit(y).nll_
+    assert_array_equal(torch.rand(3), expected)
+    assert_array_equal(model.fit(y).nll_, first)
+    again = model.set_params(memory=None).fit(y).nll_
+    assert_array_equal(again, first)
+    assert not np.array_equal(model.set_params(random_state=1).fit(y).nll_, first)
+
+
+def test_a_network_that_fails_is_left_out(drifting):
+    pytest.importorskip("torch")
+    X, y, _ = drifting
+    table = np.where(np.arange(len(y)) % 2, 1e30, -1e30)[:, None]
+    with patch(
+        "sklearn_learnability.torch.candidates._recurrent_forecaster.RecurrentForecaster.learn",
+        side_effect=RuntimeError("no memory"),
+    ):
+        with pytest.warns(CandidateFailedWarning, match="'recurrent' is left out: RuntimeError"):
+            found = SequentialLearnability(["prior", "recurrent"], n_blocks=3).fit(y, X)
+        assert found.forecasters_["forecaster"].tolist() == ["marginal", "prior", "recent prior"]
+    assert np.isfinite(
+        SequentialLearnability(["recurrent"], n_blocks=3, random_state=0).fit(y, table).nll_
+    ).all()
+
+
+def test_a_missing_package_is_named():
+    with (
+        patch("sklearn_learnability.ceilings.forecasters._recurrent.find_spec", return_value=None),
+        pytest.raises(ImportError, match=r"torch and skorch to be installed.*\[torch\]"),
+    ):
+        SequentialLearnability(["recurrent"]).fit([0, 1] * 30)
