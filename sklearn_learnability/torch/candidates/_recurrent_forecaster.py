@@ -11,7 +11,7 @@ from skorch.callbacks import Callback, GradientNormClipping
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from sklearn_learnability.torch.candidates._network_classifier import ONE_THREAD
+from sklearn_learnability.torch.candidates._network_bag import ONE_THREAD
 from sklearn_learnability.torch.candidates._periodic_network import Interrupted
 
 #: Units, rate of learning, decay of the weights, and memory of their average, which predicts.
