@@ -79,6 +79,10 @@ class CandidateFailedWarning(LearnabilityWarning):
     """A golden-model candidate could not be fitted and was left out."""
 
 
+class TimeLimitWarning(LearnabilityWarning):
+    """Candidates were left out that would not have been fitted within the limit of time."""
+
+
 class CalibrationWarning(LearnabilityWarning):
     """A calibration map could not be fitted as asked."""
 

@@ -84,6 +84,10 @@ def candidate_failed():
     GoldenModelCeiling(["prior", ("fails", Fails())], random_state=0).fit(X, Y)
 
 
+def time_limit():
+    GoldenModelCeiling(["prior", "splines"], random_state=0, max_seconds=1e-3).fit(X, Y)
+
+
 def converted_columns():
     table = pd.DataFrame({"number": X[:, 0].astype(object)})
     GoldenModelCeiling(["prior", "logistic"], random_state=0).fit(table, Y)
@@ -268,6 +272,7 @@ PROVOKED = {
     "OptimisticSplitWarning": optimistic_split,
     "UnusedWeightsWarning": unused_weights,
     "CandidateFailedWarning": candidate_failed,
+    "TimeLimitWarning": time_limit,
     "SingleLabelWarning": single_label,
     "DependentLabelsWarning": dependent_labels,
     "FewValuesWarning": few_values,

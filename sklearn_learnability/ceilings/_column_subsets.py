@@ -20,7 +20,7 @@ from sklearn_learnability._validation import (
     names_of_columns,
     nats_per_unit,
 )
-from sklearn_learnability.ceilings._family import check_members, fit_family, make_family
+from sklearn_learnability.ceilings._family import check_members, make_family
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
 from sklearn_learnability.ceilings._out_of_fold import (
     FoldFit,
@@ -29,6 +29,7 @@ from sklearn_learnability.ceilings._out_of_fold import (
     gather_log_proba,
 )
 from sklearn_learnability.ceilings._refit import RefitError, data_of_fit, weights_of
+from sklearn_learnability.ceilings._side_by_side import fit_family
 from sklearn_learnability.metrics._blending import cross_fit_pool
 from sklearn_learnability.metrics._information import surprisal_of_frequencies
 from sklearn_learnability.metrics._information_estimate import (

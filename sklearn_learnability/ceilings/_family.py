@@ -1,17 +1,16 @@
 """The family of candidates: who is in it, and its fits side by side."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
-from joblib import Memory, Parallel, delayed, effective_n_jobs
+from joblib import Memory
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from sklearn_learnability._folds import Folds
-from sklearn_learnability._validation import Floats, Integers, check_classifier, warn
+from sklearn_learnability._validation import Floats, check_classifier, warn
 from sklearn_learnability.ceilings._candidate_table import Table
 from sklearn_learnability.ceilings._golden_candidates import (
     BUDGETS,
@@ -19,18 +18,16 @@ from sklearn_learnability.ceilings._golden_candidates import (
     candidates_of,
     named_candidate,
 )
-from sklearn_learnability.ceilings._kept_fits import KeptFits
 from sklearn_learnability.ceilings._out_of_fold import (
     CandidateModel,
-    FoldFit,
     TrainingData,
     dtype_kept,
-    fit_candidate,
     gather_log_proba,
-    one_thread,
     weight_parameter,
 )
-from sklearn_learnability.exceptions import CandidateFailedWarning, UnusedWeightsWarning
+from sklearn_learnability.ceilings._side_by_side import fit_family
+from sklearn_learnability.ceilings._time_limit import LeftOut, TimeLimit, leave_out
+from sklearn_learnability.exceptions import UnusedWeightsWarning
 
 #: A member as the user gives it: a name of the default family, or an own classifier and its name.
 Member = str | tuple[str, BaseEstimator]
@@ -56,12 +53,13 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class FittedFamily:
-    """The members that could be fitted: names, out-of-fold (M, n, K), CPU seconds, models."""
+    """The members that were fitted: names, out-of-fold (M, n, K), CPU seconds, models; the rest."""
 
     names: list[str]
     log_probas: NDArray[np.floating]
     seconds: list[float]
     models: list[list[CandidateModel]]
+    left_out: list[LeftOut]
 
 
 def check_members(
@@ -137,6 +135,7 @@ def fit_on_folds(
     memory: str | Memory | None,
     n_jobs: int | None,
     verbose: int,
+    limit: TimeLimit | None,
 ) -> FittedFamily:
     """Fit every candidate on every fold and keep those without an error."""
     family = make_family(members, data)
@@ -145,7 +144,9 @@ def fit_on_folds(
     if not folds.is_partition:
         splits.append((np.arange(len(data.codes)), np.arange(0)))  # the fit that predicts
     seeds = rng.randint(np.iinfo(np.int32).max, size=(len(family), len(splits)))
-    fits = fit_family(family, data, splits, seeds, memory=memory, n_jobs=n_jobs, verbose=verbose)
+    options: dict[str, Any] = {"memory": memory, "n_jobs": n_jobs, "verbose": verbose}
+    fits = fit_family(family, data, splits, seeds, limit=limit, **options)
+    left_out = leave_out([candidate.name for candidate in family], fits, limit)
     n_samples, n_classes = len(data.codes), len(data.classes)
     shape = len(family), n_samples, n_classes
     log_probas = np.empty(shape, dtype=dtype_kept(n_samples, n_classes))
@@ -153,99 +154,11 @@ def fit_on_folds(
     seconds, models_of = [], []
     for candidate in family:
         own = fits.pop(0)  # so that what was gathered is let go
-        errors = [fold.error for fold in own if fold.error]
-        if errors:
-            warn(
-                f"The candidate {candidate.name!r} is left out: {errors[0]}",
-                CandidateFailedWarning,
-            )
+        if any(fold.error for fold in own):
             continue
         log_probas[len(names)] = gather_log_proba(own, folds, n_classes)
         names.append(candidate.name)
         seconds.append(sum(fold.seconds for fold in own))
         models = [fold.model for fold in own if fold.model is not None]
         models_of.append(models if folds.is_partition else models[-1:])
-    if not names:
-        raise type(errors[0])(
-            f"Expected a candidate that can be fitted, got errors from all, such as {errors[0]}"
-        )
-    return FittedFamily(names, log_probas[: len(names)], seconds, models_of)
-
-
-def fit_family(
-    family: Sequence[Candidate],
-    data: Any,
-    splits: list[tuple[Integers, Integers]],
-    seeds: Integers,
-    *,
-    memory: str | Memory | None,
-    n_jobs: int | None,
-    verbose: int,
-    fit_one: Callable[..., Any] = fit_candidate,
-) -> list[list[Any]]:
-    """Return the fit of every candidate on every split, by a function of module level."""
-    kept = KeptFits(memory, fit_one, data)
-    # the family is listed from cheap to dear: the dearest first balances the load
-    jobs = [(m, f) for m in reversed(range(len(family))) for f in range(len(splits))]
-    keys = {(m, f): kept.key(family[m], splits[f], int(seeds[m, f])) for m, f in jobs}
-    fits = {job: kept.find(keys[job]) for job in jobs}
-    needs = sorted({module for candidate in family for module in candidate.needs})
-    calls = [
-        delayed(attempt)((m, f), fit_one, needs, family[m], data, splits[f], int(seeds[m, f]))
-        for m, f in jobs
-        if fits[m, f] is None
-    ]
-    try:
-        for job, fit in as_they_finish(calls, n_jobs=n_jobs, verbose=verbose):
-            fits[job] = fit
-            if not fit.error:
-                kept.keep(keys[job], fit)
-    except KeyboardInterrupt as interrupt:
-        interrupt.add_note(what_is_left(kept, list(keys.values())))
-        raise
-    return [[fits[m, f] for f in range(len(splits))] for m in range(len(family))]
-
-
-def as_they_finish(calls: list[Any], *, n_jobs: int | None, verbose: int) -> Iterator[Any]:
-    """Run delayed calls side by side and yield what they return, each as soon as it can be had."""
-    try:
-        parallel = Parallel(n_jobs=n_jobs, verbose=verbose, return_as="generator_unordered")
-        portions = [calls]
-    except ValueError:  # the backend returns what it is given all at once
-        parallel = Parallel(n_jobs=n_jobs, verbose=verbose)
-        size = effective_n_jobs(n_jobs)
-        portions = [calls[start : start + size] for start in range(0, len(calls), size)]
-    with one_thread(), parallel:
-        for portion in portions:
-            yield from parallel(portion)
-
-
-def what_is_left(kept: KeptFits, keys: list[str]) -> str:
-    """Return the line that an interrupt is told with."""
-    if kept.location is None:
-        return "Nothing of this fit is kept: with memory= set, the next one would go on from here."
-    n_kept = sum(map(kept.has, keys))
-    return (
-        f"{n_kept} of {len(keys)} fits are kept in {str(kept.location)!r}: the same call goes on "
-        "from them."
-    )
-
-
-def attempt(
-    job: tuple[int, int],
-    fit_one: Callable[..., Any],
-    needs: list[str],
-    candidate: Candidate,
-    data: Any,
-    split: tuple[Integers, Integers],
-    seed: int,
-) -> tuple[tuple[int, int], Any]:
-    """Return a job and its fit, or its error: the family does without that candidate."""
-    # A worker process is restarted if it grows after its first job, as by what that job imports.
-    for module in needs:
-        import_module(module)
-    try:
-        return job, fit_one(candidate.estimator, data, split, seed, **candidate.how)
-    except Exception as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        return job, FoldFit(None, None, 0.0, kind(f"{type(error).__name__}: {error}"))
+    return FittedFamily(names, log_probas[: len(names)], seconds, models_of, left_out)

@@ -10,6 +10,7 @@ from sklearn_learnability._dependence import independent_units
 from sklearn_learnability._folds import Folds
 from sklearn_learnability._validation import Floats, Integers
 from sklearn_learnability.ceilings._forecasts import ForecastModel, scores_of
+from sklearn_learnability.ceilings._time_limit import LeftOut
 from sklearn_learnability.metrics._density_pool import DensityPool, fit_density_pool
 from sklearn_learnability.metrics._mutual_information import (
     InformationOfRows,
@@ -25,12 +26,13 @@ MOST_ROWS_TO_TUNE = 30_000
 
 @dataclass(frozen=True, eq=False)
 class FittedForecasts:
-    """The members that could be fitted: names, forecasts, CPU seconds, models of the folds."""
+    """The members that were fitted: names, forecasts, CPU seconds, models; and the rest."""
 
     names: list[str]
     forecasts: list[Floats]
     seconds: list[float]
     models: list[list[ForecastModel]]
+    left_out: list[LeftOut]
 
     def scores(self, member: int, bins: TargetBins, rows: Integers) -> Floats:
         """Return a member's scores of the edges, in some rows."""

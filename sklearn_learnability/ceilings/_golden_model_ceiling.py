@@ -40,6 +40,7 @@ from sklearn_learnability.ceilings._refit import (
     weights_of,
 )
 from sklearn_learnability.ceilings._shortfall import Shortfall, measure_shortfall
+from sklearn_learnability.ceilings._time_limit import start_clock, table_of
 from sklearn_learnability.metrics._calibrators import CalibrationMethod, check_method
 
 
@@ -93,6 +94,9 @@ class GoldenModelCeiling(GoldenModel):
     memory : str or joblib.Memory, default=None
         Where finished fits are kept. An interrupted `fit` resumes. With
         `random_state=None` the seeds are then drawn from the data, so that it resumes as well.
+    max_seconds : float or None, default=None
+        Wall-clock seconds that `fit` may take, about. Candidates that there is no time for are left
+        out whole, the last of the family first. None is no limit.
     n_jobs : int, default=None
         Fits to run side by side. Each on one thread; any joblib backend.
     random_state : int, RandomState instance or None, default=None
@@ -139,6 +143,9 @@ class GoldenModelCeiling(GoldenModel):
         One row a candidate: `candidate`, `nll`, `calibrated_nll`, `information_score`, `weight`
         (what the weights lack of 1 is the weight of the class frequencies), `n_train` (rows that a
         model of it was fitted on, at most), `seconds` (CPU time of the threads that fitted it).
+    left_out_ : DataFrame
+        One row a candidate that was not fitted: `candidate`, `reason` ("time" or an error) and
+        `expected_seconds` of its fits, NaN where they are not known.
     units_ : str
         Unit of the entropies and losses.
     classes_ : ndarray of shape (n_classes,)
@@ -161,7 +168,9 @@ class GoldenModelCeiling(GoldenModel):
     DuplicateRowsWarning
         If copies of rows stand on both sides of the folds.
     CandidateFailedWarning
-        If a candidate is left out.
+        If a candidate fails and is left out.
+    TimeLimitWarning
+        If a candidate is left out for want of time.
     UndefinedInformationWarning
         If the predicted rows are of one class: the learnability is NaN.
     MissingClassWarning
@@ -212,6 +221,7 @@ class GoldenModelCeiling(GoldenModel):
         bracket: bool = False,
         units: Units = "bits",
         memory: str | Memory | None = None,
+        max_seconds: float | None = None,
         n_jobs: int | None = None,
         random_state: RandomState = None,
         verbose: int = 0,
@@ -223,6 +233,7 @@ class GoldenModelCeiling(GoldenModel):
         self.bracket = bracket
         self.units = units
         self.memory = memory
+        self.max_seconds = max_seconds
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -257,6 +268,7 @@ class GoldenModelCeiling(GoldenModel):
             The fitted estimator.
         """
         members = self._check_options()
+        limit = start_clock(self.max_seconds, has_bracket=bool(self.bracket))
         for name in ("shortfall_", "learnability_bracket_"):  # of another fit
             self.__dict__.pop(name, None)
         data = self._check_rows(X, y, sample_weight, groups)
@@ -274,6 +286,7 @@ class GoldenModelCeiling(GoldenModel):
             memory=self.memory,
             n_jobs=self.n_jobs,
             verbose=self.verbose,
+            limit=limit,
         )
         self._record = FitRecord.of_fit(self, data, folds, groups, rng)
         score = score_out_of_fold(
@@ -390,3 +403,4 @@ class GoldenModelCeiling(GoldenModel):
             seconds=family.seconds,
         )
         self.candidates_.insert(0, "candidate", family.names)
+        self.left_out_ = table_of(family.left_out)

@@ -25,6 +25,7 @@ from sklearn_learnability.ceilings._golden_density import DensityScore, score_fo
 from sklearn_learnability.ceilings._golden_density_model import GoldenDensityModel
 from sklearn_learnability.ceilings._regression_candidates import BUDGETS
 from sklearn_learnability.ceilings._regression_family import fit_forecasts
+from sklearn_learnability.ceilings._time_limit import start_clock, table_of
 from sklearn_learnability.metrics._forecasts import check_regressor
 from sklearn_learnability.metrics._mutual_information import share_of_nats
 from sklearn_learnability.metrics._regression_efficiency import hash_targets
@@ -79,6 +80,9 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
     memory : str or joblib.Memory, default=None
         Where finished fits are kept. An interrupted `fit` resumes. With
         `random_state=None` the seeds are then drawn from the data, so that it resumes as well.
+    max_seconds : float or None, default=None
+        Wall-clock seconds that `fit` may take, about. Candidates that there is no time for are left
+        out whole, the last of the family first. None is no limit.
     n_jobs : int, default=None
         Fits to run side by side. Each on one thread; any joblib backend.
     random_state : int, RandomState instance or None, default=None
@@ -125,6 +129,9 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
     candidates_ : DataFrame
         One row a candidate: `candidate`, `mutual_information` (calibrated), `learnability`,
         `weight` in the pool, `seconds` (CPU time of the threads that fitted it).
+    left_out_ : DataFrame
+        One row a candidate that was not fitted: `candidate`, `reason` ("time" or an error) and
+        `expected_seconds` of its fits, NaN where they are not known.
     units_ : str
         Unit of information and losses.
     n_features_in_ : int
@@ -149,7 +156,9 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
     DuplicateRowsWarning
         If copies of rows stand on both sides of the folds.
     CandidateFailedWarning
-        If a candidate is left out.
+        If a candidate fails and is left out.
+    TimeLimitWarning
+        If a candidate is left out for want of time.
     OrderedRowsWarning
         If `cv` is an int and rows that stand close together resemble each other.
     DependentRowsWarning
@@ -193,6 +202,7 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
         cv: Any = 5,
         units: Units = "bits",
         memory: str | Memory | None = None,
+        max_seconds: float | None = None,
         n_jobs: int | None = None,
         random_state: RandomState = None,
         verbose: int = 0,
@@ -201,6 +211,7 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
         self.cv = cv
         self.units = units
         self.memory = memory
+        self.max_seconds = max_seconds
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -235,6 +246,7 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
             The fitted estimator.
         """
         members = self._check_options()
+        limit = start_clock(self.max_seconds)
         data = self._check_rows(X, y, sample_weight, groups)
         weight = np.ones(len(data.y)) if data.weight is None else data.weight
         rng = self._seeds(data)
@@ -251,6 +263,7 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
             memory=self.memory,
             n_jobs=self.n_jobs,
             verbose=self.verbose,
+            limit=limit,
         )
         score = score_forecasts(codes, family, data.bins, weight, folds, groups)
         self.bins_, self.models_ = data.bins, family.models
@@ -264,6 +277,7 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
         )
         self.candidates_["mutual_information"] /= nats_per_unit(self.units)
         self.candidates_.insert(0, "candidate", family.names)
+        self.left_out_ = table_of(family.left_out)
         warn_of_resolution(data.bins, score.information.value)
         coarse = np.eye(strata.max() + 1)[data.bins.merged(N_STRATA)]
         warn_of_dependence(

@@ -20,8 +20,9 @@ from sklearn_learnability._validation import (
     encode_labels,
     relative_weights,
 )
-from sklearn_learnability.ceilings._family import Member, check_members, fit_family, make_family
+from sklearn_learnability.ceilings._family import Member, check_members, make_family
 from sklearn_learnability.ceilings._out_of_fold import FoldFit, TrainingData
+from sklearn_learnability.ceilings._side_by_side import fit_family
 from sklearn_learnability.metrics._reference import was_fitted_on
 
 if TYPE_CHECKING:

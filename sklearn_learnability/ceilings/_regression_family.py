@@ -7,12 +7,10 @@ import numpy as np
 from joblib import Memory
 
 from sklearn_learnability._folds import Folds
-from sklearn_learnability._validation import warn
 from sklearn_learnability.ceilings._candidate_table import Table
 from sklearn_learnability.ceilings._family import (
     Candidate,
     Members,
-    fit_family,
     warn_of_unused_weights,
 )
 from sklearn_learnability.ceilings._forecasts import NumberData, fit_forecast, gather_forecasts
@@ -22,7 +20,8 @@ from sklearn_learnability.ceilings._regression_candidates import (
     candidates_of,
     named_candidate,
 )
-from sklearn_learnability.exceptions import CandidateFailedWarning
+from sklearn_learnability.ceilings._side_by_side import fit_family
+from sklearn_learnability.ceilings._time_limit import TimeLimit, leave_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +60,7 @@ def fit_forecasts(
     memory: str | Memory | None,
     n_jobs: int | None,
     verbose: int,
+    limit: TimeLimit | None,
 ) -> FittedForecasts:
     """Fit every candidate on every fold and keep those without an error."""
     family = make_regression_family(members, data.X)
@@ -70,23 +70,15 @@ def fit_forecasts(
         splits.append((np.arange(len(data.y)), np.arange(0)))  # the fit that predicts
     seeds = rng.randint(np.iinfo(np.int32).max, size=(len(family), len(splits)))
     options: dict[str, Any] = {"memory": memory, "n_jobs": n_jobs, "verbose": verbose}
-    fits = fit_family(family, data, splits, seeds, fit_one=fit_forecast, **options)
-    kept = FittedForecasts([], [], [], [])
+    fits = fit_family(family, data, splits, seeds, fit_one=fit_forecast, limit=limit, **options)
+    left_out = leave_out([candidate.name for candidate in family], fits, limit)
+    kept = FittedForecasts([], [], [], [], left_out)
     for candidate, own in zip(family, fits, strict=True):
-        errors = [fold.error for fold in own if fold.error]
-        if errors:
-            warn(
-                f"The candidate {candidate.name!r} is left out: {errors[0]}",
-                CandidateFailedWarning,
-            )
+        if any(fold.error for fold in own):
             continue
         kept.names.append(candidate.name)
         kept.forecasts.append(gather_forecasts(own, folds))
         kept.seconds.append(sum(fold.seconds for fold in own))
         models = [fold.model for fold in own]
         kept.models.append(models if folds.is_partition else models[-1:])
-    if not kept.names:
-        raise type(errors[0])(
-            f"Expected a candidate that can be fitted, got errors from all, such as {errors[0]}"
-        )
     return kept

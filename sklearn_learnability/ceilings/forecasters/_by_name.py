@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_memory
 
 from sklearn_learnability._validation import Floats, Integers
-from sklearn_learnability.ceilings._family import Candidate, Member, fit_family, make_family
+from sklearn_learnability.ceilings._family import Candidate, Member, make_family
 from sklearn_learnability.ceilings._out_of_fold import TrainingData
+from sklearn_learnability.ceilings._side_by_side import fit_family
 from sklearn_learnability.ceilings.forecasters._blocks import (
     forecast_online,
     gather,
