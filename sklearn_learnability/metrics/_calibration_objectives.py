@@ -1,5 +1,7 @@
 """Losses of parametric calibration maps, as functions of their parameters."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import DTypeLike
 from scipy.sparse.linalg import LinearOperator
@@ -63,68 +65,35 @@ def softmax_objective(
     of rows are handled in `dtype` and summed in float64. `weight` sums to one.
     """
     n_samples, k = log_proba.shape
-    has_bias = len(ridge.centre) > n_scales
+    n_params = len(ridge.centre)
     true_log_proba = log_proba[np.arange(n_samples), codes]
     observed = _by_class(weight * true_log_proba, codes, k)
     if n_scales == 1:
         observed = observed.sum(keepdims=True)
-    if has_bias:
+    if n_params > n_scales:
         observed = np.r_[observed, _by_class(weight, codes, k)]
-    n_params = len(observed)
     blocks = _blocks(n_samples, k)
-    # kept from call to call: fresh arrays of this size cost more than what is done with them
-    largest = blocks[0].stop
-    inputs, logits, shares = np.empty((3, largest, k), dtype)
-    moments = np.empty((largest, n_params), dtype)
-    ones = np.ones(k, dtype)
+    arrays = _BlockArrays(blocks[0].stop, k, n_params, dtype)
 
     def objective(theta: Floats, *, has_curvature: bool = True) -> Point:
-        scale, bias = theta[:n_scales].astype(dtype), theta[n_scales:].astype(dtype)
-        loss, expected = 0.0, np.zeros(n_params)
-        second, mixed = np.zeros(n_scales), np.zeros(k)
+        sums = _Sums(np.zeros(n_params), np.zeros(n_scales), np.zeros(k), np.zeros(1))
         hessian = np.zeros((n_params, n_params))
         for block in blocks:
-            n = len(codes[block])
-            x, a, share = inputs[:n], logits[:n], shares[:n]  # (n, K)
-            np.copyto(x, log_proba[block], casting="same_kind")
-            w = weight[block].astype(dtype)
-            np.multiply(x, scale, out=a)
-            if has_bias:
-                a += bias
-            total, log_total = _exponentials(a, share)
-            scaled = w / total
-            loss += float(w @ log_total)
-            tilted = np.multiply(share, x, out=a)
-            mean = None if n_scales == k else tilted @ ones
-            expected[:n_scales] += scaled @ (tilted if mean is None else mean[:, None])
-            if has_bias:
-                expected[n_scales:] += scaled @ share
-            if not has_curvature:
-                continue
-            m = moments[:n]
-            if mean is None:
-                m[:, :n_scales] = tilted
-            else:
-                m[:, 0] = mean
-                mixed += scaled @ tilted
-            if has_bias:
-                m[:, n_scales:] = share
-            m *= (np.sqrt(w) / total)[:, None]
-            hessian -= m.T @ m
-            tilted *= x
-            second += scaled @ (tilted if mean is None else (tilted @ ones)[:, None])
-        if has_bias:
+            rows = arrays.softmax(log_proba[block], weight[block], theta, n_scales, sums)
+            if has_curvature:
+                arrays.curvature(rows, n_scales, sums, hessian)
+        expected = sums.expected
+        if n_params > n_scales:
             expected[n_scales:] /= expected[n_scales:].sum()  # what rounding moved
         gradient = expected - observed + ridge.gradient(theta)
-        loss += ridge.loss(theta) - float(observed @ theta)
+        loss = float(sums.loss[0] - observed @ theta) + ridge.loss(theta)
         if not has_curvature:
             return Point(loss, gradient, np.empty((0, 0)))
         scales, biases = np.arange(n_scales), np.arange(n_scales, n_params)
-        hessian[scales, scales] += second
-        if has_bias:
-            mixed = expected[:k] if n_scales == k else mixed
-            hessian[scales, biases] += mixed
-            hessian[biases, scales] += mixed
+        hessian[scales, scales] += sums.second
+        if n_params > n_scales:
+            hessian[scales, biases] += sums.tilted
+            hessian[biases, scales] += sums.tilted
             hessian[biases, biases] += expected[n_scales:]
         diagonal = np.diag_indices(n_params)
         hessian[diagonal] += ridge.strength
@@ -133,6 +102,77 @@ def softmax_objective(
         return Point(loss, gradient, hessian)
 
     return objective
+
+
+class _Sums(NamedTuple):
+    """Weighted sums over rows: probabilities p and log-probabilities x by class, moments, losses.
+
+    `expected` holds those of p x, summed over classes where there is one scale, and of p; `second`
+    those of p x², `tilted` those of p x by class.
+    """
+
+    expected: Floats
+    second: Floats
+    tilted: Floats
+    loss: Floats
+
+
+class _BlockArrays:
+    """Arrays for one block of rows, kept from call to call.
+
+    Fresh ones of this size cost more than what is done with them.
+    """
+
+    def __init__(self, n_rows: int, n_classes: int, n_params: int, dtype: DTypeLike) -> None:
+        self.inputs, self.logits, self.shares = np.empty((3, n_rows, n_classes), dtype)
+        self.moments = np.empty((n_rows, n_params), dtype)
+        self.ones = np.ones(n_classes, dtype)
+
+    def softmax(
+        self, log_proba: Floats, weight: Floats, theta: Floats, n_scales: int, sums: _Sums
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Add loss and expectations of a block; return its weights and sums of exponentials."""
+        n, dtype = len(weight), self.inputs.dtype
+        x, logits, share = self.inputs[:n], self.logits[:n], self.shares[:n]
+        np.copyto(x, log_proba, casting="same_kind")
+        np.multiply(x, theta[:n_scales].astype(dtype), out=logits)
+        if len(theta) > n_scales:
+            logits += theta[n_scales:].astype(dtype)
+        total, log_total = _exponentials(logits, share)
+        weight = weight.astype(dtype)
+        scaled = weight / total
+        sums.loss[0] += weight @ log_total
+        tilted = np.multiply(share, x, out=logits)
+        sums.expected[:n_scales] += scaled @ self._by_scale(tilted, n_scales)
+        if len(theta) > n_scales:
+            sums.expected[n_scales:] += scaled @ share
+        return weight, total
+
+    def curvature(
+        self,
+        weight_and_total: tuple[np.ndarray, np.ndarray],
+        n_scales: int,
+        sums: _Sums,
+        hessian: Floats,
+    ) -> None:
+        """Add the second moments of the block that `softmax` has just handled."""
+        weight, total = weight_and_total
+        n, scaled = len(weight), weight / total
+        x, tilted, share, moments = (
+            part[:n] for part in (self.inputs, self.logits, self.shares, self.moments)
+        )
+        moments[:, :n_scales] = self._by_scale(tilted, n_scales)
+        if len(hessian) > n_scales:
+            moments[:, n_scales:] = share
+        moments *= (np.sqrt(weight) / total)[:, None]
+        hessian -= moments.T @ moments
+        sums.tilted[:] += scaled @ tilted
+        tilted *= x
+        sums.second[:] += scaled @ self._by_scale(tilted, n_scales)
+
+    def _by_scale(self, values: np.ndarray, n_scales: int) -> np.ndarray:
+        """Return values by class, or their sums over classes where there is one scale."""
+        return values if n_scales > 1 else (values @ self.ones)[:, None]
 
 
 def _by_class(values: Floats, codes: np.ndarray, n_classes: int) -> Floats:
