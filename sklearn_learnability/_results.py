@@ -32,6 +32,8 @@ def same(one: Any, other: Any) -> bool:
         return True
     if isinstance(one, pd.DataFrame):
         return isinstance(other, pd.DataFrame) and one.equals(other)
+    if hasattr(one, "nnz"):  # sparse
+        return type(one) is type(other) and one.shape == other.shape and (one != other).nnz == 0
     if isinstance(one, np.ndarray) or hasattr(one, "detach"):
         if type(one) is not type(other) or one.shape != other.shape:
             return False

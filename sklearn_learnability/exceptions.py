@@ -143,5 +143,9 @@ class LostChainsWarning(LearnabilityWarning):
     """Some chains met a loss that is not finite, stopped, and were left out."""
 
 
+class BottleneckConvergenceWarning(LearnabilityWarning):
+    """Points of an information-bottleneck curve still moved after the last step."""
+
+
 class SamplingError(ArithmeticError):
     """Every chain of a sampler met a loss that is not finite."""

@@ -123,6 +123,9 @@ TABULAR = [m for m in PUBLIC_MODULES if m not in TORCH and not m.endswith(".disp
 EXPLAINED = {
     ("linear_association", "groups"): "of points, not of rows",
     ("linear_association", "y"): "a quantity, not labels",
+    ("information_bottleneck", "n_clusters"): "of inputs, not of rows",
+    ("information_bottleneck", "tolerance"): "of steps, not of a loss",
+    ("ngram_joint", "width"): "of contexts, not of layers",
     ("set_score_request", "sample_weight"): "whether it is asked for",
     ("set_score_request", "reference_nll"): "whether it is asked for",
     ("GoldenModelCeiling", "bracket"): "whether it is measured, not the ends themselves",

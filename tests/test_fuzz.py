@@ -260,6 +260,38 @@ NUMBERS = {
         ),
         "scoring": st.sampled_from(["accuracy", "f1", "roc_auc", "log_loss", "no such", None]),
     },
+    "information_bottleneck": {
+        "joint": st.one_of(
+            st.lists(st.floats(1e-3, 1), min_size=4, max_size=4).map(
+                lambda p: (np.reshape(p, (2, 2)) / np.sum(p)).tolist()
+            ),
+            st.lists(st.lists(st.one_of(st.floats(0, 1), NUMBER), min_size=2, max_size=2)),
+            WRONG,
+        ),
+        "betas": st.one_of(
+            st.lists(st.floats(0.1, 1e6), min_size=1, max_size=3),
+            st.sampled_from(["auto", "all", None, [np.nan], [-1.0], [1e308], [1e-300]]),
+        ),
+        "n_clusters": st.sampled_from([None, None, 1, 2, 0, 3, "two"]),
+        "deterministic": st.sampled_from([False, True, 2]),
+        "units": st.sampled_from(["bits", "nats", "hartleys"]),
+        "max_iter": st.sampled_from([1, 50]),
+        "random_state": st.just(0),
+    },
+    "distance_to_bound": {
+        "bottleneck": st.just(metrics.information_bottleneck([[0.3, 0.1], [0.2, 0.4]], [2, 40])),
+        "complexity": st.one_of(st.floats(0, 2), NUMBER, st.lists(st.floats(0, 2), max_size=3)),
+        "expressivity": st.one_of(st.floats(0, 2), NUMBER, st.lists(st.floats(0, 2), max_size=3)),
+    },
+    "ngram_joint": {
+        "ids": st.one_of(
+            st.lists(st.integers(0, 5), max_size=20),
+            st.lists(st.lists(st.integers(0, 2**40), max_size=6), max_size=4),
+            st.lists(NUMBER, max_size=4),
+            WRONG,
+        ),
+        "width": st.one_of(st.integers(1, 3), NUMBER),
+    },
     "annotator_learnability": {
         "counts": st.one_of(
             st.lists(st.lists(st.integers(0, 60), min_size=3, max_size=3), min_size=1, max_size=20),
@@ -394,6 +426,7 @@ def call(function, arguments):
 #: Ends of intervals and tests that one row or group has none of, and what was not asked for.
 MAY_BE_NAN = (
     *("standard_error", "lower", "upper", "p_excess_loss", "p_learnability"),
+    *("optimality", "excess_complexity"),  # of nothing, and of more than can be
     *("p_value", "within_steps", "within_steps_lower", "within_steps_upper"),  # with a reason
 )
 

@@ -23,6 +23,7 @@ from sklearn_learnability.metrics import (
     annotator_learnability,
     cross_fit_calibration,
     efficiency,
+    information_bottleneck,
     information_by_segment,
     information_score,
     linear_association,
@@ -42,6 +43,10 @@ class Fails(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         raise RuntimeError("never predicts")
+
+
+def bottleneck_convergence():
+    information_bottleneck([[0.4, 0.1], [0.1, 0.4]], [3.0], max_iter=1)
 
 
 def zero_probability():
@@ -258,6 +263,7 @@ def resolution():
 
 
 PROVOKED = {
+    "BottleneckConvergenceWarning": bottleneck_convergence,
     "ZeroProbabilityWarning": zero_probability,
     "HardLabelsWarning": hard_labels,
     "InSampleWarning": in_sample,

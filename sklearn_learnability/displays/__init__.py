@@ -7,6 +7,7 @@ from sklearn_learnability.displays._compression_curve import CompressionCurveDis
 from sklearn_learnability.displays._description_length import DescriptionLengthDisplay
 from sklearn_learnability.displays._efficiency import EfficiencyDisplay
 from sklearn_learnability.displays._feature_groups import FeatureGroupDisplay
+from sklearn_learnability.displays._information_bottleneck import InformationBottleneckDisplay
 from sklearn_learnability.displays._information_plane import InformationPlaneDisplay
 from sklearn_learnability.displays._layer_profile import LayerProfileDisplay
 from sklearn_learnability.displays._learnability import LearnabilityDisplay
@@ -23,6 +24,7 @@ __all__ = [
     "DescriptionLengthDisplay",
     "EfficiencyDisplay",
     "FeatureGroupDisplay",
+    "InformationBottleneckDisplay",
     "InformationPlaneDisplay",
     "LLCSensitivityDisplay",
     "LLCTraceDisplay",

@@ -23,6 +23,7 @@ from sklearn_learnability.metrics._description_length import (
     predicted_bits,
     select_by_description_length,
 )
+from sklearn_learnability.metrics._distance_to_bound import DistanceToBound, distance_to_bound
 from sklearn_learnability.metrics._efficiency import Efficiency, efficiency, efficiency_score
 from sklearn_learnability.metrics._information import (
     information_score,
@@ -31,10 +32,15 @@ from sklearn_learnability.metrics._information import (
     negative_log_likelihood,
     pointwise_information,
 )
+from sklearn_learnability.metrics._information_bottleneck import (
+    InformationBottleneck,
+    information_bottleneck,
+)
 from sklearn_learnability.metrics._linear_association import (
     LinearAssociation,
     linear_association,
 )
+from sklearn_learnability.metrics._ngram_joint import NgramJoint, ngram_joint
 from sklearn_learnability.metrics._nll_decomposition import (
     NLLDecomposition,
     calibrated_nll,
@@ -55,13 +61,16 @@ __all__ = [
     "Calibrator",
     "CodeLength",
     "DescriptionLengthSelection",
+    "DistanceToBound",
     "Efficiency",
     "Estimate",
+    "InformationBottleneck",
     "LinearAssociation",
     "Minimum",
     "ModelAssessment",
     "ModelComparison",
     "NLLDecomposition",
+    "NgramJoint",
     "Phase",
     "RegressionEfficiency",
     "SegmentAssessment",
@@ -71,15 +80,18 @@ __all__ = [
     "calibrated_nll",
     "compare_models",
     "cross_fit_calibration",
+    "distance_to_bound",
     "efficiency",
     "efficiency_score",
     "fit_calibrator",
+    "information_bottleneck",
     "information_by_segment",
     "information_score",
     "label_entropy",
     "linear_association",
     "log_loss_per_sample",
     "negative_log_likelihood",
+    "ngram_joint",
     "nll_decomposition",
     "pointwise_information",
     "predicted_bits",

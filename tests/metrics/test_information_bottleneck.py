@@ -1,0 +1,289 @@
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from scipy.optimize import brentq
+from scipy.special import entr
+
+from sklearn_learnability.exceptions import BottleneckConvergenceWarning
+from sklearn_learnability.metrics import (
+    distance_to_bound,
+    information_bottleneck,
+    ngram_joint,
+)
+
+
+def binary_entropy(share):
+    return entr(share) + entr(1 - share)
+
+
+def a_joint(seed, shape=(7, 5), spread=1.5):
+    joint = np.exp(spread * np.random.default_rng(seed).normal(size=shape))
+    return joint / joint.sum()
+
+
+def informations(joint, encoder):
+    """Return I(X;T) and I(T;Y) in nats, from their definitions."""
+
+    def information(p):
+        product = np.outer(p.sum(axis=1), p.sum(axis=0))
+        kept = p > 0
+        return (p[kept] * np.log(p[kept] / product[kept])).sum()
+
+    with_x = joint.sum(axis=1)[:, None] * encoder
+    return information(with_x), information(encoder.T @ joint)
+
+
+@pytest.mark.parametrize("flip", [0.02, 0.1, 0.3])
+def test_binary_symmetric_source(flip):
+    joint = np.array([[1 - flip, flip], [flip, 1 - flip]]) / 2
+    transition = (1 - 2 * flip) ** -2
+    betas = transition * np.array([0.5, 0.99, 1.01, 1.1, 1.5, 3, 10])
+    curve = information_bottleneck(joint, betas, units="nats", tolerance=1e-12)
+    for point, beta in enumerate(betas):
+
+        def slope(a, beta=beta):
+            b = a + flip - 2 * a * flip
+            return np.log(a / (1 - a)) - beta * (1 - 2 * flip) * np.log(b / (1 - b))
+
+        a = brentq(slope, 1e-300, 0.5 - 1e-7, xtol=1e-16) if beta > transition else 0.5
+        b = a + flip - 2 * a * flip
+        assert curve.complexity[point] == pytest.approx(np.log(2) - binary_entropy(a), abs=1e-9)
+        assert curve.expressivity[point] == pytest.approx(np.log(2) - binary_entropy(b), abs=1e-9)
+    assert curve.converged.all()
+
+
+@pytest.mark.parametrize("erased", [0.1, 0.5, 0.9])
+def test_erasure_source(erased):
+    """What is kept of y is the same share of what is kept of x everywhere."""
+    joint = np.array([[1 - erased, erased, 0], [0, erased, 1 - erased]]) / 2
+    curve = information_bottleneck(joint, units="nats")
+    np.testing.assert_allclose(curve.expressivity, (1 - erased) * curve.complexity, atol=1e-9)
+    assert curve.complexity[-1] == pytest.approx(np.log(2))
+
+
+def test_gaussian_source():
+    grid, correlation = np.linspace(-5.5, 5.5, 45), 0.7
+    x, y = np.meshgrid(grid, grid, indexing="ij")
+    shape = (x**2 - 2 * correlation * x * y + y**2) / (2 * (1 - correlation**2))
+    joint = np.exp(-shape)
+    curve = information_bottleneck(
+        joint / joint.sum(), [2.5, 4, 8], units="nats", tolerance=1e-7, max_iter=500
+    )
+    rest = 1 - correlation**2
+    expected = 0.5 * np.log((curve.betas - 1) * (1 - rest) / rest)
+    np.testing.assert_allclose(curve.complexity, expected, atol=2e-3)
+    kept = -0.5 * np.log(1 - correlation**2 * (1 - np.exp(-2 * curve.complexity)))
+    np.testing.assert_allclose(curve.expressivity, kept, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.BottleneckConvergenceWarning")
+@given(seed=st.integers(0, 10**6), deterministic=st.booleans(), spread=st.sampled_from([0, 1, 3]))
+@settings(max_examples=15)
+def test_points_are_those_of_their_encoders_and_within_the_bounds(seed, deterministic, spread):
+    joint = a_joint(seed, spread=spread)
+    curve = information_bottleneck(joint, deterministic=deterministic, units="nats")
+    for beta, rate, kept, encoder in zip(
+        curve.betas, curve.complexity, curve.expressivity, curve.encoders, strict=True
+    ):
+        np.testing.assert_allclose(encoder.sum(axis=1), 1)
+        assert (rate, kept) == pytest.approx(informations(joint, encoder), abs=1e-9)
+        assert rate - beta * kept <= 1e-9  # that of the constant encoder is 0
+        everything = curve.input_entropy - beta * curve.information
+        assert rate - beta * kept <= everything + 1e-8  # that of T = X
+    assert (curve.complexity >= 0).all()
+    assert (curve.gap >= -1e-9).all()
+    if not deterministic:
+        assert (np.diff(curve.complexity) >= -1e-6).all()
+
+
+def test_no_encoder_of_a_fine_grid_is_better():
+    """Two inputs and two clusters: all encoders can be tried."""
+    joint = np.array([[0.3, 0.1, 0.05], [0.05, 0.1, 0.4]])
+    shares = np.linspace(0, 1, 301)
+    tried = np.array(
+        [
+            informations(joint, np.array([[a, 1 - a], [b, 1 - b]]))
+            for a, b in itertools.product(shares, shares[::3])
+        ]
+    )
+    curve = information_bottleneck(joint, [1.5, 2, 4], units="nats")
+    for beta, rate, kept in zip(curve.betas, curve.complexity, curve.expressivity, strict=True):
+        best = (tried[:, 0] - beta * tried[:, 1]).min()
+        assert rate - beta * kept <= best + 1e-9
+        assert rate - beta * kept >= best - 1e-3
+
+
+def partitions(n):
+    """Return all ways to put n things into groups."""
+    if n == 0:
+        return [[]]
+    return [
+        [*rest, group] for rest in partitions(n - 1) for group in range(max(rest, default=-1) + 2)
+    ]
+
+
+def test_deterministic_encoders_are_near_the_best_of_all_partitions():
+    shortfalls = []
+    for seed in range(12):
+        joint = a_joint(seed, shape=(6, 4))
+        every = [informations(joint, np.eye(6)[groups]) for groups in partitions(6)]
+        curve = information_bottleneck(joint, [2, 4, 8], deterministic=True, units="nats")
+        for beta, rate, kept in zip(curve.betas, curve.complexity, curve.expressivity, strict=True):
+            best = min(i_x - beta * i_y for i_x, i_y in every)
+            shortfalls.append(rate - beta * kept - best)
+    assert min(shortfalls) > -1e-9
+    assert np.mean(np.array(shortfalls) < 1e-9) > 0.5
+
+
+def test_sparse_and_dense_say_the_same():
+    joint = a_joint(1, shape=(20, 15))
+    joint[joint < np.median(joint)] = 0
+    joint /= joint.sum()
+    dense = information_bottleneck(joint, [2, 3, 6])
+    for kind in (sparse.csr_array, sparse.coo_array, sparse.csc_matrix):
+        found = information_bottleneck(kind(joint), [6, 3, 2])
+        np.testing.assert_allclose(found.complexity, dense.complexity, atol=1e-7)
+        np.testing.assert_allclose(found.expressivity, dense.expressivity, atol=1e-7)
+
+
+def test_order_names_and_units_do_not_matter():
+    joint = a_joint(4)
+    rng = np.random.default_rng(0)
+    curve = information_bottleneck(joint, [2, 5])
+    shuffled = joint[rng.permutation(7)][:, rng.permutation(5)]
+    for other in (pd.DataFrame(joint), joint.tolist(), shuffled):
+        found = information_bottleneck(other, [5, 2])
+        np.testing.assert_allclose(found.complexity, curve.complexity, atol=1e-8)
+    nats = information_bottleneck(joint, [2, 5], units="nats")
+    np.testing.assert_allclose(nats.expressivity, curve.expressivity * np.log(2), atol=1e-9)
+
+
+def test_inputs_that_say_the_same_are_one():
+    """An input split in two changes H(X), and nothing that matters for y."""
+    joint = a_joint(5)
+    split = np.vstack([joint[:-1], joint[-1:] * 0.3, joint[-1:] * 0.7])
+    curve, other = (information_bottleneck(p, [1.5, 3, 10]) for p in (joint, split))
+    np.testing.assert_allclose(other.complexity, curve.complexity, atol=1e-7)
+    np.testing.assert_allclose(other.expressivity, curve.expressivity, atol=1e-7)
+    assert other.input_entropy > curve.input_entropy
+
+
+def test_clusters_bound_the_complexity():
+    joint = a_joint(6, shape=(200, 40), spread=2)
+    free = information_bottleneck(joint, [2, 4, 8], max_iter=300, tolerance=1e-6)
+    few = information_bottleneck(joint, [2, 4, 8], n_clusters=8, random_state=0)
+    assert (few.complexity <= 3 + 1e-9).all()
+    assert (few.n_clusters <= 8).all()
+    objective = few.complexity - few.betas * few.expressivity
+    assert (objective >= free.complexity - free.betas * free.expressivity - 1e-6).all()
+    again = information_bottleneck(joint, [2, 4, 8], n_clusters=8, random_state=0)
+    np.testing.assert_array_equal(few.complexity, again.complexity)
+
+
+def test_independent_and_constant():
+    for joint in (np.outer([0.2, 0.8], [0.5, 0.3, 0.2]), [[0.4, 0.6]], [[1.0]], [[0.5], [0.5]]):
+        curve = information_bottleneck(joint)
+        np.testing.assert_allclose(curve.complexity, 0, atol=1e-9)
+        np.testing.assert_allclose(curve.expressivity, 0, atol=1e-9)
+
+
+def test_frontier_is_concave_and_reaches_everything():
+    curve = information_bottleneck(a_joint(7))
+    rates = np.linspace(0, curve.input_entropy, 50)
+    frontier = curve.frontier(rates)
+    assert (np.diff(frontier, 2) <= 1e-9).all()
+    assert frontier[[0, -1]] == pytest.approx([0, curve.information])
+    assert (curve.frontier(curve.complexity) >= curve.expressivity - 1e-12).all()
+    inner = rates[1:20]
+    np.testing.assert_allclose(curve.complexity_needed(curve.frontier(inner)), inner, atol=1e-6)
+    assert np.isnan(curve.complexity_needed(curve.information + 0.1))
+
+
+@pytest.mark.parametrize(
+    ("joint", "options", "message"),
+    [
+        ([[0.5, -0.1], [0.3, 0.3]], {}, "Expected probabilities >= 0, got -0.1"),
+        ([[3, 1], [2, 4]], {}, "sums to 1, got a sum of 10. Divide counts"),
+        ([[0.5, 0.5], [0, 0]], {}, "got 1 empty rows of 2, such as row 1"),
+        ([[0.5, np.nan], [0.3, 0.2]], {}, "Expected finite probabilities, got NaN"),
+        ([0.5, 0.5], {}, r"Expected joint of shape \(n_x, n_y\), got shape \(2,\)"),
+        ([[0.5, 0.5]], {"betas": [0, 1]}, "Expected betas as 'auto' or numbers above 0"),
+        ([[0.5, 0.5]], {"betas": []}, "Expected betas as 'auto' or numbers above 0"),
+        ([[0.5, 0.5]], {"betas": "many"}, "Expected numbers as betas"),
+        ([[0.5, 0.5]], {"n_clusters": 0}, "Expected n_clusters as an integer >= 1"),
+        ([[0.5, 0.5]], {"units": "bans"}, "Expected units as 'bits' or 'nats'"),
+        ([[0.5, 0.5]], {"deterministic": "yes"}, "Expected deterministic as True or False"),
+    ],
+)
+def test_bad_input(joint, options, message):
+    with pytest.raises(ValueError, match=message):
+        information_bottleneck(joint, **options)
+
+
+def test_many_inputs_need_a_number_of_clusters():
+    with pytest.raises(ValueError, match="Expected n_clusters where X has more than 2000 values"):
+        information_bottleneck(sparse.eye_array(3000) / 3000)
+
+
+def test_a_point_that_still_moves_is_told():
+    with pytest.warns(BottleneckConvergenceWarning, match="had not converged after 1 steps"):
+        curve = information_bottleneck(a_joint(8), [2, 3], max_iter=1)
+    assert not curve.converged.all()
+
+
+def test_distance_of_models():
+    curve = information_bottleneck([[0.45, 0.05], [0.05, 0.45]])
+    found = distance_to_bound(curve, [0, 0.5, 0.5, 1.0], [0, 0.1, 0.6, curve.information])
+    np.testing.assert_allclose(found.shortfall[[0, 3]], 0, atol=1e-9)
+    np.testing.assert_allclose(found.excess_complexity[[0, 3]], 0, atol=1e-6)
+    assert found.shortfall[1] > 0 > found.shortfall[2]
+    assert found.is_possible.tolist() == [True, True, False, True]
+    assert np.isnan(found.optimality[0])
+    assert len(found.to_frame()) == 4
+    with pytest.raises(TypeError, match="Expected bottleneck as what information_bottleneck"):
+        distance_to_bound([0.1, 0.2], 0.1, 0.1)
+    with pytest.raises(ValueError, match="Expected one expressivity for each of 2 complexities"):
+        distance_to_bound(curve, [0.1, 0.2], 0.1)
+    with pytest.raises(ValueError, match="Expected complexity as finite informations >= 0"):
+        distance_to_bound(curve, -0.1, 0.1)
+
+
+def test_ngrams_are_counted_within_texts():
+    counted = ngram_joint([[1, 2, 1, 2, 3], [2, 2], [5]], width=1)
+    expected = pd.crosstab(np.array([1, 2, 1, 2, 2]), np.array([2, 1, 2, 3, 2])).to_numpy()
+    np.testing.assert_allclose(counted.joint.toarray() * counted.n_positions, expected)
+    assert counted.contexts.ravel().tolist() == [1, 2]
+    assert counted.tokens.tolist() == [1, 2, 3]
+    assert counted.share_seen_once == pytest.approx(3 / 5)
+    wide = ngram_joint(np.array([[1, 2, 3, 4], [1, 2, 4, 4]]), width=2)
+    assert wide.contexts.tolist() == [[1, 2], [2, 3], [2, 4]]
+
+
+def test_bias_of_counted_information():
+    """Tokens that do not depend on their contexts: all that is found is bias."""
+    ids = np.random.default_rng(0).integers(20, size=50_000)
+    counted = ngram_joint(ids, 1)
+    assert counted.information() == pytest.approx(counted.bias(), rel=0.15)
+    assert counted.information("nats") == pytest.approx(counted.information() * np.log(2))
+    assert information_bottleneck(counted.joint, [2.0]).information == pytest.approx(
+        counted.information()
+    )
+
+
+@pytest.mark.parametrize(
+    ("ids", "width", "message"),
+    [
+        ([0.5, 1.5], 1, "Expected ids as whole numbers >= 0"),
+        ([-1, 2], 1, "Expected ids as whole numbers >= 0"),
+        ([1, 2], 2, "Expected a text of more than width=2 tokens"),
+        ([1, 2], 0, "Expected width as an integer >= 1"),
+    ],
+)
+def test_bad_ids(ids, width, message):
+    with pytest.raises(ValueError, match=message):
+        ngram_joint(ids, width)
