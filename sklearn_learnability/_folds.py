@@ -11,6 +11,7 @@ from sklearn.model_selection import StratifiedGroupKFold, check_cv
 
 from sklearn_learnability._tables import comparable_rows, hash_rows
 from sklearn_learnability._validation import (
+    Floats,
     Integers,
     RandomState,
     check_groups,
@@ -104,6 +105,16 @@ class Folds:
             (np.flatnonzero(rows), np.flatnonzero(fold_of == fold))
             for rows, fold in zip(others, folds, strict=True)
         ]
+
+    def check_weight(self, weight: Floats) -> None:
+        """Refuse weights that leave no row to score beside others to calibrate on."""
+        pairs = self.tuning_rows()
+        if not any(weight[others].any() and weight[rows].any() for others, rows in pairs):
+            raise ValueError(
+                "Expected weight in the test rows of a fold, and in those of others to calibrate "
+                f"on, got weight in {np.count_nonzero(weight)} of {len(weight)} rows, and no such "
+                "fold."
+            )
 
 
 def _positions(rows: ArrayLike, n_samples: int) -> Integers:

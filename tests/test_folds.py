@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import KFold, PredefinedSplit, TimeSeriesSplit
 
-from sklearn_learnability import CalibratedNLL, GoldenModelCeiling
+from sklearn_learnability import CalibratedNLL, GoldenModelCeiling, GoldenModelCeilingRegressor
 from sklearn_learnability._folds import make_folds, warn_of_missing_classes
 from sklearn_learnability.exceptions import (
     MissingClassWarning,
@@ -222,3 +223,21 @@ def test_folds_in_time_order_may_be_listed_in_any():
     np.testing.assert_array_equal(found.fold_of, expected.fold_of)
     for calibrated_on, scored in found.tuning_rows():
         assert calibrated_on.max() < scored.min()
+
+
+@pytest.mark.parametrize("cv", [TimeSeriesSplit(4, test_size=15), KFold(2)])
+@pytest.mark.parametrize(
+    "model",
+    [
+        CalibratedNLL(LogisticRegression()),
+        GoldenModelCeiling([("logistic", LogisticRegression())]),
+        GoldenModelCeilingRegressor([("linear", LinearRegression())]),
+    ],
+)
+def test_weight_that_leaves_no_row_to_score_is_refused(cv, model):
+    X = np.random.default_rng(0).standard_normal((120, 2))
+    y = (X[:, 0] > 0).astype(int)
+    weight = (np.arange(120) < 55).astype(float)
+    target = X[:, 1] if isinstance(model, GoldenModelCeilingRegressor) else y
+    with pytest.raises(ValueError, match="got weight in 55 of 120 rows, and no such fold"):
+        clone(model).set_params(cv=cv).fit(X, target, sample_weight=weight)

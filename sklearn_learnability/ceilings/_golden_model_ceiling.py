@@ -275,6 +275,7 @@ class GoldenModelCeiling(GoldenModel):
         table, codes, weight = data.X, data.codes, weights_of(data)
         rng = self._seeds(data)
         folds = make_folds(self.cv, table, codes, groups, rng)
+        folds.check_weight(weight)
         warn_of_missing_classes(codes, folds)
         self.duplicate_share_, has_copies = warn_of_duplicates(table, folds)
         is_ordered = warn_of_order(table, codes, self.cv, groups)

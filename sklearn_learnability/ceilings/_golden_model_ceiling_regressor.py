@@ -253,6 +253,7 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
         codes = data.bins.codes(data.y)
         strata = data.bins.merged(N_STRATA)[codes]
         folds = make_folds(self.cv, data.X, strata, groups, rng)
+        folds.check_weight(weight)
         self.duplicate_share_, has_copies = warn_of_duplicates(data.X, folds)
         is_ordered = warn_of_order(data.X, strata, self.cv, groups)
         family = fit_forecasts(

@@ -205,7 +205,8 @@ def forward_folds(cv: Any, X: Any, codes: Integers, groups: Integers | None) -> 
     folds = make_folds(cv, X, codes, groups)
     if not folds.ordered:
         raise ValueError(
-            f"Expected a cv of two or more folds, each trained on earlier rows alone, got {cv!r}."
+            "Expected a cv of two or more folds, each trained on earlier rows alone, got "
+            f"{len(folds.splits)} of {type(cv).__name__}."
         )
     if groups is None:
         return folds
@@ -226,7 +227,7 @@ def random_splits(forward: Folds, groups: Integers | None, rng: np.random.Random
         tested = rng.permutation(np.unique(units[test]))
         if len(tested) < N_PARTS:
             raise ValueError(
-                f"Expected {N_PARTS} groups or more in every block of test rows, got {len(tested)}."
+                f"Expected {N_PARTS} rows or groups, or more, in every block, got {len(tested)}."
             )
         for part in np.array_split(tested, N_PARTS):
             place = rng.permutation(units.max() + 1).astype(np.float64)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sklearn_learnability._folds import Folds
 from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Units, check_number, check_weights
 from sklearn_learnability.ceilings._evidence import ShortfallEvidence, measure_evidence
@@ -211,6 +212,11 @@ def why_unknown(ceiling: "GoldenModelCeiling", evidence: ShortfallEvidence, boun
     return ""
 
 
+def is_shuffled_fifth(folds: Folds) -> bool:
+    """Return whether the rule was fitted on folds of this kind: five of any rows."""
+    return folds.is_partition and len(folds.splits) == 5 and not folds.along_rows
+
+
 def strange_setting(
     ceiling: "GoldenModelCeiling", rule: ShortfallRule, groups: ArrayLike | None
 ) -> tuple[str, ...]:
@@ -218,7 +224,7 @@ def strange_setting(
     record = ceiling._record
     strange = {
         "candidates": record.candidates not in rule.budgets,
-        "cv": not (record.folds.is_partition and len(record.folds.splits) == 5),
+        "cv": not is_shuffled_fifth(record.folds),
         "groups": groups is not None,
         "calibration": record.calibration != "affine",
         "blend": record.blend != "log-linear",

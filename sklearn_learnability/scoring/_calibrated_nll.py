@@ -365,6 +365,7 @@ class CalibratedNLL(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         folds = make_folds(self.cv, X, codes, groups, self.random_state)
         check_tests_once(folds)
+        folds.check_weight(weight)
         is_ordered = has_copies = False
         if self._is_frozen:
             self.oof_proba_ = aligned_proba(self.estimator, X, self.classes_)

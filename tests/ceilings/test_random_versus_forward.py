@@ -123,9 +123,9 @@ def test_what_cannot_be_compared_is_refused():
     ceiling = GoldenModelCeiling(LOGISTIC)
     with pytest.raises(TypeError, match="ceiling as a GoldenModelCeiling, got LogisticRegression"):
         random_versus_forward(LogisticRegression(), X, y)
-    with pytest.raises(ValueError, match="trained on earlier rows alone, got KFold"):
+    with pytest.raises(ValueError, match="trained on earlier rows alone, got 3 of KFold"):
         random_versus_forward(ceiling, X, y, cv=KFold(3))
-    with pytest.raises(ValueError, match="2 groups or more in every block of test rows, got 1"):
+    with pytest.raises(ValueError, match="2 rows or groups, or more, in every block, got 1"):
         random_versus_forward(ceiling, X, y, None, np.arange(200) // 20)
     frozen = GoldenModelCeiling([("f", FrozenEstimator(LogisticRegression().fit(X, y)))])
     with pytest.raises(ValueError, match="got frozen ones"):

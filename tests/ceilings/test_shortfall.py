@@ -7,7 +7,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.model_selection import KFold, TimeSeriesSplit
 
 from sklearn_learnability import GoldenModelCeiling, Shortfall, ShortfallEvidence
 from sklearn_learnability.ceilings._shortfall import why_unknown
@@ -186,6 +186,8 @@ def test_groups_and_order_are_strange_to_the_rule(data):
     assert "groups" in ceiling.shortfall(X, y, groups=groups).outside
     ordered = GoldenModelCeiling(FAMILY, cv=TimeSeriesSplit(5), random_state=0).fit(X, y)
     assert "cv" in ordered.shortfall(X, y).outside
+    blocks = GoldenModelCeiling(FAMILY, cv=KFold(5), random_state=0).fit(X, y)
+    assert "cv" in blocks.shortfall(X, y).outside
 
 
 def test_rows_that_are_not_those_of_fit_are_refused(data, ceiling):
