@@ -16,7 +16,7 @@ JOBS ?= 2
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile
 
 # One thread each: the tests and the joblib workers share few cores.
-SINGLE_THREADED := test coverage test-slow test-oldest test-wheel test-3.% docs benchmarks
+SINGLE_THREADED := test coverage test-slow test-ray test-oldest test-wheel test-3.% docs benchmarks
 $(SINGLE_THREADED): export OMP_NUM_THREADS = 1
 $(SINGLE_THREADED): export OPENBLAS_NUM_THREADS = 1
 $(SINGLE_THREADED): export MKL_NUM_THREADS = 1
@@ -44,6 +44,10 @@ coverage: $(VENV)/.test ## The unit tests again, and the share of the code they 
 .PHONY: test-slow
 test-slow: $(VENV)/.test ## The tests the quick suite leaves out
 	$(BIN)/python -m pytest -m slow
+
+.PHONY: test-ray
+test-ray: $(VENV)/.ray ## The fits on dask and ray; ray is a wheel of 79 MB, and no other test needs it
+	$(BIN)/python -m pytest -m slow tests/ceilings/test_backends.py
 
 .PHONY: test-oldest
 test-oldest: .venv-oldest/.test ## The unit tests with the oldest supported dependencies
@@ -101,6 +105,10 @@ $(VENV)/.torch: $(VENV)/.created constraints.txt
 
 $(VENV)/.test: $(VENV)/.torch pyproject.toml
 	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[cpu,llm,plot,flights,dask,test]'
+	touch $@
+
+$(VENV)/.ray: $(VENV)/.test
+	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[ray]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.test

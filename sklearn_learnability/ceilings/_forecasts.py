@@ -12,7 +12,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn_learnability._folds import Folds
 from sklearn_learnability._tables import take_rows
 from sklearn_learnability._validation import Floats, Integers
-from sklearn_learnability.ceilings._out_of_fold import fit_seeded, one_thread, weights_at
+from sklearn_learnability.ceilings._out_of_fold import Rows, fit_seeded, one_thread, weights_at
 from sklearn_learnability.ceilings._regression_candidates import N_CLASSES
 from sklearn_learnability.metrics._forecasts import (
     forecast_of,
@@ -26,7 +26,7 @@ MOST_SCORE = 8.0
 
 
 @dataclass(frozen=True, eq=False)
-class NumberData:
+class NumberData(Rows):
     """Rows with their targets, the bins of these, and weights where there are any."""
 
     X: Any

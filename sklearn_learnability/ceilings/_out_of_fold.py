@@ -1,5 +1,6 @@
 """Out-of-fold fits of one candidate."""
 
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -57,8 +58,20 @@ def one_thread() -> Iterator[None]:
         yield
 
 
+class Rows:
+    """What holds inputs X, and says how many bytes they are.
+
+    By that dask tells what is worth sending once to each worker, not again with each fit.
+    """
+
+    X: Any
+
+    def __sizeof__(self) -> int:
+        return int(getattr(self.X, "nbytes", 0) or sys.getsizeof(self.X)) + 8 * np.shape(self.X)[0]
+
+
 @dataclass(frozen=True, eq=False)
-class TrainingData:
+class TrainingData(Rows):
     """Rows with their labels: as codes, positions in `classes`, and weights where there are any."""
 
     X: Any

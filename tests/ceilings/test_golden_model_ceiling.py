@@ -427,26 +427,6 @@ def test_gap_to_the_truth_on_the_linear_generator(strength):
     assert truth.gap(ceiling.oof_proba_, X) <= 0.005
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("n_workers", "n_threads"), [(2, 1), (1, 3)])
-def test_dask_gives_bitwise_the_serial_ceiling(data, n_workers, n_threads):
-    distributed = pytest.importorskip("distributed")
-    X, y, _ = data
-    X, y = X[:600], y[:600]
-    serial = GoldenModelCeiling(cv=3, random_state=0).fit(X, y)
-    with (
-        distributed.LocalCluster(
-            n_workers=n_workers, threads_per_worker=n_threads, dashboard_address=None
-        ) as here,
-        distributed.Client(here),
-        joblib.parallel_config(backend="dask"),
-    ):
-        remote = GoldenModelCeiling(cv=3, random_state=0, n_jobs=3).fit(X, y)
-    np.testing.assert_array_equal(serial.oof_nll_, remote.oof_nll_)
-    assert serial.learnability_interval_ == remote.learnability_interval_
-
-
 def test_settings_changed_after_fit_wait_for_the_next(data):
     X, y, _ = data
     ceiling = GoldenModelCeiling(["prior", "logistic"], random_state=0).fit(X, y)
