@@ -37,8 +37,9 @@ from sklearn_learnability.ceilings._wide_columns import ScaledColumns, WideColum
 #: Up to this many numeric columns, all their products of degree two are formed.
 MOST_COLUMNS_WITH_INTERACTIONS = 40
 
-#: Categories the boosters keep apart.
-MOST_ORDINAL_CATEGORIES = 250
+#: Categories of a column that are kept apart as whole numbers, and for scikit-learn's boosting,
+#: whose bins are few.
+MOST_ORDINAL_CATEGORIES, MOST_BINNED_CATEGORIES = 5000, 250
 
 #: Up to this many categorical columns are crossed with each other, each pair with an indicator.
 MOST_CROSSED_COLUMNS = 12
@@ -211,7 +212,7 @@ def hist_gradient_boosting(table: Table) -> Pipeline:
         n_iter_no_change=20,
         categorical_features=list(table.positions_of_categories),
     )
-    return make_pipeline(ordinal_table(table), BoostedTrees(model))
+    return make_pipeline(ordinal_table(table, MOST_BINNED_CATEGORIES), BoostedTrees(model))
 
 
 def catboost(table: Table) -> Pipeline:
@@ -271,22 +272,22 @@ def xgboost(table: Table) -> Pipeline:
     return make_pipeline(numeric_table(table), model)
 
 
-def ordinal_table(table: Table) -> ColumnTransformer:
+def ordinal_table(table: Table, most: int = MOST_ORDINAL_CATEGORIES) -> ColumnTransformer:
     """Return a step that leaves numbers as they are and turns categories into whole numbers."""
     parts = [
         ("numeric", "passthrough", list(table.numeric)),
-        ("categories", whole_numbers(), [*table.few, *table.many]),
+        ("categories", whole_numbers(most), [*table.few, *table.many]),
     ]
     return ColumnTransformer([part for part in parts if part[2]], verbose_feature_names_out=False)
 
 
-def whole_numbers() -> OrdinalEncoder:
-    """Return an encoder of categories that keeps the common ones apart."""
+def whole_numbers(most: int = MOST_ORDINAL_CATEGORIES) -> OrdinalEncoder:
+    """Return an encoder of categories that keeps so many common ones apart."""
     return OrdinalEncoder(
-        max_categories=MOST_ORDINAL_CATEGORIES,
+        max_categories=most,
         handle_unknown="use_encoded_value",
-        unknown_value=MOST_ORDINAL_CATEGORIES,
-        encoded_missing_value=MOST_ORDINAL_CATEGORIES + 1,
+        unknown_value=most,
+        encoded_missing_value=most + 1,
         dtype=np.int64,
     )
 

@@ -19,6 +19,7 @@ from sklearn_learnability.ceilings._candidate_table import Table
 from sklearn_learnability.ceilings._curves import Curves
 from sklearn_learnability.ceilings._golden_candidates import (
     AT_ROWS,
+    MOST_BINNED_CATEGORIES,
     MOST_COLUMNS_WITH_INTERACTIONS,
     numeric_table,
     ordinal_table,
@@ -76,7 +77,7 @@ def hist_gradient_boosting(table: Table) -> Pipeline:
         n_iter_no_change=15,
         categorical_features=list(table.positions_of_categories),
     )
-    return make_pipeline(ordinal_table(table), BoostedMeanAndScale(trees))
+    return make_pipeline(ordinal_table(table, MOST_BINNED_CATEGORIES), BoostedMeanAndScale(trees))
 
 
 def catboost(table: Table) -> Pipeline:
