@@ -1,8 +1,8 @@
 """Information-bottleneck curves against closed forms, and beside embo.
 
     pip install -e ".[benchmark]"          # embo
-    python benchmarks/bottleneck.py        # all parts: some 15 minutes, 2 GB
-    python benchmarks/bottleneck.py --parts closed peers
+    python benchmarks/information_bottleneck.py        # all parts: some 15 minutes, 2 GB
+    python benchmarks/information_bottleneck.py --parts closed peers
 
 Parts: "closed" compares with sources whose curve is known; "peers" gives random joint
 distributions to ours and to embo at the same trade-offs;
@@ -27,7 +27,7 @@ from scipy.special import entr
 from sklearn_learnability.exceptions import BottleneckConvergenceWarning
 from sklearn_learnability.metrics import information_bottleneck
 
-RESULTS = Path(__file__).parent / "results" / "bottleneck.json"
+RESULTS = Path(__file__).parent / "results" / "information_bottleneck.json"
 BETAS = [5.0, 10.0, 20.0, 50.0]
 
 
