@@ -24,6 +24,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from _scale_cells import flights, growth, thinning
 
 HERE = Path(__file__).parent
@@ -40,7 +42,7 @@ def cells(only, rows):
     growth = [
         {"kind": "growth", "rows": n, "model": model}
         for n in rows
-        for model in ("boosting", "default")
+        for model in ("default", "boosting")
     ]
     thinning = [{"kind": "thinning", "task": task} for task in THINNING_TASKS]
     everything = [*growth, *thinning, {"kind": "flights", "n_jobs": 2}]
@@ -82,6 +84,78 @@ def megabytes_of_tree(pid):
     return own + sum(map(megabytes_of_tree, children))
 
 
+def tables(results):
+    """Return the tables of the documentation."""
+    cells = results["cells"]
+    of_kind = {kind: [cell for cell in cells if cell["kind"] == kind] for kind in MEASURES}
+    default = {cell["rows"]: cell for cell in of_kind["growth"] if cell["model"] == "default"}
+    boosting = {cell["rows"]: cell for cell in of_kind["growth"] if cell["model"] == "boosting"}
+    rows = [
+        {
+            "rows": f"{n:,}",
+            "CPU s": f"{own['CPU s']:.0f}",
+            "over n log n": growth_ratio(default, n, "CPU s"),
+            "peak MB": f"{own['peak MB']:.0f}",
+            "before MB": f"{own['before MB']:.0f}",
+            "gap": f"{own['gap']:.4f}",
+            "boosting CPU s": f"{boosting[n]['CPU s']:.0f}",
+            "boosting peak MB": f"{boosting[n]['peak MB']:.0f}",
+            "boosting gap": f"{boosting[n]['gap']:.4f}",
+        }
+        for n, own in default.items()
+    ]
+    members = {
+        name: {n: own | {"rows": n} for n, cell in default.items() for own in cell["members"]
+               if own["candidate"] == name}
+        for name in [own["candidate"] for own in next(iter(default.values()))["members"]]
+    }  # fmt: skip
+    of_members = [
+        {
+            "member": name,
+            "rows": f"{n:,}",
+            "fitted on": f"{own['n_train']:,}",
+            "CPU s": f"{own['seconds']:.1f}",
+            "over n log n": growth_ratio(by_rows, n, "seconds"),
+            "peak MB": f"{own['peak MB']:.0f}",
+        }
+        for name, by_rows in members.items()
+        for n, own in by_rows.items()
+    ]
+    thinning = [
+        {
+            "task": cell["task"],
+            "member": row["member"],
+            "as": row["as"],
+            "CPU s": f"{row['CPU s']:.0f}" if "CPU s" in row else "",
+            "gap": f"{row['gap']:.4f}" if "gap" in row else "",
+            "gap of the pool": f"{row['gap of the pool']:.4f}",
+        }
+        for cell in of_kind["thinning"]
+        for row in cell["members"]
+        if row["member"] not in ("prior", "logistic")
+    ]
+    real = [
+        {
+            "rows": f"{cell['rows']:,}",
+            "columns": cell["columns"],
+            "fits side by side": cell["n_jobs"],
+            "CPU s": f"{cell['CPU s']:.0f}",
+            "peak MB of all processes": f"{cell['peak MB']:.0f}",
+            "learnability": f"{cell['learnability']:.3f}",
+        }
+        for cell in of_kind["flights"]
+    ]
+    found = {"scale_rows": rows, "scale_members": of_members, "scale_thinning": thinning}
+    return {name: pd.DataFrame(table) for name, table in (found | {"scale_flights": real}).items()}
+
+
+def growth_ratio(by_rows, n, what):
+    """Return how much more than from the fewest rows by n log n a cost has grown."""
+    first = min(by_rows)
+    expected = by_rows[first][what] * (n * np.log(n)) / (first * np.log(first))
+    return f"{by_rows[n][what] / expected:.2f}"
+
+
 MEASURES = {"growth": growth, "flights": flights, "thinning": thinning}
 
 
@@ -101,6 +175,8 @@ def main():
     kept = [path for cell in cells(None, ROWS) if (path := measured_at(cell)).exists()]
     results = {"cells": [json.loads(path.read_text()) for path in kept]}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    for table in tables(results).values():
+        print(table.to_string(index=False))
 
 
 if __name__ == "__main__":

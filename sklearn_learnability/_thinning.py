@@ -28,7 +28,7 @@ def thin_rows(
     counts = np.bincount(codes[counted])
     n_first = most_rows // (PARTS_OF_AN_EQUAL_SHARE * int(np.count_nonzero(counts)))
     first = np.minimum(counts, max(n_first, 1))
-    share = (most_rows - first.sum()) / (counts - first).sum()
+    share = max(most_rows - first.sum(), 0) / max((counts - first).sum(), 1)
     kept = first + np.floor(share * (counts - first)).astype(np.int64)
     shuffled = rng.permutation(counted)
     by_class = shuffled[np.argsort(codes[shuffled], kind="stable")]

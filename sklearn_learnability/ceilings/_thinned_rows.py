@@ -50,6 +50,11 @@ class ThinnedRows(ClassifierMixin, BaseEstimator):
             weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
             rng = check_random_state(self.random_state)
             rows, sample_weight = thin_rows(codes, weight, self.most_rows, rng)
+            # a class without weight is one that the classifier knows of all the same
+            lost = np.setdiff1d(np.unique(codes, return_index=True)[1], rows)
+            lost = lost[~np.isin(codes[lost], codes[rows])]
+            rows = np.concatenate([rows, lost])
+            sample_weight = np.concatenate([sample_weight, np.zeros(len(lost))])
             X, y = take_rows(X, rows), y[rows]
         self.n_train_ = len(y)
         fit_params = (

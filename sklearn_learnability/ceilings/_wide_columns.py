@@ -15,6 +15,9 @@ from sklearn_learnability._validation import Floats
 #: Rows whose columns are made at once, in double precision.
 ROWS_OF_A_BLOCK = 8192
 
+#: Entries are cut off here, so that those of rows far from all others stay finite in float32.
+LARGEST_ENTRY = 1e30
+
 #: Columns of less variance than this are left out.
 LEAST_VARIANCE = 1e-8
 
@@ -56,11 +59,12 @@ class WideColumns(TransformerMixin, BaseEstimator):
         for place, rows in row_blocks(X, ROWS_OF_A_BLOCK):
             block = self.union_.transform(rows)
             if is_sparse(block):
+                block.data.clip(-LARGEST_ENTRY, LARGEST_ENTRY, out=block.data)
                 compressed.append(block.astype(np.float32).tocsr())
                 continue
             if not len(made):
                 made = np.empty((len(X), len(self.groups_)), dtype=np.float32)
-            made[place] = block
+            made[place] = np.clip(block, -LARGEST_ENTRY, LARGEST_ENTRY)
         return sparse.vstack(compressed, format="csr") if compressed else made
 
 

@@ -45,6 +45,15 @@ def test_weights_of_a_part_are_those_of_the_rows():
     np.testing.assert_allclose(model.estimator_.coef_[0, 0], 1, atol=0.15)
 
 
+def test_a_class_without_weight_is_known_to_the_model():
+    X, y = logistic_rows(1000, 4)
+    y[:5] = 2
+    model = ThinnedRows(LogisticRegression(), 100, random_state=0)
+    model.fit(X, y, np.where(y == 2, 0.0, 1.0))
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert model.predict_proba(X)[:, 2].max() < 0.1
+
+
 def test_blocks_of_rows_are_predicted_as_all_at_once(monkeypatch):
     X, y = logistic_rows(300, 3)
     model = ThinnedRows(LogisticRegression(), 300).fit(X, y)

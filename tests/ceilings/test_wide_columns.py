@@ -43,6 +43,13 @@ def test_blocks_side_by_side_and_below_each_other(numbers, small_blocks, is_spar
     assert wide.groups_.tolist() == [0] * n_products + [1] * (made.shape[1] - n_products)
 
 
+def test_a_row_far_from_all_others_stays_finite(numbers):
+    wide = WideColumns(make_union(PolynomialFeatures())).fit(numbers)
+    made = wide.transform(np.full((1, 4), 1e100))
+    assert np.isfinite(made).all()
+    assert made.max() > 1e29
+
+
 def test_groups_of_a_step_are_counted_on(numbers, small_blocks):
     curves = Curves(n_knots=4)
     wide = WideColumns(make_union(FunctionTransformer(), curves)).fit(numbers)
