@@ -1,30 +1,33 @@
-"""Cells of the benchmark of scale: what a fit costs, what all flights cost, what thinning costs."""
+"""Cells of the benchmark of scale: what a fold costs, by rows and of all flights, and thinning."""
 
+import os
 import re
 import sys
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 from _hard_tasks import HardTask, draw_labels
-from _results import cpu_seconds, records
-from sklearn.base import clone
+from _results import cpu_seconds
+from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.model_selection import GroupKFold
 
 from sklearn_learnability import GoldenModelCeiling
+from sklearn_learnability._tables import clean_table
 from sklearn_learnability.ceilings import _family
 from sklearn_learnability.ceilings._out_of_fold import TrainingData, fit_candidate
 from sklearn_learnability.datasets import load_flights
 from sklearn_learnability.metrics._blending import cross_fit_pool
 
 TASK = "sums"
-N_FRESH = 20_000
+ROWS_OF_A_DRAW = 20_000
 
 #: Rows that thinned members are fitted on, of 240,000.
 N_ALL, N_TRAIN = 300_000, 240_000
 THINNED_TO = (60_000, 120_000, N_TRAIN)
-#: What is thinned by task; the second is the network's own ground.
-THINNED = {"sums": ("splines", "sparse_splines", "network"), "network": ("network",)}
+THINNED = ("splines", "sparse_splines", "network")
 MOST_TREES = 2000
 
 
@@ -39,83 +42,120 @@ def forget_peak():
 
 
 def rows_of_task(name, n_rows):
-    """Return inputs, labels and posteriors, drawn in blocks, and fresh inputs and posteriors."""
+    """Return a task, and its inputs, labels and posteriors, drawn in blocks."""
     task, rng = HardTask(name, 0), np.random.default_rng([0, 1])
     X, y, proba = [], [], []
-    for start in range(0, n_rows, N_FRESH):
-        drawn, posterior = task.draw(min(N_FRESH, n_rows - start), rng)
+    for start in range(0, n_rows, ROWS_OF_A_DRAW):
+        drawn, posterior = task.draw(min(ROWS_OF_A_DRAW, n_rows - start), rng)
         X.append(drawn)
         y.append(draw_labels(posterior, rng))
         proba.append(posterior)
-    fresh = task.draw(N_FRESH, np.random.default_rng([0, 2]))
-    return task, np.concatenate(X), np.concatenate(y), np.concatenate(proba), fresh
+    return task, np.concatenate(X), np.concatenate(y), np.concatenate(proba)
 
 
 def growth(rows, model):
-    """Return what one fit costs and misses."""
-    task, X, y, proba, (fresh, fresh_proba) = rows_of_task(TASK, rows)
+    """Return what one of five folds costs and misses, and what a fit does beside its folds."""
+    task, X, y, proba = rows_of_task(TASK, rows)
+    train, test = np.arange(rows * 4 // 5), np.arange(rows * 4 // 5, rows)
     before = megabytes("VmRSS")
     if model == "boosting":
         forget_peak()
         boosting = HistGradientBoostingClassifier(early_stopping=True, random_state=0)
         calibrated = CalibratedClassifierCV(boosting, method="sigmoid", cv=5)
-        seconds, _ = cpu_seconds(calibrated.fit, X, y)
-        gap = task.gap(fresh_proba, calibrated.predict_proba(fresh))
-        return {"CPU s": seconds, "before MB": before, "peak MB": megabytes("VmHWM"), "gap": gap}
-    ceiling = GoldenModelCeiling(random_state=0)
-    peaks = watch_members()
+        seconds, _ = cpu_seconds(calibrated.fit, X[train], y[train])
+        gap = gap_of(task, proba[test], calibrated.predict_proba(X[test]))
+        return {"CPU s": seconds, "peak MB": megabytes("VmHWM"), "gap": gap}
+    data = TrainingData(X, y, np.unique(y), None)
+    members, log_probas = fit_members(data, (train, test))
+    for member in members:
+        member["gap"] = gap_of(task, proba[test], np.exp(log_probas[member["candidate"], None]))
     forget_peak()
-    seconds, _ = cpu_seconds(ceiling.fit, X, y)
-    peaks["the rest"] = megabytes("VmHWM")
-    members = ceiling.candidates_.assign(**{"peak MB": ceiling.candidates_["candidate"].map(peaks)})
+    cheap = GoldenModelCeiling(["prior", "logistic"], random_state=0)
+    seconds, _ = cpu_seconds(cheap.fit, X, y)
+    beside = {"CPU s": seconds - cheap.candidates_["seconds"].sum(), "peak MB": megabytes("VmHWM")}
     return {
-        "CPU s": seconds,
         "before MB": before,
-        "peak MB": max(peaks.values()),
-        "peak of the rest MB": peaks["the rest"],
-        "gap": task.gap(fresh_proba, ceiling.predict_proba(fresh)),
-        "out-of-fold gap": task.gap(proba, ceiling.oof_proba_),
-        "learnability": ceiling.learnability_,
-        "truth": task.learnability,
-        "members": records(members),
+        "CPU s": sum(member["CPU s"] for member in members),
+        "peak MB": max(row["peak MB"] for row in [*members, beside]),
+        "gap": pooled_gap(task, proba[test], y[test], log_probas, dict(log_probas.keys())),
+        "members": [*members, {"candidate": "beside the folds", **beside}],
     }
 
 
-def watch_members():
-    """Return a dict that gathers the peak of every member's fits, and of what is between them."""
-    peaks, attempt = {}, _family.attempt
-
-    def watched(fit, needs, candidate, *arguments):
-        peaks["before"] = max(peaks.get("before", 0.0), megabytes("VmHWM"))
+def fit_members(data, split):
+    """Return what each member of the default family costs on one fold, and its predictions."""
+    members, log_probas = [], {}
+    for candidate in _family.make_family("default", data):
         forget_peak()
-        fitted = attempt(fit, needs, candidate, *arguments)
-        peaks[candidate.name] = max(peaks.get(candidate.name, 0.0), megabytes("VmHWM"))
-        forget_peak()
-        return fitted
+        fitted = fit_candidate(candidate.estimator, data, split, 0, gets_labels=False)
+        log_probas[candidate.name, None] = fitted.log_proba
+        members.append(
+            {
+                "candidate": candidate.name,
+                "n_train": fitted.model.n_train,
+                "CPU s": fitted.seconds,
+                "peak MB": megabytes("VmHWM"),
+            }
+        )
+        print(members[-1], file=sys.stderr, flush=True)
+    return members, log_probas
 
-    _family.attempt = watched
-    return peaks
+
+def side_by_side(rows, member, n_jobs):
+    """Return the peak of all processes where a member's folds are fitted side by side."""
+    _, X, y, _ = rows_of_task(TASK, rows)
+    ceiling = GoldenModelCeiling([member], n_jobs=n_jobs, random_state=0)
+    peak, is_done = 0.0, Event()
+
+    def watch():
+        nonlocal peak
+        while not is_done.wait(0.5):
+            peak = max(peak, megabytes_of_tree(os.getpid()))
+
+    watching = Thread(target=watch)
+    watching.start()
+    ceiling.fit(X, y)
+    is_done.set()
+    watching.join()
+    return {"CPU s": float(ceiling.candidates_["seconds"].sum()), "peak MB": peak}
 
 
-def flights(n_jobs):
-    """Return what the ceiling of all flights costs; the peak is measured from outside."""
+def megabytes_of_tree(pid):
+    """Return the memory of a process and all that it started, shared pages counted once."""
+    try:
+        share = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
+        tasks = Path(f"/proc/{pid}/task").glob("*/children")
+        children = [child for task in tasks for child in task.read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return (int(share[1]) / 1024 if share else 0.0) + sum(map(megabytes_of_tree, children))
+
+
+def flights():
+    """Return what one of five folds of whole days costs, over all flights."""
     table = load_flights()
-    X, y = table.data.drop(columns="month"), table.target.to_numpy()
-    ceiling = GoldenModelCeiling(n_jobs=n_jobs, random_state=0)
-    seconds, _ = cpu_seconds(ceiling.fit, X, y, None, table.date.to_numpy())
+    before = megabytes("VmRSS")
+    X = clean_table(BaseEstimator(), table.data.drop(columns="month"), reset=True)
+    y, days = table.target.to_numpy().astype(int), table.date.to_numpy()
+    split = next(GroupKFold(5).split(X, y, days))
+    members, log_probas = fit_members(TrainingData(X, y, np.unique(y), None), split)
+    for member in members:
+        of_labels = log_probas[member["candidate"], None][np.arange(len(split[1])), y[split[1]]]
+        entropy = -sum(p * np.log(p) for p in np.bincount(y[split[1]]) / len(split[1]))
+        member["information score"] = 1 + float(of_labels.mean()) / entropy
     return {
         "rows": len(y),
         "columns": X.shape[1],
-        "CPU s": seconds + ceiling.candidates_["seconds"].sum(),
-        "learnability": ceiling.learnability_,
-        "members": records(ceiling.candidates_),
+        "before MB": before,
+        "CPU s": sum(member["CPU s"] for member in members),
+        "peak MB": max(member["peak MB"] for member in members),
+        "members": members,
     }
 
 
 def thinning(task):
     """Return the gaps of members on fewer rows, alone and in the pool, on one of five folds."""
-    thinned = THINNED[task]
-    task, X, y, proba, _ = rows_of_task(task, N_ALL)
+    task, X, y, proba = rows_of_task(task, N_ALL)
     test = np.arange(N_TRAIN, N_ALL)
     data = TrainingData(X, y, np.unique(y), None)
     split = np.arange(N_TRAIN), test
@@ -130,7 +170,7 @@ def thinning(task):
 
     family = _family.make_family("default", data)
     for candidate in family:
-        if candidate.name in thinned:
+        if candidate.name in THINNED:
             for most_rows in THINNED_TO:
                 fit(candidate, f"{most_rows:,} rows", most_rows=most_rows)
         elif candidate.name == "catboost":
@@ -147,7 +187,7 @@ def thinning(task):
         row["gap"] = gap_of(task, proba[test], np.exp(members[row["member"], row["as"]]))
         row["gap of the pool"] = pooled_gap(task, proba[test], y[test], members, chosen)
     for most_rows in THINNED_TO:
-        chosen = richest | dict.fromkeys(thinned, f"{most_rows:,} rows")
+        chosen = richest | dict.fromkeys(THINNED, f"{most_rows:,} rows")
         chosen["catboost"] = next(label for member, label in members if member == "catboost")
         gap = pooled_gap(task, proba[test], y[test], members, chosen)
         found.append({"member": "all", "as": f"{most_rows:,} rows", "gap of the pool": gap})

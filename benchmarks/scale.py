@@ -3,37 +3,40 @@
     python benchmarks/scale.py
     python benchmarks/scale.py --only growth --rows 10000 30000
 
-Growth: 20 columns of known truth ("sums" of _hard_tasks.py) at 10,000 to 1,000,000 rows, one fit
-at a time, beside scikit-learn's boosted trees calibrated in five folds on the same rows. Flights:
-every flight of 2013, two fits side by side. Thinning: 300,000 rows, one of five folds; members
-that are thinned are fitted on several numbers of rows, CatBoost with two numbers of trees, and each
-takes its turn in a pool of the others at their largest. The gap is E_x KL(p* || q) / H(Y), free of
-the noise of the labels. Lower is better.
+Growth: one of five folds of the default family on 20 columns of known truth ("sums" of
+_hard_tasks.py) at 10,000 to 1,000,000 rows, and what a fit does beside its folds: checks, folds,
+calibration, pool and interval. Beside it scikit-learn's boosted trees, calibrated in five folds of
+the same training rows. Flights: one of five folds of whole days, of every flight of 2013. Thinning:
+300,000 rows, one of five folds; members that are thinned are fitted on several numbers of rows,
+CatBoost with two numbers of trees, and each takes its turn in a pool of the others at their
+largest. The gap is E_x KL(p* || q) / H(Y) on the rows predicted, free of the noise of the labels;
+pools are fitted on the other half of these rows. Lower is better.
 
 Each cell is a process of its own. CPU seconds are those of all its threads; the peak is resident
-memory, of one process as Linux counts it, of several the sum of proportional shares, looked at
-twice a second. Cells measured before are read from output/.
+memory since the step began, of two fits side by side the sum of the proportional shares of all
+processes, looked at twice a second. Cells measured before are read from output/.
 """
 
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _scale_cells import flights, growth, thinning
+from _scale_cells import flights, growth, side_by_side, thinning
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "scale.json"
 MEASURED = HERE.parent / "output" / "scale"
 
 ROWS = (10_000, 30_000, 100_000, 300_000, 1_000_000)
-THINNING_TASKS = ("sums", "network")
+#: The member whose folds need the most memory.
+HEAVIEST = ("sparse_splines",)
+
+THINNING_TASKS = ("sums",)
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -45,7 +48,11 @@ def cells(only, rows):
         for model in ("default", "boosting")
     ]
     thinning = [{"kind": "thinning", "task": task} for task in THINNING_TASKS]
-    everything = [*growth, *thinning, {"kind": "flights", "n_jobs": 2}]
+    pairs = [
+        {"kind": "side_by_side", "rows": max(ROWS), "member": member, "n_jobs": 2}
+        for member in HEAVIEST
+    ]
+    everything = [*growth, *thinning, {"kind": "flights"}, *pairs]
     return [cell for cell in everything if only in (None, cell["kind"])]
 
 
@@ -57,106 +64,123 @@ def measured_at(cell):
 def run(cell):
     """Measure a cell in a process of its own and keep what it found."""
     command = [sys.executable, __file__, "--cell", json.dumps(cell)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD, check=True
     )
-    peak = 0.0
-    while process.poll() is None:
-        peak = max(peak, megabytes_of_tree(process.pid))
-        time.sleep(0.5)
-    if process.returncode:
-        raise RuntimeError(f"Expected a result of {cell}, got the exit code {process.returncode}.")
-    found = json.loads(process.stdout.read().splitlines()[-1])
-    found.setdefault("peak MB", peak)
+    found = json.loads(done.stdout.splitlines()[-1])
     MEASURED.mkdir(parents=True, exist_ok=True)
     measured_at(cell).write_text(json.dumps(cell | found))
     print(cell | found, flush=True)
 
 
-def megabytes_of_tree(pid):
-    """Return the memory of a process and all that it started, shared pages counted once."""
-    try:
-        share = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    own = int(share[1]) / 1024 if share else 0.0
-    return own + sum(map(megabytes_of_tree, children))
-
-
 def tables(results):
     """Return the tables of the documentation."""
-    cells = results["cells"]
-    of_kind = {kind: [cell for cell in cells if cell["kind"] == kind] for kind in MEASURES}
-    default = {cell["rows"]: cell for cell in of_kind["growth"] if cell["model"] == "default"}
-    boosting = {cell["rows"]: cell for cell in of_kind["growth"] if cell["model"] == "boosting"}
-    rows = [
+    of_kind = {
+        kind: [cell for cell in results["cells"] if cell["kind"] == kind] for kind in MEASURES
+    }
+    found = {
+        "scale_rows": growth_by_rows(of_kind["growth"]),
+        "scale_members": growth_by_member(of_kind["growth"]),
+        "scale_side_by_side": [pair_row(cell) for cell in of_kind["side_by_side"]],
+        "scale_flights": [flights_row(own) for own in of_kind["flights"][0]["members"]],
+        "scale_thinning": [
+            thinning_row(cell, row)
+            for cell in of_kind["thinning"]
+            for row in cell["members"]
+            if row["member"] not in ("prior", "logistic")
+        ],
+    }
+    return {name: pd.DataFrame(table) for name, table in found.items()}
+
+
+def growth_by_rows(cells):
+    """Return the rows of the table of growth: one fold, and scikit-learn's trees beside it."""
+    default = {cell["rows"]: cell for cell in cells if cell["model"] == "default"}
+    boosting = {cell["rows"]: cell for cell in cells if cell["model"] == "boosting"}
+    return [
         {
             "rows": f"{n:,}",
-            "CPU s": f"{own['CPU s']:.0f}",
-            "over n log n": growth_ratio(default, n, "CPU s"),
-            "peak MB": f"{own['peak MB']:.0f}",
+            "CPU s": f"{own['CPU s']:.1f}",
+            "over n log n": growth_ratio({k: cell["CPU s"] for k, cell in default.items()}, n),
             "before MB": f"{own['before MB']:.0f}",
+            "peak MB": f"{own['peak MB']:.0f}",
             "gap": f"{own['gap']:.4f}",
-            "boosting CPU s": f"{boosting[n]['CPU s']:.0f}",
-            "boosting peak MB": f"{boosting[n]['peak MB']:.0f}",
-            "boosting gap": f"{boosting[n]['gap']:.4f}",
+            "boosting CPU s": f"{boosting[n]['CPU s']:.1f}" if n in boosting else "not run",
+            "boosting peak MB": f"{boosting[n]['peak MB']:.0f}" if n in boosting else "not run",
+            "boosting gap": f"{boosting[n]['gap']:.4f}" if n in boosting else "not run",
         }
         for n, own in default.items()
     ]
-    members = {
-        name: {n: own | {"rows": n} for n, cell in default.items() for own in cell["members"]
-               if own["candidate"] == name}
-        for name in [own["candidate"] for own in next(iter(default.values()))["members"]]
-    }  # fmt: skip
-    of_members = [
+
+
+def growth_by_member(cells):
+    """Return the rows of the table of growth by member."""
+    by_member = {}
+    for cell in cells:
+        for own in cell.get("members", []):
+            by_member.setdefault(own["candidate"], {})[cell["rows"]] = own
+    return [
         {
             "member": name,
             "rows": f"{n:,}",
-            "fitted on": f"{own['n_train']:,}",
-            "CPU s": f"{own['seconds']:.1f}",
-            "over n log n": growth_ratio(by_rows, n, "seconds"),
+            "fitted on": f"{own['n_train']:,}" if "n_train" in own else "",
+            "CPU s": f"{own['CPU s']:.1f}",
+            "over n log n": growth_ratio({k: one["CPU s"] for k, one in by_rows.items()}, n),
             "peak MB": f"{own['peak MB']:.0f}",
+            "gap": f"{own['gap']:.4f}" if "gap" in own else "",
         }
-        for name, by_rows in members.items()
+        for name, by_rows in by_member.items()
+        if name != "prior"
         for n, own in by_rows.items()
     ]
-    thinning = [
-        {
-            "task": cell["task"],
-            "member": row["member"],
-            "as": row["as"],
-            "CPU s": f"{row['CPU s']:.0f}" if "CPU s" in row else "",
-            "gap": f"{row['gap']:.4f}" if "gap" in row else "",
-            "gap of the pool": f"{row['gap of the pool']:.4f}",
-        }
-        for cell in of_kind["thinning"]
-        for row in cell["members"]
-        if row["member"] not in ("prior", "logistic")
-    ]
-    real = [
-        {
-            "rows": f"{cell['rows']:,}",
-            "columns": cell["columns"],
-            "fits side by side": cell["n_jobs"],
-            "CPU s": f"{cell['CPU s']:.0f}",
-            "peak MB of all processes": f"{cell['peak MB']:.0f}",
-            "learnability": f"{cell['learnability']:.3f}",
-        }
-        for cell in of_kind["flights"]
-    ]
-    found = {"scale_rows": rows, "scale_members": of_members, "scale_thinning": thinning}
-    return {name: pd.DataFrame(table) for name, table in (found | {"scale_flights": real}).items()}
 
 
-def growth_ratio(by_rows, n, what):
+def pair_row(cell):
+    """Return the row of a member whose folds were fitted side by side."""
+    return {
+        "member": cell["member"],
+        "rows": f"{cell['rows']:,}",
+        "side by side": cell["n_jobs"],
+        "CPU s": f"{cell['CPU s']:.0f}",
+        "peak MB of all processes": f"{cell['peak MB']:.0f}",
+    }
+
+
+def flights_row(own):
+    """Return the row of a member on one fold of all flights."""
+    return {
+        "member": own["candidate"],
+        "fitted on": f"{own['n_train']:,}",
+        "CPU s": f"{own['CPU s']:.1f}",
+        "peak MB": f"{own['peak MB']:.0f}",
+        "information score": f"{own['information score']:.4f}",
+    }
+
+
+def thinning_row(cell, row):
+    """Return the row of a member on some of the rows, or of all thinned ones."""
+    return {
+        "task": cell["task"],
+        "member": row["member"],
+        "as": row["as"],
+        "CPU s": f"{row['CPU s']:.0f}" if "CPU s" in row else "",
+        "gap": f"{row['gap']:.4f}" if "gap" in row else "",
+        "gap of the pool": f"{row['gap of the pool']:.4f}",
+    }
+
+
+def growth_ratio(by_rows, n):
     """Return how much more than from the fewest rows by n log n a cost has grown."""
     first = min(by_rows)
-    expected = by_rows[first][what] * (n * np.log(n)) / (first * np.log(first))
-    return f"{by_rows[n][what] / expected:.2f}"
+    return f"{by_rows[n] / by_rows[first] * first * np.log(first) / (n * np.log(n)):.2f}"
 
 
-MEASURES = {"growth": growth, "flights": flights, "thinning": thinning}
+MEASURES = {
+    "growth": growth,
+    "thinning": thinning,
+    "flights": flights,
+    "side_by_side": side_by_side,
+}
 
 
 def main():

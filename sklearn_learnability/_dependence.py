@@ -107,7 +107,8 @@ def warn_of_dependence(
     rows = np.flatnonzero((weight > 0) & ~np.isnan(proba[:, 0]))
     if groups is not None or folds.along_rows or len(rows) < FEWEST_ROWS:
         return
-    codes, proba, weight = codes[rows], proba[rows], weight[rows]
+    if len(rows) < len(codes):
+        codes, proba, weight = codes[rows], proba[rows], weight[rows]
     influence = influences(codes, proba, weight)
     frame = None if is_sparse(X) else comparable_rows(X)
     columns = pd.DataFrame() if frame is None else frame.iloc[rows, :MOST_COLUMNS]
@@ -159,10 +160,11 @@ def influences(codes: Integers, proba: Floats, weight: Floats) -> Floats:
 
 def residuals_of_labels(codes: Integers, proba: Floats) -> Floats:
     """Return 1 for a row's class and 0 for others, less their probabilities; common classes."""
-    residuals = -proba
-    residuals[np.arange(len(codes)), codes] += 1
     common = np.argsort(-np.bincount(codes, minlength=proba.shape[1]), kind="stable")
-    return residuals[:, common[: MOST_CLASSES if proba.shape[1] > 2 else 1]]
+    common = common[: MOST_CLASSES if proba.shape[1] > 2 else 1]
+    residuals = -proba[:, common]
+    residuals += codes[:, None] == common
+    return residuals
 
 
 def without_sorting(influence: Floats, levels: list[Integers]) -> Floats:

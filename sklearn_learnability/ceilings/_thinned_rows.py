@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -60,7 +61,8 @@ class ThinnedRows(ClassifierMixin, BaseEstimator):
         fit_params = (
             {} if sample_weight is None else weight_parameter(self.estimator, sample_weight)
         )
-        self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
+        with config_context(transform_output="default"):
+            self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         self.classes_ = self.estimator_.classes_
         return self
 
@@ -68,4 +70,5 @@ class ThinnedRows(ClassifierMixin, BaseEstimator):
         """Return the probabilities in the order of `classes_`."""
         check_is_fitted(self)
         blocks = row_blocks(X, ROWS_OF_A_BLOCK)
-        return np.concatenate([self.estimator_.predict_proba(rows) for _, rows in blocks])
+        with config_context(transform_output="default"):
+            return np.concatenate([self.estimator_.predict_proba(rows) for _, rows in blocks])

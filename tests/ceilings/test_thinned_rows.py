@@ -1,8 +1,10 @@
 """Candidates that are fitted on so many rows at most."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
+from sklearn import config_context
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -77,6 +79,18 @@ def test_the_ceiling_says_how_many_rows_each_candidate_was_fitted_on(monkeypatch
     gaps = [truth.gap(ceiling.oof_proba_, X) for ceiling in (whole, thinned)]
     assert gaps[0] != gaps[1]
     assert max(gaps) < 0.005
+
+
+def test_splines_do_not_mind_that_transformers_return_data_frames():
+    rng = np.random.default_rng(5)
+    X = pd.DataFrame({"number": rng.standard_normal(300), "letter": rng.choice(list("abc"), 300)})
+    y = (X["number"] + (X["letter"] == "a") + rng.standard_normal(300) > 0).astype(int)
+    family = ["splines", "sparse_splines"]
+    plain = GoldenModelCeiling(family, cv=2, random_state=0).fit(X, y)
+    with config_context(transform_output="pandas"):
+        framed = GoldenModelCeiling(family, cv=2, random_state=0).fit(X, y)
+        np.testing.assert_array_equal(framed.predict_proba(X), plain.predict_proba(X))
+    np.testing.assert_array_equal(framed.oof_proba_, plain.oof_proba_)
 
 
 def test_single_precision_out_of_fold_loses_nothing(monkeypatch):
