@@ -82,7 +82,9 @@ def tables(results):
         "scale_rows": growth_by_rows(of_kind["growth"]),
         "scale_members": growth_by_member(of_kind["growth"]),
         "scale_side_by_side": [pair_row(cell) for cell in of_kind["side_by_side"]],
-        "scale_flights": [flights_row(own) for own in of_kind["flights"][0]["members"]],
+        "scale_flights": [
+            flights_row(own) for cell in of_kind["flights"] for own in cell["members"]
+        ],
         "scale_thinning": [
             thinning_row(cell, row)
             for cell in of_kind["thinning"]
@@ -90,7 +92,7 @@ def tables(results):
             if row["member"] not in ("prior", "logistic")
         ],
     }
-    return {name: pd.DataFrame(table) for name, table in found.items()}
+    return {name: pd.DataFrame(table) for name, table in found.items() if table}
 
 
 def growth_by_rows(cells):
