@@ -106,7 +106,7 @@ def growth_by_rows(cells):
             "over n log n": growth_ratio({k: cell["CPU s"] for k, cell in default.items()}, n),
             "before MB": f"{own['before MB']:.0f}",
             "peak MB": f"{own['peak MB']:.0f}",
-            "gap": f"{own['gap']:.4f}",
+            "gap": f"{own['gap']:.4f}" if "gap" in own else "not run",
             "boosting CPU s": f"{boosting[n]['CPU s']:.1f}" if n in boosting else "not run",
             "boosting peak MB": f"{boosting[n]['peak MB']:.0f}" if n in boosting else "not run",
             "boosting gap": f"{boosting[n]['gap']:.4f}" if n in boosting else "not run",
