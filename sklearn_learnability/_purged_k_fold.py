@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_numeric_dtype, is_string_dtype
 from sklearn.model_selection import BaseCrossValidator
 
 from sklearn_learnability._validation import Integers, check_count, check_number, is_finite_number
@@ -34,7 +34,8 @@ class PurgedKFold(BaseCrossValidator):
     embargo : int, float, timedelta or str, default=0
         What the gap after a block is longer than that before it.
     time : array-like of shape (n_samples,), default=None
-        Numbers or dates in rising order, one a row. Rows of equal time never stand on both sides.
+        Numbers or dates in rising order, one a row. Dates may be texts such as "2013-01-31". Rows
+        of equal time never stand on both sides.
 
     Raises
     ------
@@ -109,11 +110,12 @@ class PurgedKFold(BaseCrossValidator):
             raise ValueError(f"Expected {n_splits} rows or more, one a fold, got {n_samples}.")
         time = times_of_rows(self.time, n_samples)
         before = as_gap("purge", self.purge, time)
-        after = before + as_gap("embargo", self.embargo, time)
+        after = sum_of_gaps(before, as_gap("embargo", self.embargo, time))
         for test in np.array_split(np.arange(n_samples), n_splits):
-            end = time.searchsorted(time[test[0]] - before, side="left")
-            start = time.searchsorted(time[test[-1]] + after, side="right")
-            train = np.r_[:end, start:n_samples]
+            earlier, later = time[: test[0]], time[test[-1] + 1 :]
+            n_before = np.count_nonzero(time[test[0]] - earlier > before)
+            n_after = np.count_nonzero(later - time[test[-1]] > after)
+            train = np.r_[:n_before, n_samples - n_after : n_samples]
             if not len(train):
                 raise ValueError(
                     f"Expected gaps that leave rows to train on, got purge={self.purge!r} and "
@@ -123,21 +125,44 @@ class PurgedKFold(BaseCrossValidator):
 
 
 def times_of_rows(time: Any, n_samples: int) -> Any:
-    """Return an index of the rows: whole numbers, where no times are given, floats or dates."""
+    """Return an index of the rows: their numbers, where no times are given, numbers or dates.
+
+    Whole numbers stay whole: a float would take some that differ for equal. Texts are read as
+    ISO 8601 has them, since 01/02/2013 is a day here and another one there.
+    """
     if time is None:
         return pd.RangeIndex(n_samples)
     if np.shape(time) != (n_samples,):
         raise ValueError(f"Expected time of shape ({n_samples},), got {np.shape(time)}.")
     index: Any = pd.Index(time)
-    try:
-        is_number = is_numeric_dtype(index.dtype)
-        index = pd.Index(index.astype(np.float64)) if is_number else pd.DatetimeIndex(index)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"Expected time as numbers or dates, got {index.dtype}: {error}") from None
+    if isinstance(index, pd.CategoricalIndex):
+        index = index.astype(index.categories.dtype)
+    index = index.infer_objects()
+    if not index.hasnans:
+        index = as_numbers_or_dates(index)
     if index.hasnans or not index.is_monotonic_increasing:
         what = f"{index.isna().sum()} without a value" if index.hasnans else "an earlier one later"
         raise ValueError(f"Expected a time of every row, in rising order, got {what}.")
     return index
+
+
+def as_numbers_or_dates(index: Any) -> Any:
+    """Return an index of 64-bit numbers, infinite ones as gaps, or of dates."""
+    kind = getattr(index.dtype, "kind", "O")
+    if kind == "c":
+        raise ValueError(f"Expected time as numbers that have an order, got {index.dtype}.")
+    if is_numeric_dtype(index.dtype):
+        numbers = index.to_numpy({"i": np.int64, "u": np.uint64}.get(kind, np.float64))
+        return pd.Index(numbers).where(np.isfinite(numbers))
+    is_text = index.dtype == object or is_string_dtype(index.dtype)
+    try:
+        return pd.to_datetime(index, format="ISO8601") if is_text else pd.DatetimeIndex(index)
+    except (TypeError, ValueError) as error:
+        reason = str(error).partition(".")[0]
+        raise ValueError(
+            "Expected time as numbers or dates, those in text as 2013-01-31, "
+            f"got {index.dtype}: {reason}."
+        ) from None
 
 
 def as_gap(name: str, value: Any, time: Any) -> Any:
@@ -154,3 +179,11 @@ def as_gap(name: str, value: Any, time: Any) -> Any:
     if not gap >= pd.Timedelta(0):
         raise ValueError(f"Expected {name} as a span of time such as '2D', got {value!r}.")
     return gap
+
+
+def sum_of_gaps(before: Any, embargo: Any) -> Any:
+    """Return the gap after a block; one too long for a span of time is the longest there is."""
+    try:
+        return before + embargo
+    except (OverflowError, ValueError):
+        return max(before, embargo)

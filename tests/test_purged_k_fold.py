@@ -66,12 +66,46 @@ def test_it_serves_where_splitters_do():
     assert sparse == [train for train, _ in splits_of(cv, 120)]
 
 
-def test_numbers_that_no_difference_fits_in():
-    time = np.arange(10, dtype=np.uint8)
-    assert splits_of(PurgedKFold(5, purge=3, time=time), 10)[0][0] == [5, 6, 7, 8, 9]
+NUMBERS, DATES = np.arange(10), pd.date_range("2013-01-01", periods=10)
 
 
-DATES = pd.date_range("2013-01-01", periods=10)
+@pytest.mark.parametrize(
+    ("time", "purge"),
+    [
+        (NUMBERS.astype(np.uint8), 3),
+        ((NUMBERS - 5).astype(np.int8), 3),
+        (NUMBERS.astype(object), 3),
+        (pd.Categorical(NUMBERS), 3),
+        (pd.Series(NUMBERS, dtype="Int64"), 3),
+        (10**17 + NUMBERS, 3),  # neighbours are equal as floats
+        (2**63 + NUMBERS.astype(np.uint64), 3),
+        (DATES, "3D"),
+        (pd.Categorical(DATES), "3D"),
+        (DATES.tz_localize("Europe/Berlin"), "3D"),
+        (DATES.date, "3D"),
+        (DATES.astype(str), "3D"),
+        (DATES.as_unit("s"), "259200500ms"),  # a unit that holds no half second
+        ([day.replace(year=1500) for day in DATES.to_pydatetime()], "3D"),
+        (
+            [
+                day.replace(year=9999, month=12, day=22 + i)
+                for i, day in enumerate(DATES.to_pydatetime())
+            ],
+            "3D",
+        ),
+    ],
+)
+def test_times_of_any_type_are_the_same_times(time, purge):
+    expected = splits_of(PurgedKFold(5, purge=3), 10)
+    assert splits_of(PurgedKFold(5, purge=purge, time=time), 10) == expected
+
+
+def test_a_gap_beyond_all_dates_leaves_nothing():
+    for gap in (pd.Timedelta.max, np.timedelta64(10**9, "D")):
+        with pytest.raises(ValueError, match="Expected gaps that leave rows to train on"):
+            splits_of(PurgedKFold(2, purge=gap, time=DATES), 10)
+        with pytest.raises(ValueError, match="beside rows 0 to 4 of 10"):
+            splits_of(PurgedKFold(2, purge=gap, embargo=gap, time=DATES), 10)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +119,10 @@ DATES = pd.date_range("2013-01-01", periods=10)
         ({"time": range(9)}, r"time of shape \(10,\), got \(9,\)"),
         ({"time": [*range(9), 3]}, "in rising order, got an earlier one later"),
         ({"time": [*range(9), np.nan]}, "in rising order, got 1 without a value"),
-        ({"time": list("abcdefghij")}, "time as numbers or dates, got "),
+        ({"time": list("abcdefghij")}, "time as numbers or dates, .* got "),
+        ({"time": DATES.strftime("%d/%m/%Y")}, "text as 2013-01-31, .* 01/01/2013 is not ISO8601"),
+        ({"time": np.arange(10) + 1j}, "numbers that have an order, got complex128"),
+        ({"time": [*range(9), np.inf]}, "in rising order, got 1 without a value"),
         ({"time": range(10), "purge": np.nan}, "purge in .*, got nan"),
         ({"time": DATES, "purge": 2}, "purge as a span of time such as '2D', got 2"),
         ({"time": DATES, "embargo": "-1D"}, "embargo as a span of time such as '2D', got '-1D'"),
