@@ -163,12 +163,14 @@ def _fit_isotonic(
 def _parts(codes: np.ndarray, weight: Floats) -> list[slice]:
     """Return at most two growing parts of the rows, evenly spaced, with enough rows of each class.
 
-    None where half the rows are too few.
+    None where half the rows are too few. Rows count by their weight (Kish's effective number): a
+    part is not like the whole where a few rows outweigh the others.
     """
+    n_rows = round(weight.sum() ** 2 / (weight @ weight))
     mass = np.bincount(codes, weights=weight)
     parts: list[slice] = []
     for size in PART_ROWS_PER_CLASS:
-        part = slice(None, None, len(codes) // max(PART_FEWEST_ROWS, size * len(mass)))
+        part = slice(None, None, n_rows // max(PART_FEWEST_ROWS, size * len(mass)))
         if (part.step or 0) < 2 or len(parts) == 2:
             break
         counts = np.bincount(codes[part][weight[part] > 0], minlength=len(mass))

@@ -130,6 +130,25 @@ def test_many_rows_are_fitted_as_exactly_as_few(case):
         assert found == pytest.approx(expected, abs=1e-7)
 
 
+@pytest.mark.parametrize("heaviest", [1e4, 1e9])
+@pytest.mark.parametrize("method", ["temperature", "affine", "vector"])
+def test_a_heavy_row_counts_wherever_it_stands(method, heaviest):
+    """Steps with the Hessian of every so many rows must not miss the one that outweighs all."""
+    rng = np.random.default_rng(0)
+    logits = 2 * rng.normal(size=(40_000, 10))
+    y = (logits / 1.5 + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    log_proba = log_softmax(logits, axis=1)
+    weight = np.where(np.arange(len(y)) == 7, heaviest, 1.0)
+    losses = []
+    for order in (np.arange(len(y)), np.roll(np.arange(len(y)), -7)):  # once in the first place
+        mapping = fit_calibrator(
+            y[order], np.exp(log_proba[order]), calibration=method, sample_weight=weight[order]
+        ).mapping
+        told = mapping.log_proba(log_proba)[np.arange(len(y)), y]
+        losses.append(-np.average(told, weights=weight))
+    assert losses[0] == pytest.approx(losses[1], abs=1e-7)
+
+
 def test_many_classes_have_the_lowest_loss_of_the_family():
     """An optimiser that starts from the map gains nothing."""
     y, proba = draw(30_000, 40)
