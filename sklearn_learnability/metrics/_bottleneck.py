@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from scipy.special import entr, logsumexp
+from scipy.special import entr, softmax
 
 from sklearn_learnability._tables import is_sparse
 from sklearn_learnability._validation import Floats
@@ -15,6 +15,10 @@ from sklearn_learnability._validation import Floats
 SMALLEST = 1e-300
 #: Clusters whose conditional distributions differ by no more than this anywhere are one.
 SAME = 1e-6
+#: An encoder is better than another where its objective is lower by more than this.
+BETTER = 1e-10
+#: Informations that differ by less, in nats, are told apart by rounding alone.
+ROUNDING = 1e-12
 #: Clusters of less than this probability are left out.
 EMPTY = 1e-14
 #: Longest extrapolation, in steps.
@@ -50,15 +54,17 @@ class Joint:
         p_x = np.asarray(joint.sum(axis=1)).ravel()
         p_y = np.asarray(joint.sum(axis=0)).ravel()
         if is_sparse(joint):
-            conditional = sparse.diags_array(1 / p_x) @ joint
-            return cls(joint, sparse.csr_array(conditional), p_x, p_y)
+            values = joint.data / np.repeat(p_x, np.diff(joint.indptr))
+            conditional = sparse.csr_array((values, joint.indices, joint.indptr), joint.shape)
+            return cls(joint, conditional, p_x, p_y)
         return cls(joint, joint / p_x[:, None], p_x, p_y)
 
     @property
     def information(self) -> float:
         """I(X;Y) in nats."""
         values = self.joint.data if is_sparse(self.joint) else self.joint
-        return float(entr(self.p_x).sum() + entr(self.p_y).sum() - entr(values).sum())
+        nats = entr(self.p_x).sum() + entr(self.p_y).sum() - entr(values).sum()
+        return max(float(nats), 0.0)
 
     @property
     def input_entropy(self) -> float:
@@ -94,15 +100,20 @@ def evaluate(joint: Joint, proba: Floats) -> Encoder:
 def encode(joint: Joint, made: Floats, beta: float) -> Floats:
     """Return the encoder that is best for the joint p(t, y) of shape (n_clusters, n_y)."""
     p_t = made.sum(axis=1)
-    log_p = np.log(np.maximum(made, SMALLEST)) - np.log(p_t)[:, None]
-    logits = beta * np.asarray(joint.conditional @ log_p.T)
+    log_p = np.log(np.maximum(made / p_t[:, None], SMALLEST))
+    logits = np.asarray(joint.conditional @ log_p.T)
+    logits -= logits.max(axis=1, keepdims=True)  # so that a large beta leaves the digits of log p_t
+    with np.errstate(over="ignore"):  # to -inf, which is as good
+        logits *= beta
     logits += np.log(p_t)
-    logits -= logsumexp(logits, axis=1, keepdims=True)
-    return np.exp(logits, out=logits)
+    return np.asarray(softmax(logits, axis=1))
 
 
-def merge(joint: Joint, encoder: Encoder) -> Encoder:
-    """Return the encoder with clusters that say the same of y made one."""
+def merge(joint: Joint, encoder: Encoder, beta: float) -> Encoder:
+    """Return the encoder with clusters that say the same of y made one, unless that is worse.
+
+    It is where many are each near the next, or all of I(X;Y) is about a rare y.
+    """
     given_t = encoder.joint / encoder.joint.sum(axis=1, keepdims=True)
     products = given_t @ given_t.T
     squares = np.diag(products)
@@ -112,7 +123,10 @@ def merge(joint: Joint, encoder: Encoder) -> Encoder:
         return encoder
     members = np.zeros((len(group), n_groups))
     members[np.arange(len(group)), group] = 1
-    return evaluate(joint, encoder.proba @ members)
+    merged = evaluate(joint, encoder.proba @ members)
+    is_as_good = merged.objective(beta) <= encoder.objective(beta) + BETTER
+    is_the_same = merged.expressivity >= encoder.expressivity - ROUNDING
+    return merged if is_as_good or is_the_same else encoder
 
 
 def settle(
@@ -153,12 +167,8 @@ def _step(joint: Joint, made: Floats, beta: float, deterministic: bool) -> Encod
         hard = np.zeros_like(proba)
         hard[np.arange(len(proba)), proba.argmax(axis=1)] = 1
         return evaluate(joint, hard)
-    encoder = evaluate(joint, proba)
-    kept = encoder.joint.sum(axis=1) > EMPTY
-    if kept.all():
-        return encoder
-    proba = encoder.proba[:, kept]
-    return evaluate(joint, proba / proba.sum(axis=1, keepdims=True))
+    kept = joint.p_x @ proba > EMPTY
+    return evaluate(joint, proba if kept.all() else encode(joint, made[kept], beta))
 
 
 def _extrapolated(
@@ -170,7 +180,7 @@ def _extrapolated(
     ratio = float(np.linalg.norm(change)) / max(float(np.linalg.norm(bend)), SMALLEST)
     size = min(max(ratio, 1.0), LONGEST_STEP)
     made = start + 2 * size * change + size**2 * bend
-    if size == 1.0 or (made < 0).any():
+    if size == 1.0 or (made < 0).any() or made.sum(axis=1).min() <= EMPTY:
         return second
     found = _step(joint, made, beta, False)
     return found if found.objective(beta) <= second.objective(beta) else second
@@ -199,7 +209,7 @@ def trace(
             tolerance=tolerance,
             max_iter=max_iter,
         )
-        return merge(joint, encoder), change
+        return merge(joint, encoder, beta), change
 
     found: list[tuple[Encoder, float]] = []
     for beta in betas[::-1]:
@@ -208,6 +218,6 @@ def trace(
     known = [trivial, *(encoder for encoder, _ in found)]
     for i, beta in enumerate(betas):
         best = min(known, key=lambda encoder: encoder.objective(beta))
-        if best.objective(beta) < found[i][0].objective(beta) - tolerance:
+        if best.objective(beta) < found[i][0].objective(beta) - BETTER:
             found[i] = (best, 0.0) if best is trivial else settled(best, beta)
     return found

@@ -8,10 +8,7 @@ from numpy.typing import ArrayLike
 
 from sklearn_learnability._results import Result
 from sklearn_learnability._validation import Floats, as_numbers
-from sklearn_learnability.metrics._information_bottleneck import InformationBottleneck
-
-#: How far above the bound rounding may put a model.
-ROUNDING = 1e-9
+from sklearn_learnability.metrics._information_bottleneck import ROUNDING, InformationBottleneck
 
 
 @dataclass(frozen=True, eq=False)

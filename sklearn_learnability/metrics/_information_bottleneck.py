@@ -32,6 +32,8 @@ LARGEST_BETA = 2.0**20
 ROUGH_STEPS = 50
 #: How far the sum of a joint distribution may be from 1.
 MOST_OFF = 1e-6
+#: Informations that differ by less, in either unit, are told apart by rounding alone.
+ROUNDING = 1e-9
 #: Largest alphabet of X for which every value starts as a cluster of its own.
 MOST_CLUSTERS = 2_000
 
@@ -97,8 +99,11 @@ class InformationBottleneck(Result):
         )
 
     def frontier(self, complexity: ArrayLike) -> Floats:
-        """Return the largest expressivity of given complexities that is known to be achievable."""
-        return np.interp(np.asarray(complexity, dtype=np.float64), *self.hull())
+        """Return the largest expressivity of given complexities that is known to be achievable.
+
+        I(X;Y) above H(X).
+        """
+        return np.interp(as_numbers("complexity", complexity), *self.hull())
 
     def complexity_needed(self, expressivity: ArrayLike) -> Floats:
         """Return the smallest complexity of given expressivities that is known to be enough.
@@ -106,9 +111,11 @@ class InformationBottleneck(Result):
         NaN above I(X;Y).
         """
         rates, kept = self.hull()
-        rises = np.r_[True, np.diff(kept) > 0]
-        wanted = np.asarray(expressivity, dtype=np.float64)
-        return np.interp(wanted, kept[rises], rates[rises], right=np.nan)
+        last = int((kept >= self.information - ROUNDING).argmax())  # T = X may keep far more of X
+        wanted = as_numbers("expressivity", expressivity)
+        is_possible = wanted <= self.information + ROUNDING
+        wanted = np.where(is_possible, np.minimum(wanted, kept[last]), np.nan)
+        return np.interp(wanted, kept[: last + 1], rates[: last + 1])
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table with one row a point."""
@@ -155,7 +162,8 @@ def information_bottleneck(
         Joint distribution p(x, y), which sums to 1. A row is a value of X, and none is empty.
     betas : "auto" or sequence of float, default="auto"
         Trade-offs, above 0. "auto" takes 30 of them, evenly spaced in their logarithm, from where
-        little of X is kept to where all but a thousandth of what it says of Y is.
+        little of X is kept to where all but a thousandth of what it says of Y is, within 1 and
+        2^20. Give larger ones where Y hardly depends on X.
     n_clusters : int, default=None
         Largest number of values of T. The first clusters are then by k-means on the roots of
         p(y|x), and complexity is at most its logarithm. None allows as many as there are values of

@@ -15,6 +15,7 @@ from sklearn_learnability._validation import (
     Units,
     check_count,
     nats_per_unit,
+    readable,
 )
 
 
@@ -48,7 +49,7 @@ class NgramJoint(Result):
         p_x = np.asarray(self.joint.sum(axis=1)).ravel()
         p_y = np.asarray(self.joint.sum(axis=0)).ravel()
         nats = entr(p_x).sum() + entr(p_y).sum() - entr(self.joint.data).sum()
-        return float(nats) / nats_per_unit(units)
+        return max(float(nats), 0.0) / nats_per_unit(units)
 
     def bias(self, units: Units = "bits") -> float:
         r"""Return by how much the information is too high, to first order (Miller and Madow).
@@ -104,7 +105,7 @@ def ngram_joint(ids: ArrayLike | Sequence[ArrayLike], width: int) -> NgramJoint:
     """
     check_count("width", width)
     windows = [_windows(text, width) for text in _texts(ids)]
-    rows = np.concatenate(windows)
+    rows = np.concatenate(windows, dtype=_common_type(windows), casting="unsafe")
     if not len(rows):
         raise ValueError(f"Expected a text of more than width={width} tokens, got none.")
     contexts, x = np.unique(rows[:, :-1], axis=0, return_inverse=True)
@@ -117,17 +118,38 @@ def ngram_joint(ids: ArrayLike | Sequence[ArrayLike], width: int) -> NgramJoint:
 
 def _texts(ids: ArrayLike | Sequence[ArrayLike]) -> list[Integers]:
     """Return the token ids of every text."""
-    nested = isinstance(ids, list | tuple) and len(ids) > 0 and np.ndim(ids[0]) == 1
-    is_table = isinstance(ids, np.ndarray) and ids.ndim == 2
-    several: Any = ids if nested or is_table else [ids]
-    texts = [np.asarray(text) for text in several]
-    for text in texts:
-        if text.ndim != 1 or text.dtype.kind not in "iu" or (text < 0).any():
-            raise ValueError(
-                f"Expected ids as whole numbers >= 0 of one text or of several, got {text.dtype} "
-                f"of shape {text.shape}."
-            )
-    return texts
+    several: Any = ids
+    if not isinstance(ids, list | tuple):
+        table = _integers(ids, (1, 2))
+        several = table if table.ndim == 2 else [table]
+    elif not ids or not (isinstance(ids[0], list | tuple) or np.ndim(ids[0])):
+        several = [ids]
+    return [_integers(text, (1,)) for text in several]
+
+
+def _integers(ids: Any, dimensions: tuple[int, ...]) -> Integers:
+    """Return ids as an array, refusing what are no whole numbers >= 0."""
+    ids = readable("ids", ids)
+    try:
+        array = np.asarray(ids)
+    except ValueError:
+        raise ValueError(
+            "Expected ids as whole numbers >= 0 of one text or of several, got nested lists."
+        ) from None
+    if array.size == 0 and array.ndim == 1:
+        return np.empty(0, dtype=np.int64)
+    if array.ndim not in dimensions or array.dtype.kind not in "iu" or (array < 0).any():
+        raise ValueError(
+            f"Expected ids as whole numbers >= 0 of one text or of several, got {array.dtype} of "
+            f"shape {array.shape}."
+        )
+    return array
+
+
+def _common_type(arrays: list[Integers]) -> np.dtype[Any]:
+    """Return the type of integers that holds all arrays of integers >= 0."""
+    kind = np.result_type(*arrays)
+    return kind if kind.kind in "iu" else np.dtype(np.uint64)
 
 
 def _windows(text: Integers, width: int) -> Integers:

@@ -185,6 +185,45 @@ def test_clusters_bound_the_complexity():
     np.testing.assert_array_equal(few.complexity, again.complexity)
 
 
+@pytest.mark.parametrize("beta", [1e-6, 1e6, 1e12, 1e16, 1e20, 1e300, 1e308])
+def test_encoders_are_distributions_at_any_trade_off(beta):
+    """Equal inputs share a cluster half and half, whatever beta leaves of the digits."""
+    joint = np.repeat(a_joint(5), 5, axis=0) / 5
+    curve = information_bottleneck(joint, [beta], units="nats")
+    np.testing.assert_allclose(curve.encoders[0].sum(axis=1), 1)
+    everything = informations(a_joint(5), np.eye(7))
+    expected = everything if beta > 1 else (0, 0)
+    assert (curve.complexity[0], curve.expressivity[0]) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("rare", [1e-12, 1e-16, 1e-300, 1e-310, 5e-324])
+@pytest.mark.parametrize("kind", [np.array, sparse.csr_array])
+def test_an_input_that_hardly_ever_comes_changes_nothing(rare, kind):
+    joint = np.pad(a_joint(6), ((0, 2), (0, 1)))
+    curve = information_bottleneck(joint[:7, :5], [2, 4, 1e6])
+    joint[7:, 5] = rare  # its y is seen with no other
+    found = information_bottleneck(kind(joint), [2, 4, 1e6])
+    np.testing.assert_allclose(found.complexity, curve.complexity, atol=1e-9)
+    np.testing.assert_allclose(found.expressivity, curve.expressivity, atol=1e-9)
+    for encoder in found.encoders:
+        np.testing.assert_allclose(encoder.sum(axis=1), 1)
+
+
+def test_merging_loses_nothing_that_counts():
+    """All that X says may be of a rare y, or spread over many inputs, each like the next."""
+    rare = information_bottleneck([[0.5, 0], [0.5 - 1e-7, 1e-7]], [1e9])
+    assert rare.expressivity[0] == pytest.approx(rare.information)
+    share = np.linspace(0, 5e-5, 60)
+    chain = np.column_stack([1 - share, share]) / 60
+    curve = information_bottleneck(chain, [1e9], tolerance=1e-6)
+    assert curve.expressivity[0] == pytest.approx(curve.information, rel=1e-3)
+
+
+def test_a_loose_tolerance_is_no_worse_than_saying_nothing():
+    curve = information_bottleneck(a_joint(4), [1.5, 2, 3], tolerance=1)
+    assert (curve.complexity - curve.betas * curve.expressivity <= 1e-9).all()
+
+
 def test_independent_and_constant():
     for joint in (np.outer([0.2, 0.8], [0.5, 0.3, 0.2]), [[0.4, 0.6]], [[1.0]], [[0.5], [0.5]]):
         curve = information_bottleneck(joint)
@@ -202,6 +241,23 @@ def test_frontier_is_concave_and_reaches_everything():
     inner = rates[1:20]
     np.testing.assert_allclose(curve.complexity_needed(curve.frontier(inner)), inner, atol=1e-6)
     assert np.isnan(curve.complexity_needed(curve.information + 0.1))
+    np.testing.assert_array_equal(np.isnan(curve.complexity_needed([np.nan, 0.1])), [True, False])
+    assert curve.frontier(curve.input_entropy + 1) == pytest.approx(curve.information)
+    with pytest.raises(ValueError, match="Expected numbers as complexity, got str"):
+        curve.frontier("all")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_all_that_is_said_of_y_may_need_less_than_x(seed):
+    """Where y is a function of x, knowing y is enough, whatever rounding does to the last digit."""
+    rng = np.random.default_rng(seed)
+    joint = np.eye(3)[np.arange(12) // 4] * rng.dirichlet(np.ones(12))[:, None]
+    curve = information_bottleneck(joint)
+    everything = curve.information + np.array([-1e-15, 0, 1e-15, 1e-10])
+    np.testing.assert_allclose(curve.complexity_needed(everything), curve.information)
+    told = distance_to_bound(curve, np.full(4, curve.input_entropy), everything)
+    assert told.is_possible.all()
+    np.testing.assert_allclose(told.excess_complexity, curve.input_entropy - curve.information)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +320,37 @@ def test_ngrams_are_counted_within_texts():
     assert wide.contexts.tolist() == [[1, 2], [2, 3], [2, 4]]
 
 
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [[], [1, 2, 1, 2, 3], [2, 2]],
+        [[1, 2, 1, 2, 3], [], [2, 2]],
+        [np.array([1, 2, 1, 2, 3], np.uint64), np.array([2, 2], np.int64)],
+        (pd.Series([1, 2, 1, 2, 3]), (2, 2)),
+    ],
+)
+def test_texts_of_any_kind(ids):
+    counted = ngram_joint(ids, 1)
+    np.testing.assert_allclose(counted.joint.toarray() * 5, [[0, 2, 0], [1, 1, 1]])
+    assert counted.contexts.dtype.kind in "iu"
+
+
+def test_a_table_of_texts_has_one_in_every_row():
+    table = np.array([[1, 2, 3, 4], [1, 2, 4, 4]])
+    for other in (pd.DataFrame(table), table.tolist(), list(table), table.astype(np.uint8)):
+        assert (ngram_joint(other, 2).joint != ngram_joint(table, 2).joint).nnz == 0
+
+
+def test_ids_above_2_to_the_53_are_kept_apart():
+    high = np.array([2**63 + 1, 2**63 + 3, 2**63 + 1], dtype=np.uint64)
+    counted = ngram_joint([high, [2, 2]], 1)
+    assert counted.tokens.tolist() == [2, 2**63 + 1, 2**63 + 3]
+
+
+def test_one_token_says_nothing():
+    assert ngram_joint([3] * 10, 1).information() == 0
+
+
 def test_bias_of_counted_information():
     """Tokens that do not depend on their contexts: all that is found is bias."""
     ids = np.random.default_rng(0).integers(20, size=50_000)
@@ -280,6 +367,9 @@ def test_bias_of_counted_information():
     [
         ([0.5, 1.5], 1, "Expected ids as whole numbers >= 0"),
         ([-1, 2], 1, "Expected ids as whole numbers >= 0"),
+        ([1, [2, 3]], 1, "Expected ids as whole numbers >= 0 .* got nested lists"),
+        (np.ma.masked_equal([1, 2, 3], 2), 1, "Expected ids without masked entries"),
+        ([], 1, "Expected a text of more than width=1 tokens, got none"),
         ([1, 2], 2, "Expected a text of more than width=2 tokens"),
         ([1, 2], 0, "Expected width as an integer >= 1"),
     ],
