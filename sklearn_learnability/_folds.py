@@ -84,11 +84,12 @@ class Folds:
         """True if every row is predicted exactly once."""
         return bool((self.n_tests == 1).all())
 
-    def tuning_rows(self) -> list[tuple[Integers, Integers]]:
+    def tuning_rows(self, weight: Floats | None = None) -> list[tuple[Integers, Integers]]:
         """Return pairs (rows to calibrate and blend on, rows to score), none in both.
 
         In ordered folds the rows to score come after those to calibrate on, and the first fold is
-        for calibration alone. A single fold is cut into five.
+        for calibration alone. A single fold is cut into five. Rows are not scored where those to
+        calibrate on have no weight.
         """
         predicted = self.fold_of >= 0
         fold_of = self.fold_of
@@ -104,12 +105,12 @@ class Folds:
         return [
             (np.flatnonzero(rows), np.flatnonzero(fold_of == fold))
             for rows, fold in zip(others, folds, strict=True)
+            if weight is None or weight[rows].any()
         ]
 
     def check_weight(self, weight: Floats) -> None:
         """Refuse weights that leave no row to score beside others to calibrate on."""
-        pairs = self.tuning_rows()
-        if not any(weight[others].any() and weight[rows].any() for others, rows in pairs):
+        if not any(weight[rows].any() for _, rows in self.tuning_rows(weight)):
             raise ValueError(
                 "Expected weight in the test rows of a fold, and in those of others to calibrate "
                 f"on, got weight in {np.count_nonzero(weight)} of {len(weight)} rows, and no such "

@@ -1,5 +1,7 @@
 """Folds: one meaning of `cv` everywhere."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from sklearn_learnability._folds import make_folds, warn_of_missing_classes
 from sklearn_learnability.exceptions import (
     MissingClassWarning,
     UndefinedInformationWarning,
+    UnpredictedRowsWarning,
     ZeroProbabilityWarning,
 )
 
@@ -223,6 +226,31 @@ def test_folds_in_time_order_may_be_listed_in_any():
     np.testing.assert_array_equal(found.fold_of, expected.fold_of)
     for calibrated_on, scored in found.tuning_rows():
         assert calibrated_on.max() < scored.min()
+
+
+def test_rows_are_not_scored_by_what_is_calibrated_on_no_weight():
+    folds = make_folds(TimeSeriesSplit(4), np.zeros((40, 1)), np.tile([0, 1], 20))
+    pairs = folds.tuning_rows()
+    weight = np.ones(40)
+    weight[pairs[0][0]] = 0
+    found = folds.tuning_rows(weight)
+    assert [scored.tolist() for _, scored in found] == [scored.tolist() for _, scored in pairs[1:]]
+
+
+def test_a_first_block_without_weight_leaves_the_second_to_calibrate():
+    X = np.random.default_rng(0).standard_normal((300, 2))
+    y = X[:, 0] + np.random.default_rng(1).standard_normal(300)
+    weight, cv = np.ones(300), TimeSeriesSplit(5)
+    weight[50:100] = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for model, target in (
+            (GoldenModelCeiling([("logistic", LogisticRegression())], cv=cv), y > 0),
+            (GoldenModelCeilingRegressor([("line", LinearRegression())], cv=cv), y),
+        ):
+            assert model.fit(X, target, sample_weight=weight).n_unpredicted_ == 150
+        with pytest.warns(UnpredictedRowsWarning, match="150 of 300 rows are left out"):
+            CalibratedNLL(LogisticRegression(), cv=cv).fit(X, y > 0, sample_weight=weight)
 
 
 @pytest.mark.parametrize("cv", [TimeSeriesSplit(4, test_size=15), KFold(2)])

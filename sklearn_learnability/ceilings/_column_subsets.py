@@ -116,7 +116,7 @@ class PairedRows:
         lower, upper = part.lower, part.upper
         if not -np.inf < lower <= upper < np.inf:
             lower = upper = float("nan")
-        entropy = self.weight @ self.surprisal / self.weight.sum()
+        entropy = (self.weight @ self.surprisal / self.weight.sum()) or np.nan
         error = float(np.hypot(part.standard_error, np.sqrt(sampling_variance) / entropy))
         return Estimate(part.value, error, lower, upper, part.confidence)
 
@@ -184,7 +184,7 @@ def loss_on(ceiling: GoldenModelCeiling, data: TrainingData, table: Any) -> Floa
         data.codes,
         np.stack(log_probas),
         weights_of(data),
-        record.folds.tuning_rows(),
+        record.folds.tuning_rows(weights_of(data)),
         calibration=record.calibration,
         blend=record.blend,
     )[1]

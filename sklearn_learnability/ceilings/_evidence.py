@@ -200,12 +200,12 @@ def refitted_log_proba(
     Their calibration and weights are cross-fitted within the test rows.
     """
     fits = refit(ceiling, data, [(np.sort(train), test)], len(train) * 5 // 4, rng)
-    codes = data.codes[test]
+    codes, weight = data.codes[test], weights_of(data)[test]
     return cross_fit_pool(
         codes,
         np.stack([own[0].log_proba for own in fits if own[0].log_proba is not None]),
-        weights_of(data)[test],
-        make_folds(N_TUNING_FOLDS, None, codes, random_state=rng).tuning_rows(),
+        weight,
+        make_folds(N_TUNING_FOLDS, None, codes, random_state=rng).tuning_rows(weight),
         calibration=ceiling._record.calibration,
         blend=ceiling._record.blend,
     )[1]

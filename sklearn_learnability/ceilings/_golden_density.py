@@ -85,7 +85,7 @@ def score_forecasts(
     n_members, log_mass = len(family.names), np.log(bins.mass)
     pooled = np.full((len(codes), len(log_mass)), np.nan)
     own_bins, margins = np.zeros((n_members, len(codes))), np.zeros((n_members, len(log_mass)))
-    for others, rows in folds.tuning_rows():
+    for others, rows in folds.tuning_rows(weight):
         pool = _pool_on(others, codes, family, bins, weight)
         evidence = np.zeros((len(rows), len(log_mass)))
         for m in range(n_members):

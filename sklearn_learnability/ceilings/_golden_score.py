@@ -70,7 +70,8 @@ def score_out_of_fold(
 
     The options are `calibration` and `blend`.
     """
-    calibrated, pooled = cross_fit_pool(codes, log_probas, weight, folds.tuning_rows(), **options)
+    pairs = folds.tuning_rows(weight)
+    calibrated, pooled = cross_fit_pool(codes, log_probas, weight, pairs, **options)
     predicted = np.flatnonzero(folds.fold_of >= 0)
     pool = fit_pool_of_rows(codes, log_probas, weight, predicted, **options)
     scored = np.flatnonzero(~np.isnan(pooled[:, 0]))

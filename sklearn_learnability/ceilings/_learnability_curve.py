@@ -229,7 +229,7 @@ def loss_at_share(
         data.codes,
         np.stack([gather_log_proba(own, nested, len(data.classes)) for own in fits]),
         weights_of(data),
-        folds.tuning_rows(),
+        folds.tuning_rows(weights_of(data)),
         calibration=ceiling._record.calibration,
         blend=ceiling._record.blend,
     )[1]

@@ -99,7 +99,8 @@ def check_reference(reference_nll: Any, n_samples: int) -> Floats:
         raise ValueError(
             f"Expected a finite loss of every row, got {np.sum(~np.isfinite(losses))} values of "
             "reference_nll that are not finite. Rows that the ceiling never predicted (NaN) cannot "
-            "be paired: leave them out."
+            "be paired: leave them out of all, and pass the others' oof_nll_ as reference_nll= and "
+            "independent_units_ as groups=."
         )
     if losses.max() > LARGEST_LOSS:
         raise ValueError(

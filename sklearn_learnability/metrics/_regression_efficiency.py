@@ -325,13 +325,19 @@ def check_regression_ceiling(
         raise ValueError(
             f"Expected reference of shape {y.shape}, one number a row, got {values.shape}."
         )
+    return check_information(values) * nats_per_unit(units)
+
+
+def check_information(values: Floats) -> Floats:
+    """Return the information of rows, refusing what is not finite, or huge."""
     if not (np.abs(values) <= LARGEST_INFORMATION).all():
         raise ValueError(
             f"Expected finite information of every row, got {np.sum(~np.isfinite(values))} values "
             f"of reference that are not finite, or one above {LARGEST_INFORMATION:g}. Rows that "
-            "the ceiling never predicted (NaN) cannot be paired: leave them out."
+            "the ceiling never predicted (NaN) cannot be paired: leave them out of all, and pass "
+            "the others' oof_information_ as reference= and independent_units_ as groups=."
         )
-    return np.asarray(values * nats_per_unit(units))
+    return values
 
 
 def nats_of_learnability(learnability: Any) -> float:
@@ -346,13 +352,13 @@ def information_by_ceiling(ceiling: FittedRegressionCeiling, y: Floats, X: Any) 
     per_unit = nats_per_unit(ceiling.units_)
     if X is not None:
         return np.asarray(ceiling.information(X, y) * per_unit)
-    if hash_targets(y) != ceiling._targets or np.isnan(ceiling.oof_information_).any():
+    if hash_targets(y) != ceiling._targets:
         raise ValueError(
             f"Expected the {len(ceiling.oof_information_)} rows that the ceiling was fitted on, "
-            f"all predicted and in their order, got {len(y)} rows. For rows that are new to it "
+            f"in their order, got {len(y)} rows with other targets. For rows that are new to it "
             "pass their inputs as X=."
         )
-    return np.asarray(ceiling.oof_information_ * per_unit)
+    return check_information(ceiling.oof_information_) * per_unit
 
 
 def hash_targets(y: Floats) -> str:

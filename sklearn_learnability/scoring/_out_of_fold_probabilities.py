@@ -89,7 +89,8 @@ def calibrate_out_of_fold(
     """Return probabilities calibrated on other folds, and the calibrator of all folds."""
     predicted = folds.fold_of >= 0
     log_proba = log_of_probabilities(proba)
-    calibrated = cross_fit_log_proba(codes, log_proba, weight, calibration, folds.tuning_rows())
+    pairs = folds.tuning_rows(weight)
+    calibrated = cross_fit_log_proba(codes, log_proba, weight, calibration, pairs)
     mapping = fit_calibration_map(
         codes[predicted], log_proba[predicted], weight[predicted], calibration
     )

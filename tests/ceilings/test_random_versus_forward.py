@@ -13,7 +13,12 @@ from sklearn.model_selection import KFold, TimeSeriesSplit
 
 from sklearn_learnability import GoldenModelCeiling, random_versus_forward
 from sklearn_learnability.ceilings._random_versus_forward import forward_folds, random_splits
-from sklearn_learnability.exceptions import OptimisticSplitWarning
+from sklearn_learnability.exceptions import (
+    CandidateFailedWarning,
+    MissingClassWarning,
+    OptimisticSplitWarning,
+    UndefinedInformationWarning,
+)
 
 LOGISTIC = [("logistic", LogisticRegression())]
 WITH_TREES = [
@@ -130,3 +135,52 @@ def test_what_cannot_be_compared_is_refused():
     frozen = GoldenModelCeiling([("f", FrozenEstimator(LogisticRegression().fit(X, y)))])
     with pytest.raises(ValueError, match="got frozen ones"):
         random_versus_forward(frozen, X, y)
+
+
+def test_kept_fits_are_found_again_without_a_seed(tmp_path):
+    X, y, _ = law_that_stays(0, 300)
+    ceiling = GoldenModelCeiling(LOGISTIC, memory=str(tmp_path))
+    found = [random_versus_forward(ceiling, X, y) for _ in range(2)]
+    assert found[0] == found[1]
+
+
+def test_rows_without_weight_count_for_nothing():
+    X, y, _ = law_that_stays(0, 400)
+    weight = np.ones(400)
+    weight[240:280] = 0  # the first block, that serves calibration alone
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = random_versus_forward(GoldenModelCeiling(LOGISTIC, random_state=0), X, y, weight)
+    assert found.n_test == 80  # the next one serves it instead
+    assert 0 < found.forward.value < 1
+
+
+def test_tested_rows_of_one_class_hold_nothing_to_learn():
+    X, y, _ = law_that_stays(0, 400)
+    y[240:] = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", UndefinedInformationWarning)
+        found = random_versus_forward(GoldenModelCeiling(LOGISTIC, random_state=0), X, y)
+    assert np.isnan(found.difference.value)
+    assert not found.is_optimistic
+
+
+class NeedsAllClasses(LogisticRegression):
+    """Fails where a class is absent."""
+
+    def fit(self, X, y, sample_weight=None):
+        assert len(np.unique(y)) == 3
+        return super().fit(X, y, sample_weight)
+
+
+def test_a_candidate_of_some_fits_alone_is_refused():
+    X, y, _ = law_that_stays(0, 400)
+    y[260::3] = 2  # a class that is new to the first block
+    ceiling = GoldenModelCeiling([*LOGISTIC, ("all", NeedsAllClasses())], random_state=0)
+    with (
+        pytest.warns(CandidateFailedWarning),
+        pytest.warns(MissingClassWarning),
+        pytest.raises(ValueError, match=r"same candidates in every fit, .* {'random': \['all'\]}"),
+    ):
+        random_versus_forward(ceiling, X, y)

@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+import warnings
 from unittest.mock import patch
 
 import numpy as np
@@ -405,6 +406,20 @@ def test_a_network_that_fails_is_left_out(drifting):
     assert np.isfinite(
         SequentialLearnability(["recurrent"], n_blocks=3, random_state=0).fit(y[:200], table).nll_
     ).all()
+
+
+def test_the_network_takes_inputs_of_any_size(drifting):
+    pytest.importorskip("torch")
+    X, y, _ = drifting
+    model = SequentialLearnability(["prior", "recurrent"], n_blocks=3, random_state=0)
+    jump = X[:200] * np.where(np.arange(200) < 150, 1.0, 1e100)[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        far = model.fit(y[:200], np.clip(jump, -1e9, 1e9)).proba_
+        assert_allclose(model.fit(y[:200], jump).proba_[:160], far[:160])
+    with pytest.warns(CandidateFailedWarning, match="'recurrent' is left out: ValueError: .*float"):
+        model.fit(y[:200], 1e300 * X[:200])
+    assert np.isfinite(model.nll_).all()
 
 
 def test_a_missing_package_is_named():

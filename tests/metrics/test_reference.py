@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import TimeSeriesSplit
 from sklearn.naive_bayes import GaussianNB
 
-from sklearn_learnability import EfficiencyScorer, GoldenModelCeiling
+from sklearn_learnability import (
+    EfficiencyScorer,
+    GoldenModelCeiling,
+    GoldenModelCeilingRegressor,
+)
 from sklearn_learnability.datasets import make_learnability_classification
 from sklearn_learnability.exceptions import InSampleWarning, LossUnitsWarning
 from sklearn_learnability.metrics import (
@@ -15,6 +20,7 @@ from sklearn_learnability.metrics import (
     efficiency_score,
     information_by_segment,
     log_loss_per_sample,
+    regression_efficiency,
 )
 
 OLD, NEW = slice(0, 900), slice(900, 1800)
@@ -183,3 +189,38 @@ def test_a_scorer_tells_of_rows_the_model_has_seen(data, ceiling, paired):
     options = {"reference_nll": ceiling.oof_nll_} if paired else {}
     with pytest.warns(InSampleWarning):
         EfficiencyScorer(ceiling)(forest, X[OLD], y[OLD], **options)
+
+
+def test_rows_that_were_never_predicted_are_left_out_as_the_error_says(data):
+    X, y, _ = data
+    ceiling = GoldenModelCeiling(FAMILY[:1], cv=TimeSeriesSplit(4), random_state=0).fit(X, y)
+    proba = np.full(len(y), 0.5)
+    with pytest.raises(ValueError, match=r"leave them out of all, .*others' oof_nll_ as"):
+        efficiency(y, proba, reference_nll=ceiling)
+    rows = np.isfinite(ceiling.oof_nll_)
+    found = efficiency(
+        y[rows],
+        ceiling.oof_proba_[rows],
+        reference_nll=ceiling.oof_nll_[rows],
+        groups=ceiling.independent_units_[rows],
+    )
+    assert found.value == pytest.approx(1)
+
+
+def test_targets_that_were_never_predicted_are_left_out_as_the_error_says(data):
+    X, _, _ = data
+    target = X[:, 0] + np.random.default_rng(0).standard_normal(len(X))
+    ceiling = GoldenModelCeilingRegressor(
+        [("line", LinearRegression())], cv=TimeSeriesSplit(4), random_state=0
+    ).fit(X, target)
+    with pytest.raises(ValueError, match=r"others' oof_information_ as reference="):
+        regression_efficiency(target, 0.5 * X[:, 0], reference=ceiling)
+    rows = np.isfinite(ceiling.oof_information_)
+    found = regression_efficiency(
+        target[rows],
+        0.5 * X[rows, 0],
+        reference=ceiling.oof_information_[rows],
+        groups=ceiling.independent_units_[rows],
+        units=ceiling.units_,
+    )
+    assert np.isfinite(found.value)

@@ -1,5 +1,6 @@
 """Forecasts by a recurrent network: the labels before, and inputs, as numbers."""
 
+import warnings
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -15,6 +16,8 @@ from sklearn_learnability.ceilings.forecasters._context_tree import forecast_mar
 
 #: The packages it needs.
 NEEDS = ("torch", "skorch")
+#: Deviations from the mean beyond which inputs are taken for so many: single precision ends.
+LARGEST = 1e6
 #: With inputs the network begins anew when rows are so many times those it was built for.
 GROWTH = 2
 
@@ -78,4 +81,9 @@ def as_numbers(inputs: Any, n_past: int, n_classes: int) -> NDArray[np.float32]:
     past = take_rows(inputs, np.arange(n_past))
     table = Table.of(past, n_classes)
     encoder = numeric_table(replace(table, few=[*table.few, *table.many], many=[]))
-    return np.asarray(encoder.fit(past).transform(inputs), dtype=np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of squares that no float holds
+        numbers = encoder.fit(past).transform(inputs)
+    if np.isnan(numbers).any():
+        raise ValueError("Expected inputs whose squares a float holds, got larger ones.")
+    return np.clip(numbers, -LARGEST, LARGEST).astype(np.float32)
