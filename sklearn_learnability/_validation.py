@@ -16,6 +16,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_random_state as random_state_of
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_memory
 
 Units = Literal["bits", "nats"]
 Floats = NDArray[np.float64]
@@ -295,6 +296,13 @@ def check_random_state(random_state: Any) -> np.random.RandomState:
             "Expected random_state as an integer from 0 to 2**32 - 1, a RandomState instance or "
             f"None, got {random_state!r}."
         ) from None
+
+
+def check_store(memory: Any) -> Any:
+    """Return the store that a folder or a joblib.Memory is; one that keeps nothing for None."""
+    if not isinstance(memory, str | os.PathLike | None) and not hasattr(memory, "cache"):
+        raise ValueError(f"Expected memory as a folder, a joblib.Memory or None, got {memory!r}.")
+    return check_memory(os.fspath(memory) if isinstance(memory, os.PathLike) else memory)
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:

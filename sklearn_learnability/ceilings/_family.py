@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -132,7 +133,7 @@ def fit_on_folds(
     folds: Folds,
     rng: np.random.RandomState,
     *,
-    memory: str | Memory | None,
+    memory: str | PathLike[str] | Memory | None,
     n_jobs: int | None,
     verbose: int,
     limit: TimeLimit | None,

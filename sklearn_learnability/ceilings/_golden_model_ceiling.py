@@ -1,6 +1,7 @@
 """GoldenModelCeiling: how much of the labels' information the inputs hold."""
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -91,7 +92,7 @@ class GoldenModelCeiling(GoldenModel):
         much again.
     units : {"bits", "nats"}, default="bits"
         Unit of information; that of entropies and losses.
-    memory : str or joblib.Memory, default=None
+    memory : str, path or joblib.Memory, default=None
         Where finished fits are kept. An interrupted `fit` resumes. With
         `random_state=None` the seeds are then drawn from the data, so that it resumes as well.
     max_seconds : float or None, default=None
@@ -220,7 +221,7 @@ class GoldenModelCeiling(GoldenModel):
         blend: Literal["log-linear", "best"] = "log-linear",
         bracket: bool = False,
         units: Units = "bits",
-        memory: str | Memory | None = None,
+        memory: str | PathLike[str] | Memory | None = None,
         max_seconds: float | None = None,
         n_jobs: int | None = None,
         random_state: RandomState = None,

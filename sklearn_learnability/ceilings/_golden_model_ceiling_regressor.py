@@ -1,6 +1,7 @@
 """GoldenModelCeilingRegressor: how much the inputs tell of a number."""
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -77,7 +78,7 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
         neighbouring rows.
     units : {"bits", "nats"}, default="bits"
         Unit of information; that of losses.
-    memory : str or joblib.Memory, default=None
+    memory : str, path or joblib.Memory, default=None
         Where finished fits are kept. An interrupted `fit` resumes. With
         `random_state=None` the seeds are then drawn from the data, so that it resumes as well.
     max_seconds : float or None, default=None
@@ -201,7 +202,7 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
         *,
         cv: Any = 5,
         units: Units = "bits",
-        memory: str | Memory | None = None,
+        memory: str | PathLike[str] | Memory | None = None,
         max_seconds: float | None = None,
         n_jobs: int | None = None,
         random_state: RandomState = None,

@@ -2,25 +2,41 @@
 
 import pickle
 import sys
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import is_dataclass
+from functools import cache, cached_property, partial, partialmethod
 from io import BytesIO
+from os import PathLike
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import joblib
+import numpy as np
+import pandas as pd
 from joblib import Memory
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_memory
 
-from sklearn_learnability._validation import PACKAGE, Integers
+from sklearn_learnability._validation import PACKAGE, Integers, check_store
 
 #: Packages that every fit rests on.
 GROUND = ("joblib", "numpy", "pandas", "scipy", "sklearn")
 
-#: What a class says of itself, and not of what it does.
-NOT_CODE = ("__doc__", "__firstlineno__", "__module__", "__static_attributes__")
+#: Packages whose version, or whole code, is in every key, so that theirs is not looked at again.
+TOLD = {*sys.stdlib_module_names, *GROUND, __name__.partition(".")[0]}
+
+#: What a class says of itself, and not of what it does, or is told when it is first copied.
+NOT_CODE = {
+    "__annotate_func__",
+    "__annotations__",
+    "__annotations_cache__",
+    "__doc__",
+    "__firstlineno__",
+    "__module__",
+    "__slotnames__",
+    "__static_attributes__",
+}
 
 
 class KeptFits:
@@ -32,15 +48,18 @@ class KeptFits:
     calls: workers need no disk in common, and no classes of its script under their names.
     """
 
-    def __init__(self, memory: str | Memory | None, fit_one: Callable[..., Any], data: Any) -> None:
-        store: Any = check_memory(memory)
+    def __init__(
+        self, memory: str | PathLike[str] | Memory | None, fit_one: Callable[..., Any], data: Any
+    ) -> None:
+        store = check_store(memory)
         self.location = getattr(store, "location", None)
-        self._store = store.cache(kept_fit, ignore=["fit"])
+        self._store = store.cache(kept_fit, ignore=["fit"], verbose=0)
         self._keys: dict[str, str] = {}
         if self.location is not None:
             name = f"{fit_one.__module__}.{fit_one.__qualname__}"
             versions = [version_of(package) for package in GROUND]
-            self._keys[""] = joblib.hash((name, data, versions, sys.version_info[:2], own_code()))
+            told = name, hash_of_rows(data), versions, sys.version_info[:2], own_code()
+            self._keys[""] = str(joblib.hash(told))
 
     def key(self, candidate: Any, split: tuple[Integers, Integers], seed: int) -> str:
         """Return what names the fit of a candidate on a split; nothing where none are kept."""
@@ -57,10 +76,7 @@ class KeptFits:
             told = (self._keys[""], candidate.estimator, code, needs, candidate.how)
             return str(joblib.hash(told))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise ValueError(
-                f"Expected candidates that can be pickled, where their fits are kept in memory, "
-                f"got {candidate.name!r}: {error}"
-            ) from None
+            raise cannot_be_kept(candidate.name, error) from None
 
     def find(self, key: str) -> Any:
         """Return a kept fit, or None where there is none that can be read."""
@@ -75,15 +91,54 @@ class KeptFits:
         """Return whether a fit is kept."""
         return self.location is not None and self._store.check_call_in_cache(key, None)
 
-    def keep(self, key: str, fit: Any) -> None:
-        """Write a fit, in the place of what is there."""
-        if self.location is not None:
-            self._store.call(key, fit)
+    def keep(self, key: str, name: str, fit: Any) -> None:
+        """Write a fit of the candidate of a name, in the place of what is there."""
+        if self.location is None:
+            return
+        try:  # joblib would warn, and leave the beginning of a file
+            pickle.Pickler(Nowhere()).dump(fit)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise cannot_be_kept(name, error) from None
+        self._store.call(key, fit)
 
 
 def kept_fit(key: str, fit: Any) -> Any:
     """Return a fit as it is; its key alone tells it from others."""
     return fit
+
+
+class Nowhere:
+    """A file that takes everything and keeps nothing."""
+
+    def write(self, part: Any) -> int:
+        """Return the length of what is written."""
+        return len(part)
+
+
+def cannot_be_kept(name: str, error: Exception) -> ValueError:
+    """Return the error of a candidate that cannot be written."""
+    return ValueError(
+        f"Expected candidates that can be pickled, where their fits are kept in memory, got "
+        f"{name!r}: {error}"
+    )
+
+
+def hash_of_rows(data: Any) -> str:
+    """Return a hash of what holds rows, whatever their layout in memory, which no fit sees."""
+    parts = vars(data).items() if is_dataclass(data) else enumerate(data)
+    return str(joblib.hash([(type(data).__name__, name, laid_out(part)) for name, part in parts]))
+
+
+def laid_out(value: Any) -> Any:
+    """Return an array, or the columns of a data frame, as new ones of the same values would be."""
+    if type(value) in (np.ndarray, np.memmap):
+        return np.ascontiguousarray(value)
+    if type(value) is pd.DataFrame:
+        columns = [value.iloc[:, j] for j in range(value.shape[1])]
+        # each by itself: whether two have one type, or equal ones, makes no difference
+        hashes = [joblib.hash((str(one.dtype), laid_out(one.values))) for one in columns]
+        return value.index, value.columns, value.attrs, hashes
+    return value
 
 
 @cache
@@ -103,11 +158,11 @@ class Names(pickle.Pickler):
 
     def __init__(self) -> None:
         super().__init__(BytesIO())
-        self.found: list[type | FunctionType] = []
+        self.found: list[Any] = []
 
     def reducer_override(self, obj: Any) -> Any:
         """Take note of classes and functions on the way."""
-        if isinstance(obj, type | FunctionType):
+        if isinstance(obj, type | FunctionType) or (callable(obj) and hasattr(obj, "__wrapped__")):
             self.found.append(obj)
         return NotImplemented
 
@@ -116,29 +171,70 @@ def code_behind(estimator: BaseEstimator) -> list[Any]:
     """Return the classes and functions that an estimator is made of, with versions and code."""
     names = Names()
     names.dump(estimator)
-    found = {}
-    for one in names.found:
-        for kin in one.__mro__ if isinstance(one, type) else [one]:
-            if kin.__module__.partition(".")[0] not in sys.stdlib_module_names:
-                place = f"{kin.__module__}.{kin.__qualname__}"
-                found[place] = (version_of(kin.__module__), code_of(kin))
-    return sorted(found.items())
+    found = {name_of(one): one for one in names.found}
+    seen: dict[int, Any] = {}
+    return [code_of(one, seen) for _, one in sorted(found.items())]
 
 
-def code_of(value: Any) -> Any:
-    """Return what a function or a class does, without names of files and numbers of lines."""
+def name_of(value: Any) -> str:
+    """Return where a class, a function or a module is from, and the version of its package."""
+    module = str(getattr(value, "__module__", None) or getattr(value, "__name__", ""))
+    return f"{module}.{getattr(value, '__qualname__', '')} of {version_of(module)}"
+
+
+def code_of(value: Any, seen: dict[int, Any]) -> Any:
+    """Return what a value does, without names of files and numbers of lines; what is seen once."""
+    is_named = isinstance(value, type | FunctionType | ModuleType)
+    name = name_of(value) if is_named else type(value).__name__
+    is_told = is_named and name.partition(".")[0] in TOLD
+    if id(value) in seen or is_told or isinstance(value, ModuleType):
+        return name
+    parts = parts_of(value)
+    if parts is None:
+        return name, hash_of_value(value, seen)
+    seen[id(value)] = value
+    told = [code_of(part, seen) for part in parts]
+    if isinstance(value, tuple | list | dict):  # equal ones may be one or several
+        del seen[id(value)]
+    return name, told
+
+
+def parts_of(value: Any) -> Sequence[Any] | None:
+    """Return what code and containers consist of, or None of other values."""
     if isinstance(value, type):
-        members = sorted(vars(value).items())
-        return [(name, code_of(member)) for name, member in members if name not in NOT_CODE]
-    if isinstance(value, property):
-        return [code_of(part) for part in (value.fget, value.fset)]
-    value = getattr(value, "__func__", value)
+        names = sorted(vars(value).keys() - NOT_CODE)
+        return [type(value), *value.__mro__[1:], *names, *(vars(value)[name] for name in names)]
     if isinstance(value, FunctionType):
-        return [code_of(part) for part in (value.__code__, value.__defaults__)]
+        cells = [list(cell_contents(cell)) for cell in value.__closure__ or ()]
+        return [value.__code__, value.__defaults__, value.__kwdefaults__, cells, vars(value)]
     if isinstance(value, CodeType):
-        return (value.co_code, value.co_names, code_of(value.co_consts))
-    if isinstance(value, tuple):
-        return [code_of(part) for part in value]
-    if isinstance(value, frozenset):
-        return sorted(map(repr, value))
-    return repr(value) if isinstance(value, str | bytes | int | float) else None
+        return [value.co_code, value.co_names, value.co_exceptiontable, value.co_consts]
+    if isinstance(value, property):
+        return [value.fget, value.fset, value.fdel]
+    if isinstance(value, partial | partialmethod):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    if isinstance(value, tuple | list):
+        return value
+    wrapped = [getattr(value, name, None) for name in ("__func__", "__self__", "__wrapped__")]
+    if isinstance(value, cached_property):
+        wrapped.append(value.func)
+    return wrapped if any(isinstance(one, FunctionType) for one in wrapped) else None
+
+
+def hash_of_value(value: Any, seen: dict[int, Any]) -> Any:
+    """Return a hash of a value with the code behind it; of one that has none, of what it holds."""
+    try:
+        names = Names()
+        names.dump(value)
+        code = [code_of(one, seen) for one in names.found if one is not value]
+        return joblib.hash(set(value) if isinstance(value, frozenset) else value), code
+    except Exception:  # whatever an object makes of being pickled
+        return [code_of(part, seen) for part in (type(value), getattr(value, "__dict__", {}))]
+
+
+def cell_contents(cell: CellType) -> Iterator[Any]:
+    """Yield what a cell of a closure holds, nothing where it is empty yet."""
+    with suppress(ValueError):
+        yield cell.cell_contents

@@ -1,6 +1,7 @@
 """The family of candidates of a number: who is in it, and its fits side by side."""
 
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def fit_forecasts(
     folds: Folds,
     rng: np.random.RandomState,
     *,
-    memory: str | Memory | None,
+    memory: str | PathLike[str] | Memory | None,
     n_jobs: int | None,
     verbose: int,
     limit: TimeLimit | None,

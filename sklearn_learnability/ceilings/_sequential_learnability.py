@@ -1,6 +1,7 @@
 """SequentialLearnability: how much the past says of the next label, step after step."""
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -78,7 +79,7 @@ class SequentialLearnability(BaseEstimator):
         Rows that the fits on recent rows see; by default a tenth of all.
     units : {"bits", "nats"}, default="bits"
         Unit of information; that of entropies and losses.
-    memory : str or joblib.Memory, default=None
+    memory : str, path or joblib.Memory, default=None
         Where finished fits are kept. An interrupted `fit` resumes, with a `random_state`.
     n_jobs : int, default=None
         Fits to run side by side. Each on one thread; any joblib backend.
@@ -161,7 +162,7 @@ class SequentialLearnability(BaseEstimator):
         n_blocks: int = 50,
         window: int | None = None,
         units: Units = "bits",
-        memory: str | Memory | None = None,
+        memory: str | PathLike[str] | Memory | None = None,
         n_jobs: int | None = None,
         random_state: RandomState = None,
         verbose: int = 0,

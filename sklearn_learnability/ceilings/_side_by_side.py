@@ -1,9 +1,11 @@
 """The fits of a family side by side: kept, found again, and within a limit of time."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from sklearn_learnability._validation import Integers
 from sklearn_learnability.ceilings._kept_fits import KeptFits
 from sklearn_learnability.ceilings._out_of_fold import FoldFit, fit_candidate, one_thread
 from sklearn_learnability.ceilings._time_limit import (
+    ALWAYS,
     Job,
     OutOfTimeError,
     Schedule,
@@ -31,7 +34,7 @@ def fit_family(
     splits: list[tuple[Integers, Integers]],
     seeds: Integers,
     *,
-    memory: str | Memory | None,
+    memory: str | PathLike[str] | Memory | None,
     n_jobs: int | None,
     verbose: int,
     fit_one: Callable[..., Any] = fit_candidate,
@@ -119,7 +122,7 @@ class Fits:
             for job, fit, seconds[job] in self.parallel(calls):
                 self.done[job] = fit
                 if not fit.error:
-                    self.kept.keep(self.key(job), fit)
+                    self.kept.keep(self.key(job), self.family[job[0]].name, fit)
         return seconds
 
     def _call(self, job: Job) -> tuple[Any, ...]:
@@ -132,11 +135,12 @@ class Fits:
         members = range(len(self.family))
         schedule = Schedule(
             limit,
-            [candidate.name for candidate in self.family],
+            [one.name in ALWAYS and not one.is_own for one in self.family],
             [any(name not in sys.modules for name in one.needs) for one in self.family],
             [[(m, f) for f in range(self.n_splits) if (m, f) in jobs] for m in members],
             self.run,
             self._time_part,
+            lambda m: self._error_of(m) is not None,
             self.n_jobs,
             self.kept.location is not None,
             self.parts,
@@ -146,12 +150,25 @@ class Fits:
         for m, seconds in schedule.fit().items():
             late = FoldFit(None, None, 0.0, OutOfTimeError(seconds))
             self.done |= {(m, f): late for f in range(self.n_splits)}
+        for m in members:  # of one that failed the other fits are not begun
+            failed = FoldFit(None, None, 0.0, self._error_of(m))
+            self.done = {(m, f): failed for f in range(self.n_splits)} | self.done
+
+    def _error_of(self, m: int) -> Exception | None:
+        fits = [self.done.get((m, f)) for f in range(self.n_splits)]
+        return next((fit.error for fit in fits if fit and fit.error), None)
 
     def _time_part(self, members: list[int], part: int) -> list[float]:
-        """Return what fits on a part of the rows take; CPU seconds of those that are kept."""
+        """Return what fits on a part of the rows take; CPU seconds of those that are kept.
+
+        NaN where one fails: of all the rows it may not.
+        """
         jobs = [(m, self.n_splits + self.parts.index(part)) for m in members]
         seconds = self.run(self.missing(jobs))
-        return [seconds.get(job, self.done[job].seconds) for job in jobs]
+        return [
+            math.nan if self.done[job].error else seconds.get(job, self.done[job].seconds)
+            for job in jobs
+        ]
 
 
 def attempt(

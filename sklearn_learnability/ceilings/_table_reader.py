@@ -1,9 +1,9 @@
 """What inputs a family of candidates reads."""
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
-import joblib
 import numpy as np
 from joblib import Memory
 from sklearn.base import BaseEstimator
@@ -12,13 +12,14 @@ from sklearn.utils import Tags, get_tags
 from sklearn_learnability._tables import clean_table, pass_table
 from sklearn_learnability._validation import RandomState, check_random_state
 from sklearn_learnability.ceilings._family import Member
+from sklearn_learnability.ceilings._kept_fits import hash_of_rows
 
 
 class TableReader(BaseEstimator):
     """An estimator with candidates: named ones read a clean table, own ones X as it is."""
 
     candidates: str | Sequence[Member]
-    memory: str | Memory | None
+    memory: str | PathLike[str] | Memory | None
     random_state: RandomState
 
     def __sklearn_tags__(self) -> Tags:
@@ -46,5 +47,5 @@ class TableReader(BaseEstimator):
     def _seeds(self, data: Any) -> np.random.RandomState:
         """Return what seeds folds and fits: kept fits are found again only under the same seeds."""
         if self.memory is not None and self.random_state is None:
-            return np.random.RandomState(int(joblib.hash(data), 16) % 2**32)
+            return np.random.RandomState(int(hash_of_rows(data), 16) % 2**32)
         return check_random_state(self.random_state)

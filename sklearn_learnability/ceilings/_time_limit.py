@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn_learnability._validation import Integers, warn
 from sklearn_learnability.exceptions import CandidateFailedWarning, TimeLimitWarning
 
-#: Candidates that are fitted whatever the time. A family without them fits its first.
+#: Named candidates that are fitted whatever the time. A family without them fits its first.
 ALWAYS = ("prior", "logistic", "marginal", "linear")
 
 #: Parts of the training rows on which a candidate is timed before it is fitted. The first of these
@@ -102,9 +102,13 @@ def start_clock(max_seconds: float | None, *, has_bracket: bool = False) -> Time
     if max_seconds is None:
         return None
     is_number = isinstance(max_seconds, Real) and not isinstance(max_seconds, bool | np.bool_)
-    if not is_number or not 0 < max_seconds < math.inf:
+    try:
+        seconds = float(max_seconds) if is_number else math.nan
+    except OverflowError:
+        seconds = math.inf
+    if not 0 < seconds < math.inf:
         raise ValueError(f"Expected max_seconds above 0, or None, got {max_seconds!r}.")
-    return TimeLimit(float(max_seconds), FITS_OF_SHORTFALL if has_bracket else 0)
+    return TimeLimit(seconds, FITS_OF_SHORTFALL if has_bracket else 0)
 
 
 def leave_out(names: list[str], fits: list[list[Any]], limit: TimeLimit | None) -> list[LeftOut]:
@@ -137,18 +141,19 @@ def leave_out(names: list[str], fits: list[list[Any]], limit: TimeLimit | None) 
 class Schedule:
     """Fits a family within a limit.
 
-    The candidates of `ALWAYS` come first, the others in their order, which is from cheap to dear.
-    Each is timed on parts of the rows, and begun if there is time for all its fits, so many side by
-    side as there are workers. After each round the rest is expected to take as long as the longest
-    fit of it; a candidate for which there is no time is left out. Where fits are kept, the time
-    that is left goes to single fits of it, from which a later call goes on.
+    Some candidates come first, whatever the time, and the next one where none of these can be
+    fitted. The others follow in their order, which is from cheap to dear. Each is timed on parts of
+    the rows, and begun if there is time for all its fits, so many side by side as there are
+    workers. After each round the rest is expected to take as long as the longest fit of it; a
+    candidate for which there is no time is left out. Where fits are kept, the time that is left
+    goes to single fits of it, from which a later call goes on.
 
     Attributes
     ----------
     limit : TimeLimit
         The limit.
-    names : list of str
-        The candidates.
+    is_first : list of bool
+        Whether a candidate is fitted whatever the time.
     brings_package : list of bool
         Whether a candidate needs a package that is not in use yet.
     missing : list of list of tuple
@@ -156,7 +161,10 @@ class Schedule:
     run : callable
         Takes jobs (candidate, split) and returns the wall-clock seconds of each.
     time_part : callable
-        Takes candidates and a part, and returns the seconds of a fit of each on so many rows.
+        Takes candidates and a part, and returns the seconds of a fit of each on so many rows, NaN
+        where they are not known.
+    has_failed : callable
+        Takes a candidate, and returns whether a fit of it on all rows failed.
     n_jobs : int
         Fits side by side.
     is_kept : bool
@@ -166,11 +174,12 @@ class Schedule:
     """
 
     limit: TimeLimit
-    names: list[str]
+    is_first: list[bool]
     brings_package: list[bool]
     missing: list[list[Job]]
     run: Callable[[list[Job]], dict[Job, float]]
     time_part: Callable[[list[int], int], list[float]]
+    has_failed: Callable[[int], bool]
     n_jobs: int
     is_kept: bool
     parts: tuple[int, ...]
@@ -182,9 +191,16 @@ class Schedule:
 
     def fit(self) -> dict[int, float]:
         """Fit what there is time for; return the others with the seconds that they need."""
-        always = [m for m, name in enumerate(self.names) if name in ALWAYS] or [0]
-        self.run([job for m in always for job in self.missing[m]])
-        waiting = [m for m in range(len(self.names)) if m not in always and self.missing[m]]
+        members = range(len(self.missing))
+        fitted = [m for m in members if self.is_first[m]]
+        self.run([job for m in fitted for job in self.missing[m]])
+        for m in members:
+            if not all(map(self.has_failed, fitted)):
+                break
+            if m not in fitted:
+                self.run(self.missing[m])
+                fitted.append(m)
+        waiting = [m for m in members if m not in fitted and self.missing[m]]
         for start in range(0, len(waiting), self.n_jobs):
             several = waiting[start : start + self.n_jobs]
             self._time(several)
@@ -201,8 +217,9 @@ class Schedule:
         for part in self.parts:
             now = [m for m in timed if self._is_worth_timing(m, part)]
             for m, seconds in zip(now, self.time_part(now, part) if now else [], strict=True):
-                timed[m].append(seconds)
-                self.seconds[m] = expected_seconds(timed[m], part)
+                if not math.isnan(seconds):
+                    timed[m].append(seconds)
+                    self.seconds[m] = expected_seconds(timed[m], part)
 
     def _is_worth_timing(self, m: int, part: int) -> bool:
         if m not in self.seconds:
@@ -228,6 +245,9 @@ class Schedule:
                     return
             jobs, self.missing[m] = self.missing[m][: self.n_jobs], self.missing[m][self.n_jobs :]
             self.seconds[m] = max(self.run(jobs).values())
+            if self.has_failed(m):  # the others have nothing to add
+                self.late.pop(m, None)
+                return
         self.late.pop(m, None)
         self.reserved += self.limit.fits_to_come * self.seconds.get(m, 0.0)
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -19,12 +20,11 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import check_memory
 from threadpoolctl import threadpool_limits
 
 from sklearn_learnability._probabilities import align_probabilities
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import check_count, warn
+from sklearn_learnability._validation import check_count, check_store, warn
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
 from sklearn_learnability.datasets._suite import learnability_suite
 from sklearn_learnability.datasets._truth import ClassificationTruth
@@ -162,7 +162,7 @@ def run_suite(
     datasets: Sequence[str] | None = None,
     n_samples: int = 2000,
     random_state: int = 0,
-    memory: str | Memory | None = None,
+    memory: str | PathLike[str] | Memory | None = None,
     verbose: int = 0,
 ) -> SuiteReport:
     r"""Measure classifiers against the exact truth of the suite's data sets.
@@ -187,7 +187,7 @@ def run_suite(
         Number of rows. To fit on.
     random_state : int, default=0
         Source of randomness. Each data set has a seed of its own that follows from it.
-    memory : str or joblib.Memory, default=None
+    memory : str, path or joblib.Memory, default=None
         Where finished fits are kept. A change of a model's settings is noticed, one of its code is
         not.
     verbose : int, default=0
@@ -229,7 +229,7 @@ def run_suite(
         raise ValueError(
             f"Expected a list of different names of data sets among {known}, got {datasets!r}."
         )
-    measure = check_memory(memory).cache(measure_model)
+    measure = check_store(memory).cache(measure_model)
     measurements = []
     for name in names:
         for model in named:

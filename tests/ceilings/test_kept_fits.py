@@ -1,6 +1,7 @@
 """Fits that are kept: found again for the same fit only, whatever stopped the first one."""
 
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -9,15 +10,19 @@ import sys
 import time
 from importlib import import_module, invalidate_caches, reload
 from pathlib import Path
+from types import ModuleType
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from sklearn.base import clone
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_learnability import GoldenModelCeiling, GoldenModelCeilingRegressor
+from sklearn_learnability.ceilings._kept_fits import code_behind, hash_of_rows
 from sklearn_learnability.datasets import make_learnability_classification
 
 N_FOLDS = 3
@@ -125,6 +130,109 @@ def test_another_code_of_an_own_class_fits_again(data, tmp_path, monkeypatch):
         found.append(GoldenModelCeiling(family, **options).fit(X, y).nll_)
         assert len(list((tmp_path / "kept").rglob("output.pkl"))) == 5 * len(set(found))
     assert found[0] == found[2] != found[1]
+
+
+CHANGES = {
+    "a list of the class": "class Own(GaussianNB):\n    scales = [VALUE, 5]",
+    "an array of the class": "class Own(GaussianNB):\n    scales = np.array([VALUE, 5])",
+    "an estimator of the class": "class Own(GaussianNB):\n    other = GaussianNB(priors=VALUE)",
+    "a default by name": "class Own(GaussianNB):\n    def scale(self, *, by=VALUE): ...",
+    "a default list": "class Own(GaussianNB):\n    def scale(self, by=[VALUE]): ...",
+    "a cached property": """
+class Own(GaussianNB):
+    @functools.cached_property
+    def scale(self):
+        return VALUE""",
+    "a decorated method": """
+def told(method):
+    def inner(*args):
+        return method(*args)
+    return inner
+class Own(GaussianNB):
+    @told
+    def fit(self, X, y):
+        return super().fit(VALUE * X, y)""",
+    "a closure": """
+def times(by):
+    return lambda self, X: X * by
+class Own(GaussianNB):
+    scale = times(VALUE)""",
+    "a function that remembers": """
+@functools.lru_cache
+def times(X):
+    return VALUE * X
+def Own():
+    return FunctionTransformer(times)""",
+    "a class that knows itself": """
+class Own(GaussianNB):
+    def scale(self):
+        return VALUE
+Own.first = Own""",
+}
+
+
+@pytest.mark.parametrize("source", CHANGES.values(), ids=CHANGES)
+def test_what_a_class_is_made_of_is_its_code(source, monkeypatch):
+    module = ModuleType("own_candidate")
+    monkeypatch.setitem(sys.modules, "own_candidate", module)
+    found = []
+    for value in "221":
+        vars(module).update(functools=functools, np=np, GaussianNB=GaussianNB)
+        vars(module).update(FunctionTransformer=FunctionTransformer)
+        exec(source.replace("VALUE", value), vars(module))
+        clone(module.Own())  # a first copy leaves its mark on a class
+        found.append(joblib.hash(code_behind(module.Own())))
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_table_is_the_same_however_it_lies_in_memory(data, fit, tmp_path):
+    X, y = data
+    frame = X.assign(d=np.array(["u", "v"])[y]).astype({"d": "category"})
+    assert fit(X.to_numpy(), y, random_state=None)[1] == N_FOLDS
+    np.save(tmp_path / "X.npy", X)
+    for other in (
+        np.asfortranarray(X),
+        np.repeat(X.to_numpy(), 2, axis=0)[::2],
+        np.load(tmp_path / "X.npy", mmap_mode="r"),
+    ):
+        assert fit(other, y, random_state=None)[1] == 0
+    fit(X, y)
+    assert fit(pd.DataFrame({name: X[name] for name in X}), y)[1] == 0
+    columns = pd.DataFrame({name: frame[name] for name in frame})
+    assert hash_of_rows((frame,)) == hash_of_rows((columns,)) == hash_of_rows((frame.copy(),))
+    other = frame.assign(d=frame["d"].cat.reorder_categories(["v", "u"]))
+    assert hash_of_rows((frame,)) != hash_of_rows((other,))
+
+
+def test_a_path_is_a_folder_and_a_number_is_none(data, tmp_path):
+    X, y = data
+    family = [("bayes", GaussianNB())]
+    for memory in (tmp_path, str(tmp_path)):
+        GoldenModelCeiling(family, memory=memory, random_state=0).fit(X, y)
+        assert len(list(tmp_path.rglob("output.pkl"))) == 5
+    with pytest.raises(ValueError, match=r"Expected memory as a folder, .* got 3\."):
+        GoldenModelCeiling(family, memory=3).fit(X, y)
+
+
+def test_a_store_of_the_user_prints_nothing(data, tmp_path, capsys):
+    GoldenModelCeiling([("bayes", GaussianNB())], memory=joblib.Memory(tmp_path)).fit(*data)
+    assert capsys.readouterr().out == ""
+
+
+class Unwritten(GaussianNB):
+    """Cannot be pickled once it is fitted."""
+
+    def fit(self, X, y):
+        self.function_ = lambda: X
+        return super().fit(X, y)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_fit_that_cannot_be_written_is_refused(data, tmp_path):
+    family = [("unwritten", Unwritten())]
+    with pytest.raises(ValueError, match=r"Expected candidates that can be pickled.*'unwritten'"):
+        GoldenModelCeiling(family, random_state=0, memory=tmp_path).fit(*data)
+    assert not list(tmp_path.rglob("output.pkl*"))
 
 
 def test_what_cannot_be_told_from_others_is_refused(data, tmp_path):

@@ -12,6 +12,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn_learnability import GoldenModelCeiling, GoldenModelCeilingRegressor
 from sklearn_learnability.ceilings import _time_limit
 from sklearn_learnability.ceilings._time_limit import (
+    ALWAYS,
     PARTS,
     Schedule,
     TimeLimit,
@@ -21,7 +22,7 @@ from sklearn_learnability.datasets import (
     make_learnability_classification,
     make_learnability_regression,
 )
-from sklearn_learnability.exceptions import TimeLimitWarning
+from sklearn_learnability.exceptions import CandidateFailedWarning, TimeLimitWarning
 
 N_FOLDS = 5
 
@@ -51,15 +52,16 @@ class Workshop:
         self.now += max(seconds)
         return seconds
 
-    def fit(self, limit, is_kept=False, fits_to_come=0, done=(), packages=()):
+    def fit(self, limit, is_kept=False, fits_to_come=0, done=(), packages=(), failing=()):
         jobs = [[(m, f) for f in range(N_FOLDS)] for m in range(len(self.costs))]
         schedule = Schedule(
             TimeLimit(limit, fits_to_come, began=self.now),
-            list(self.costs),
+            [name in ALWAYS for name in self.costs],
             [name in packages for name in self.costs],
             [[job for job in own if job not in done] for own in jobs],
             self.run,
             self.time_part,
+            lambda m: list(self.costs)[m] in failing,
             self.n_jobs,
             is_kept,
             PARTS,
@@ -105,6 +107,19 @@ def test_a_package_is_not_imported_in_the_last_seconds(monkeypatch):
     costs = {"prior": 0.01, "network": 0.1}
     for limit, kept in ((9, ["prior"]), (11, ["prior", "network"])):
         assert Workshop(monkeypatch, costs).fit(limit, packages=["network"]) == kept
+
+
+def test_where_the_first_fail_the_next_is_fitted(monkeypatch):
+    workshop = Workshop(monkeypatch, COSTS)
+    workshop.fit(0.001, failing=["prior", "logistic"])
+    assert {m for m, _ in workshop.log} == {0, 1, 2}
+
+
+def test_of_one_that_fails_no_other_fit_is_begun(monkeypatch):
+    workshop = Workshop(monkeypatch, COSTS)
+    kept = workshop.fit(1000, failing=["middling"])
+    assert kept == list(COSTS)  # not late
+    assert [job for job in workshop.log if job[0] == 3] == [(3, 0)]
 
 
 def test_a_fold_that_takes_longer_than_it_seemed_ends_a_candidate(monkeypatch):
@@ -172,6 +187,33 @@ def test_numbers_have_a_limit_too():
     assert bound.learnability_ == plain.learnability_
 
 
+class Failing(GaussianNB):
+    """Takes its time, and fails."""
+
+    def fit(self, X, y):
+        time.sleep(0.02)
+        raise RuntimeError("no such thing")
+
+
+def test_an_error_is_no_want_of_time(data, tmp_path):
+    """Else calls with memory would go on for ever."""
+    X, y = data
+    family = [("failing", Failing()), ("bayes", GaussianNB())]
+    with pytest.warns(CandidateFailedWarning) as seen:
+        ceiling = GoldenModelCeiling(family, max_seconds=0.03, memory=tmp_path).fit(X, y)
+    assert [one.category for one in seen] == [CandidateFailedWarning]
+    assert ceiling.left_out_["reason"].tolist() == ["RuntimeError: no such thing"]
+    assert ceiling.candidates_["candidate"].tolist() == ["bayes"]
+
+
+def test_an_own_candidate_of_a_known_name_is_an_own_one(data):
+    X, y = data
+    family = [("bayes", GaussianNB()), ("linear", LogisticRegression())]
+    with pytest.warns(TimeLimitWarning, match="no time for linear"):
+        ceiling = GoldenModelCeiling(family, max_seconds=1e-3).fit(X, y)
+    assert ceiling.candidates_["candidate"].tolist() == ["bayes"]
+
+
 class Sleeper(GaussianNB):
     """Waits, and counts its fits in a file."""
 
@@ -204,7 +246,7 @@ def test_calls_with_memory_reach_the_whole_family(data, tmp_path, n_jobs):
     np.testing.assert_array_equal(found[-1].oof_proba_, whole.oof_proba_)
 
 
-@pytest.mark.parametrize("wrong", [0, -1.0, "10", True, np.nan, np.inf])
+@pytest.mark.parametrize("wrong", [0, -1.0, "10", True, np.nan, np.inf, 10**400])
 def test_a_limit_is_a_time(data, wrong):
     with pytest.raises(ValueError, match="Expected max_seconds above 0, or None, got"):
         GoldenModelCeiling(["prior"], max_seconds=wrong).fit(*data)

@@ -1,15 +1,15 @@
 """Forecasts of a sequence by every member of a family: trees, networks and classifiers."""
 
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from joblib import Memory
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_memory
 
-from sklearn_learnability._validation import Floats, Integers
+from sklearn_learnability._validation import Floats, Integers, check_store
 from sklearn_learnability.ceilings._family import Candidate, Member, make_family
 from sklearn_learnability.ceilings._out_of_fold import TrainingData
 from sklearn_learnability.ceilings._side_by_side import fit_family
@@ -64,7 +64,7 @@ class Forecasting:
     n_blocks: int
     window: int
     rng: np.random.RandomState
-    memory: str | Memory | None
+    memory: str | PathLike[str] | Memory | None
     n_jobs: int | None
     verbose: int
 
@@ -98,7 +98,7 @@ class Forecasting:
         """Add the network's forecasts."""
         check_installed(RECURRENT)
         codes = sequence.codes
-        cached = check_memory(self.memory).cache(forecast_recurrent)
+        cached = check_store(self.memory).cache(forecast_recurrent)
         try:
             log_proba = cached(
                 codes,
