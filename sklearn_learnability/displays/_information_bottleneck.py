@@ -113,10 +113,19 @@ class InformationBottleneckDisplay:
         -------
         InformationBottleneckDisplay
             The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If models and curve are in different units, or there are not as many names as models.
         """
         check_result(bottleneck, "input_entropy", "information_bottleneck")
         if models is not None:
             check_result(models, "excess_complexity", "distance_to_bound")
+            if models.units != bottleneck.units:
+                raise ValueError(
+                    f"Expected models in {bottleneck.units}, as the curve, got {models.units}."
+                )
         rates, kept = bottleneck.hull()
         display = cls(
             rates,
@@ -180,5 +189,6 @@ class InformationBottleneckDisplay:
     def _draw_models(self, ax: Axes, complexity: ArrayLike, expressivity: ArrayLike) -> None:
         rates, kept = np.atleast_1d(complexity), np.atleast_1d(expressivity)
         ax.plot(rates, kept, "X", color=VERMILION, markersize=8, label="models")
-        for name, x, y in zip(self.names or [], rates, kept, strict=False):
+        names = [] if self.names is None else self.names
+        for name, x, y in zip(names, rates, kept, strict=False):
             ax.annotate(name, (x, y), (6, -4), textcoords="offset points", va="top", color=INK)

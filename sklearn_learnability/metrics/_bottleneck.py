@@ -197,7 +197,8 @@ def trace(
 ) -> list[tuple[Encoder, float]]:
     """Return the encoders of ascending betas and how far they settled.
 
-    Each is found from that of the next larger beta, and then from the best of all the others.
+    Each is found from that of the next larger beta, and then from the best of all the others, until
+    none is worse than another would be at its beta.
     """
 
     def settled(encoder: Encoder, beta: float) -> tuple[Encoder, float]:
@@ -215,9 +216,16 @@ def trace(
     for beta in betas[::-1]:
         found.insert(0, settled(found[0][0] if found else start, beta))
     trivial = evaluate(joint, np.ones((len(joint.p_x), 1)))
-    known = [trivial, *(encoder for encoder, _ in found)]
-    for i, beta in enumerate(betas):
-        best = min(known, key=lambda encoder: encoder.objective(beta))
-        if best.objective(beta) < found[i][0].objective(beta) - BETTER:
-            found[i] = (best, 0.0) if best is trivial else settled(best, beta)
+    has_changed = True
+    while has_changed:
+        has_changed = False
+        known = [trivial, *(encoder for encoder, _ in found)]
+        for i, beta in enumerate(betas):
+            best = min(known, key=lambda encoder: encoder.objective(beta))
+            worse = found[i][0].objective(beta) - BETTER * (1 + beta)  # beta magnifies rounding
+            if best.objective(beta) >= worse:
+                continue
+            tried = (best, 0.0) if best is trivial else settled(best, beta)
+            if tried[0].objective(beta) < worse:
+                found[i], has_changed = tried, True
     return found

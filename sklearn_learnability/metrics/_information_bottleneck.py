@@ -151,10 +151,10 @@ def information_bottleneck(
 
     The trade-off falls from its largest value, where every x is a cluster of its own, and each
     point starts from the one before: clusters that come to say the same of y are merged. Steps are
-    extrapolated and done in float64. Each point is also tried from the encoders of all others and
-    from the trivial one, T constant, so that none is worse than these. The problem is not convex:
-    what is returned can be achieved, and the upper bound min(I(X;T), I(X;Y)) says how far at most
-    it is from the true curve.
+    extrapolated and done in float64. Each point is also tried from the best of all others and from
+    the trivial one, T constant, until none is worse than these. The problem is not convex: what is
+    returned can be achieved, and the upper bound min(I(X;T), I(X;Y)) says how far at most it is
+    from the true curve.
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from sklearn_learnability.displays import InformationBottleneckDisplay
@@ -39,3 +40,13 @@ def test_what_is_no_result_is_refused(curve):
     models = distance_to_bound(curve, 0.2, 0.1)
     with pytest.raises(ValueError, match="Expected a name for each of 1 models"):
         InformationBottleneckDisplay.from_bottleneck(curve, models, ["a", "b"])
+    elsewhere = information_bottleneck([[0.45, 0.05], [0.05, 0.45]], [2.0], units="nats")
+    with pytest.raises(ValueError, match="Expected models in bits, as the curve, got nats"):
+        InformationBottleneckDisplay.from_bottleneck(curve, distance_to_bound(elsewhere, 0.2, 0.1))
+
+
+def test_names_of_any_sequence(curve):
+    models = distance_to_bound(curve, [0.2, 1.0], [0.05, 0.2])
+    for names in (np.array(["a", "b"]), pd.Index(["a", "b"])):
+        ax = InformationBottleneckDisplay.from_bottleneck(curve, models, names).ax_
+        assert [text.get_text() for text in ax.texts] == ["a", "b"]

@@ -101,6 +101,20 @@ def test_points_are_those_of_their_encoders_and_within_the_bounds(seed, determin
         assert (np.diff(curve.complexity) >= -1e-6).all()
 
 
+@pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.BottleneckConvergenceWarning")
+@pytest.mark.parametrize("options", [{"deterministic": True}, {}])
+def test_no_point_is_worse_than_another_would_be(options):
+    """Also where descents end in many places, and one betters another that was tried before it."""
+    for seed in (2, 5, 11, 17, 20, 23):
+        joint = a_joint(seed, shape=(20, 10), spread=1 + seed % 3)
+        betas = np.geomspace(1.2, 60, 15)
+        curve = information_bottleneck(
+            joint, betas, units="nats", n_clusters=5, max_iter=100, random_state=0, **options
+        )
+        objective = curve.complexity - betas[:, None] * curve.expressivity
+        assert (np.diag(objective) <= objective.min(axis=1) + 1e-8).all()
+
+
 def test_no_encoder_of_a_fine_grid_is_better():
     """Two inputs and two clusters: all encoders can be tried."""
     joint = np.array([[0.3, 0.1, 0.05], [0.05, 0.1, 0.4]])
