@@ -31,6 +31,8 @@ PACKAGE = f"{Path(__file__).parent}{os.sep}"
 MOST_OF_ANYTHING = 10**15
 #: Weights up to this one, where all are whole numbers, count equal rows.
 LARGEST_COUNT = 1e9
+#: Weights below this share of the largest change no sum that has it.
+LOST_WEIGHT = float(np.finfo(np.float64).eps) ** 2
 
 
 def warn(message: str, category: type[Warning]) -> None:
@@ -121,8 +123,12 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> Floats:
 
 
 def relative_weights(weight: Floats) -> Floats:
-    """Return weights with a mean of 1 over the rows that have weight."""
+    """Return weights with a mean of 1 over the rows that have weight.
+
+    What any sum over all rows loses in rounding is no weight: nor is it one within a part of them.
+    """
     scaled = weight / weight.max()  # first, so that no sum or mean overflows
+    scaled[scaled < LOST_WEIGHT] = 0
     return scaled / scaled[scaled > 0].mean()
 
 

@@ -154,6 +154,16 @@ class TestWhatBothEstimatorsTake:
             make(LogisticRegression()).fit(self.X, self.y, sample_weight=weight)
 
     @pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.UnpredictedRowsWarning")
+    @pytest.mark.parametrize("rest", [1e-300, 1e-40])
+    def test_a_block_whose_weight_is_lost_in_rounding_has_none(self, make, rest):
+        found = []
+        for weight in (0.0, rest):
+            weights = np.where(np.arange(200) // 40 == 1, weight, 1.5)
+            model = make(LogisticRegression(), cv=TimeSeriesSplit(4))
+            found.append(model.fit(self.X, self.y, sample_weight=weights).oof_proba_)
+        np.testing.assert_array_equal(*found)
+
+    @pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.UnpredictedRowsWarning")
     def test_predicted_rows_of_one_class_leave_nothing_to_explain(self, make):
         rows = np.arange(200)
         test = np.flatnonzero(self.y == 1)[:20]
