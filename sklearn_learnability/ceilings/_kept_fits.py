@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import is_dataclass
 from functools import cache, cached_property, partial, partialmethod
+from importlib import import_module
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 from joblib import Memory
+from joblib.hashing import NumpyHasher
 from sklearn.base import BaseEstimator
 
 from sklearn_learnability._validation import PACKAGE, Integers, check_store
@@ -59,22 +60,22 @@ class KeptFits:
             name = f"{fit_one.__module__}.{fit_one.__qualname__}"
             versions = [version_of(package) for package in GROUND]
             told = name, hash_of_rows(data), versions, sys.version_info[:2], own_code()
-            self._keys[""] = str(joblib.hash(told))
+            self._keys[""] = hash_of(told)
 
-    def key(self, candidate: Any, split: tuple[Integers, Integers], seed: int) -> str:
+    def key(self, candidate: Any, split: Sequence[Integers], seed: int) -> str:
         """Return what names the fit of a candidate on a split; nothing where none are kept."""
         if self.location is None:
             return ""
         if candidate.name not in self._keys:
             self._keys[candidate.name] = self._key_of(candidate)
-        return str(joblib.hash((self._keys[candidate.name], split, seed)))
+        return hash_of((self._keys[candidate.name], split, seed))
 
     def _key_of(self, candidate: Any) -> str:
-        needs = [version_of(module) for module in candidate.needs]
+        needs = [version_of(import_module(module).__name__) for module in candidate.needs]
         try:
             code = code_behind(candidate.estimator)
             told = (self._keys[""], candidate.estimator, code, needs, candidate.how)
-            return str(joblib.hash(told))
+            return hash_of(told)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise cannot_be_kept(candidate.name, error) from None
 
@@ -123,10 +124,21 @@ def cannot_be_kept(name: str, error: Exception) -> ValueError:
     )
 
 
+class Hasher(NumpyHasher):
+    """Hashes as joblib does, and frozen sets whatever the order that a process has them in."""
+
+    dispatch = NumpyHasher.dispatch | {frozenset: NumpyHasher.save_set}
+
+
+def hash_of(value: Any) -> str:
+    """Return a hash of a value, the same in every process."""
+    return str(Hasher().hash(value))
+
+
 def hash_of_rows(data: Any) -> str:
     """Return a hash of what holds rows, whatever their layout in memory, which no fit sees."""
     parts = vars(data).items() if is_dataclass(data) else enumerate(data)
-    return str(joblib.hash([(type(data).__name__, name, laid_out(part)) for name, part in parts]))
+    return hash_of([(type(data).__name__, name, laid_out(part)) for name, part in parts])
 
 
 def laid_out(value: Any) -> Any:
@@ -136,7 +148,7 @@ def laid_out(value: Any) -> Any:
     if type(value) is pd.DataFrame:
         columns = [value.iloc[:, j] for j in range(value.shape[1])]
         # each by itself: whether two have one type, or equal ones, makes no difference
-        hashes = [joblib.hash((str(one.dtype), laid_out(one.values))) for one in columns]
+        hashes = [hash_of((str(one.dtype), laid_out(one.values))) for one in columns]
         return value.index, value.columns, value.attrs, hashes
     return value
 
@@ -144,7 +156,7 @@ def laid_out(value: Any) -> Any:
 @cache
 def own_code() -> str:
     """Return what tells the code of this package from that of another version."""
-    return str(joblib.hash([path.read_bytes() for path in sorted(Path(PACKAGE).rglob("*.py"))]))
+    return hash_of([path.read_bytes() for path in sorted(Path(PACKAGE).rglob("*.py"))])
 
 
 def version_of(module: str) -> str:
@@ -229,7 +241,7 @@ def hash_of_value(value: Any, seen: dict[int, Any]) -> Any:
         names = Names()
         names.dump(value)
         code = [code_of(one, seen) for one in names.found if one is not value]
-        return joblib.hash(set(value) if isinstance(value, frozenset) else value), code
+        return hash_of(value), code
     except Exception:  # whatever an object makes of being pickled
         return [code_of(part, seen) for part in (type(value), getattr(value, "__dict__", {}))]
 

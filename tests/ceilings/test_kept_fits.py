@@ -22,7 +22,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_learnability import GoldenModelCeiling, GoldenModelCeilingRegressor
-from sklearn_learnability.ceilings._kept_fits import code_behind, hash_of_rows
+from sklearn_learnability.ceilings._kept_fits import code_behind, hash_of, hash_of_rows
 from sklearn_learnability.datasets import make_learnability_classification
 
 N_FOLDS = 3
@@ -233,6 +233,12 @@ def test_a_fit_that_cannot_be_written_is_refused(data, tmp_path):
     with pytest.raises(ValueError, match=r"Expected candidates that can be pickled.*'unwritten'"):
         GoldenModelCeiling(family, random_state=0, memory=tmp_path).fit(*data)
     assert not list(tmp_path.rglob("output.pkl*"))
+
+
+def test_the_order_that_a_process_has_a_set_in_makes_no_difference():
+    one, other = frozenset([0, 8]), frozenset([8, 0])
+    assert list(one) != list(other)  # of equal sets, as of strings in two processes
+    assert hash_of({"a": [one]}) == hash_of({"a": [other]}) != hash_of({"a": [frozenset([0])]})
 
 
 def test_what_cannot_be_told_from_others_is_refused(data, tmp_path):

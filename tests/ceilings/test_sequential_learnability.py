@@ -392,6 +392,16 @@ def test_the_network_leaves_the_callers_randomness_alone(tmp_path):
     assert not np.array_equal(model.set_params(random_state=1).fit(y).nll_, first)
 
 
+def test_another_version_of_torch_trains_the_network_again(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    y = far_back(100, 1)
+    model = SequentialLearnability(["recurrent"], n_blocks=2, random_state=0, memory=tmp_path)
+    for version, n_kept in (("one", 1), ("one", 1), ("another", 2)):
+        monkeypatch.setattr(torch, "__version__", version)
+        model.fit(y)
+        assert len(list(tmp_path.rglob("output.pkl"))) == n_kept
+
+
 def test_a_network_that_fails_is_left_out(drifting):
     pytest.importorskip("torch")
     X, y, _ = drifting

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 from joblib import Memory
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 
-from sklearn_learnability._validation import Floats, Integers, check_store
+from sklearn_learnability._validation import Floats, Integers
 from sklearn_learnability.ceilings._family import Candidate, Member, make_family
+from sklearn_learnability.ceilings._kept_fits import KeptFits
 from sklearn_learnability.ceilings._out_of_fold import TrainingData
 from sklearn_learnability.ceilings._side_by_side import fit_family
 from sklearn_learnability.ceilings.forecasters._blocks import (
@@ -26,7 +28,11 @@ from sklearn_learnability.ceilings.forecasters._context_tree import (
     forecast_context_tree,
     forecast_marginal,
 )
-from sklearn_learnability.ceilings.forecasters._recurrent import check_installed, forecast_recurrent
+from sklearn_learnability.ceilings.forecasters._recurrent import (
+    NEEDS,
+    check_installed,
+    forecast_recurrent,
+)
 
 #: Names of the forecasters that need no inputs, and labels that the one which forgets remembers.
 TREES, FADING = ("context_tree", "recent_context_tree"), 64.0
@@ -98,16 +104,21 @@ class Forecasting:
         """Add the network's forecasts."""
         check_installed(RECURRENT)
         codes = sequence.codes
-        cached = check_store(self.memory).cache(forecast_recurrent)
+        n_classes, sees_labels = len(sequence.classes), sequence.n_lags > 0
+        blocks = make_blocks(len(codes), self.n_blocks)
+        seed = int(self.rng.randint(np.iinfo(np.int32).max))
+        rows = codes, n_classes, sequence.inputs, sees_labels
+        kept = KeptFits(self.memory, forecast_recurrent, rows)
+        key = kept.key(
+            Candidate(RECURRENT, BaseEstimator(), is_own=False, needs=NEEDS), blocks, seed
+        )
         try:
-            log_proba = cached(
-                codes,
-                len(sequence.classes),
-                sequence.inputs,
-                make_blocks(len(codes), self.n_blocks),
-                int(self.rng.randint(np.iinfo(np.int32).max)),
-                sees_labels=sequence.n_lags > 0,
-            )
+            log_proba = kept.find(key)
+            if log_proba is None:
+                log_proba = forecast_recurrent(
+                    codes, n_classes, sequence.inputs, blocks, seed, sees_labels=sees_labels
+                )
+                kept.keep(key, RECURRENT, log_proba)
         except Exception as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             leave_out(RECURRENT, kind(f"{type(error).__name__}: {error}"), errors)
