@@ -53,7 +53,8 @@ class InformationBottleneck(Result):
     n_clusters : ndarray of shape (n_points,)
         Values of T in use.
     change : ndarray of shape (n_points,)
-        How far p(t, y) still moved in the last step, in total variation.
+        Sum of the absolute differences of p(t, y) in the last step; infinite where it left out
+        clusters.
     converged : ndarray of shape (n_points,)
         Whether that is below the tolerance.
     information : float
@@ -325,7 +326,7 @@ def _spread_betas(source: Joint, start: Encoder) -> Floats:
 
 def _first_clusters(source: Joint, n_clusters: int | None, random_state: RandomState) -> Encoder:
     """Return the encoder that the descent starts from."""
-    n_x = len(source.p_x)
+    n_x, seeds = len(source.p_x), check_random_state(random_state)
     if n_clusters is None:
         if n_x > MOST_CLUSTERS:
             raise ValueError(
@@ -338,7 +339,6 @@ def _first_clusters(source: Joint, n_clusters: int | None, random_state: RandomS
     roots: Any = np.sqrt(source.conditional)
     if hasattr(roots, "indptr"):  # scikit-learn takes short indices only
         roots.indices, roots.indptr = roots.indices.astype(np.intc), roots.indptr.astype(np.intc)
-    seeds = check_random_state(random_state)
     means = MiniBatchKMeans(n_clusters, random_state=seeds, n_init=3, batch_size=4096)
     labels = means.fit_predict(roots, sample_weight=source.p_x * n_x)
     proba = np.zeros((n_x, n_clusters))

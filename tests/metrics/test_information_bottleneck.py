@@ -286,6 +286,7 @@ def test_all_that_is_said_of_y_may_need_less_than_x(seed):
         ([[0.5, 0.5]], {"betas": []}, "Expected betas as 'auto' or numbers above 0"),
         ([[0.5, 0.5]], {"betas": "many"}, "Expected numbers as betas"),
         ([[0.5, 0.5]], {"n_clusters": 0}, "Expected n_clusters as an integer >= 1"),
+        ([[0.5, 0.5]], {"random_state": "a"}, "Expected random_state as an integer"),
         ([[0.5, 0.5]], {"units": "bans"}, "Expected units as 'bits' or 'nats'"),
         ([[0.5, 0.5]], {"deterministic": "yes"}, "Expected deterministic as True or False"),
     ],
