@@ -1,13 +1,13 @@
 """Information-bottleneck curves against closed forms, and beside embo.
 
     pip install -e ".[benchmark]"          # embo
-    python benchmarks/information_bottleneck.py        # all parts: some 15 minutes, 2 GB
+    python benchmarks/information_bottleneck.py        # all parts: some 1,100 CPU-seconds, 2.2 GB
     python benchmarks/information_bottleneck.py --parts closed peers
 
 Parts: "closed" compares with sources whose curve is known; "peers" gives random joint
-distributions to ours and to embo at the same trade-offs;
-"wide" takes 1,000 x 1,000; "sparse" counts of a synthetic text with 40 topics, over 50,000 and
-150,000 words, at 32 clusters and ten trade-offs. Each part replaces its own rows in the JSON.
+distributions to ours and to embo at the same trade-offs; "wide" takes 1,000 x 1,000; "sparse"
+counts of a synthetic text with 40 topics, over 50,000 and 150,000 words, at 32 clusters and ten
+trade-offs. Each part replaces its own rows in the JSON.
 """
 
 import argparse
