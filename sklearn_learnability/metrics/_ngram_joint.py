@@ -75,8 +75,9 @@ def ngram_joint(ids: ArrayLike | Sequence[ArrayLike], width: int) -> NgramJoint:
 
     Parameters
     ----------
-    ids : array-like of shape (n_tokens,) or sequence of such
-        Token ids of a text, or of several texts, which contexts do not reach across.
+    ids : array-like of shape (n_tokens,) or (n_texts, n_tokens), or list of texts
+        Token ids of a text, or of several texts, which contexts do not reach across. Texts of a
+        list may differ in length and type, and be empty.
     width : int
         Tokens of a context, at least 1.
 
