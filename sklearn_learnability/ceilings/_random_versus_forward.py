@@ -107,7 +107,8 @@ def random_versus_forward(
     between those that are predicted; and, where there are `groups` such as days, from groups drawn
     at random. The last two terms are there with groups alone. A random split is too good for a
     forecast as far as rows close in time tell of each other, and as far as the law drifts; higher
-    differences are worse.
+    differences are worse. A forward ceiling is calibrated on the blocks before each one, a random
+    one on all others: of few rows, some hundreds, that alone makes a difference.
 
     Where the difference is at least .02, with a 95 % interval above 0, a warning says so. The
     ceiling is fitted two or three times, on 12 or 20 sets of training rows by default.
