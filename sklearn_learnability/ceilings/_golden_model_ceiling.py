@@ -92,7 +92,7 @@ class GoldenModelCeiling(GoldenModel):
         much again.
     units : {"bits", "nats"}, default="bits"
         Unit of information; that of entropies and losses.
-    memory : str, path or joblib.Memory, default=None
+    memory : str, path-like or joblib.Memory, default=None
         Where finished fits are kept. An interrupted `fit` resumes. With
         `random_state=None` the seeds are then drawn from the data, so that it resumes as well.
     max_seconds : float or None, default=None

@@ -79,7 +79,7 @@ class SequentialLearnability(BaseEstimator):
         Rows that the fits on recent rows see; by default a tenth of all.
     units : {"bits", "nats"}, default="bits"
         Unit of information; that of entropies and losses.
-    memory : str, path or joblib.Memory, default=None
+    memory : str, path-like or joblib.Memory, default=None
         Where finished fits are kept. An interrupted `fit` resumes, with a `random_state`.
     n_jobs : int, default=None
         Fits to run side by side. Each on one thread; any joblib backend.

@@ -187,7 +187,7 @@ def run_suite(
         Number of rows. To fit on.
     random_state : int, default=0
         Source of randomness. Each data set has a seed of its own that follows from it.
-    memory : str, path or joblib.Memory, default=None
+    memory : str, path-like or joblib.Memory, default=None
         Where finished fits are kept. A change of a model's settings is noticed, one of its code is
         not.
     verbose : int, default=0
