@@ -264,6 +264,9 @@ def draw(results, path):
     from matplotlib import pyplot as plt
 
     logs = [log for log in results["logs"] if log["widths"][0]["efficiency"] is not None]
+    if not logs:
+        print("No figure: no log of which an efficiency can be told.")
+        return
     figure, axes = plt.subplots(1, len(logs), figsize=(4.2 * len(logs), 3.9), layout="constrained")
     for ax, log in zip(np.atleast_1d(axes), logs, strict=True):
         table = pd.DataFrame(log["widths"])
