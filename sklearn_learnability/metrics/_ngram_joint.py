@@ -114,6 +114,7 @@ def ngram_joint(ids: ArrayLike | Sequence[ArrayLike], width: int) -> NgramJoint:
     shape = (len(contexts), len(tokens))
     ones = np.full(len(rows), 1 / len(rows))
     joint = sparse.csr_array((ones, (x.ravel(), y.ravel())), shape=shape)
+    joint.sum_duplicates()
     return NgramJoint(joint, contexts, tokens, len(rows))
 
 
