@@ -104,7 +104,38 @@ def fit_members(data, split):
 def side_by_side(rows, member, n_jobs):
     """Return the peak of all processes where a member's folds are fitted side by side."""
     _, X, y, _ = rows_of_task(TASK, rows)
-    ceiling = GoldenModelCeiling([member], n_jobs=n_jobs, random_state=0)
+    ceiling, peak = fit_watched(GoldenModelCeiling([member], n_jobs=n_jobs, random_state=0), X, y)
+    return {"CPU s": float(ceiling.candidates_["seconds"].sum()), "peak MB": peak}
+
+
+def whole(data, n_jobs):
+    """Return what a whole fit of the default family costs and finds, on a task or all flights."""
+    groups, truth = None, None
+    if data == "flights":
+        table = load_flights()
+        X, y, groups = table.data.drop(columns="month"), table.target.to_numpy(), table.date
+    else:
+        _, X, y, proba = rows_of_task(data, 1_000_000)
+        shares = proba.mean(axis=0)
+        truth = 1 - float((proba * np.log(proba)).sum(axis=1).mean() / (shares @ np.log(shares)))
+    started = os.times()
+    ceiling = GoldenModelCeiling(n_jobs=n_jobs, random_state=0)
+    ceiling, peak = fit_watched(ceiling, X, y, None, groups)
+    own = os.times()
+    return {
+        "rows": len(y),
+        "columns": X.shape[1],
+        "CPU s of fits": float(ceiling.candidates_["seconds"].sum()),
+        "CPU s beside": own.user + own.system - started.user - started.system,
+        "peak MB": peak,
+        "learnability": ceiling.learnability_,
+        "interval": list(ceiling.learnability_interval_),
+        "truth": truth,
+    }
+
+
+def fit_watched(ceiling, *rows):
+    """Return the ceiling, fitted, and the peak of all processes meanwhile, in MB."""
     peak, is_done = 0.0, Event()
 
     def watch():
@@ -114,10 +145,10 @@ def side_by_side(rows, member, n_jobs):
 
     watching = Thread(target=watch)
     watching.start()
-    ceiling.fit(X, y)
+    ceiling.fit(*rows)
     is_done.set()
     watching.join()
-    return {"CPU s": float(ceiling.candidates_["seconds"].sum()), "peak MB": peak}
+    return ceiling, peak
 
 
 def megabytes_of_tree(pid):
