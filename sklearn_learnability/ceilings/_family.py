@@ -6,6 +6,7 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from joblib import Memory
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
@@ -61,6 +62,17 @@ class FittedFamily:
     seconds: list[float]
     models: list[list[CandidateModel]]
     left_out: list[LeftOut]
+
+    def to_frame(self, losses: pd.DataFrame, label_entropy: float, weights: Floats) -> pd.DataFrame:
+        """Return a table with one row a member: its name, losses, weight, rows and seconds."""
+        table = losses.assign(
+            information_score=1 - losses["nll"] / (label_entropy or np.nan),
+            weight=weights,
+            n_train=[max(model.n_train for model in models) for models in self.models],
+            seconds=self.seconds,
+        )
+        table.insert(0, "candidate", self.names)
+        return table
 
 
 def check_members(

@@ -393,16 +393,8 @@ class GoldenModelCeiling(GoldenModel):
         self.n_unpredicted_, self.n_independent_ = score.n_unpredicted, score.n_independent
         self.label_entropy_, self.nll_ = score.label_entropy, score.nll
         found = score.learnability
-        self.learnability_ = found.value
-        self.learnability_standard_error_ = found.standard_error
+        self.learnability_, self.learnability_standard_error_ = found.value, found.standard_error
         self.learnability_interval_ = (found.lower, found.upper)
         self.learnability_lower_limit_ = score.lower_limit
-        losses = score.losses
-        self.candidates_ = losses.assign(
-            information_score=1 - losses["nll"] / (score.label_entropy or np.nan),
-            weight=score.pool.weights,
-            n_train=[max(model.n_train for model in models) for models in family.models],
-            seconds=family.seconds,
-        )
-        self.candidates_.insert(0, "candidate", family.names)
+        self.candidates_ = family.to_frame(score.losses, score.label_entropy, score.pool.weights)
         self.left_out_ = table_of(family.left_out)

@@ -12,7 +12,7 @@ from sklearn_learnability.torch.candidates._level_index import LevelIndex
 from sklearn_learnability.torch.candidates._network_bag import NetworkBag
 from sklearn_learnability.torch.candidates._periodic_network import (
     WeightedNetClassifier,
-    whole_batches,
+    weighted_training,
 )
 
 #: Size of the factors at the start, and of a step.
@@ -118,20 +118,12 @@ class FactorizationMachine(NetworkBag):
             module__n_classes=n_classes,
             module__n_factors=self.n_factors,
             module__generator=generator,
-            criterion=nn.CrossEntropyLoss,
-            criterion__reduction="none",
             optimizer=torch.optim.Adagrad,
             optimizer__weight_decay=WEIGHT_DECAY / len(X),
             optimizer__param_groups=[("intercept", {"weight_decay": 0.0})],
             lr=LEARNING_RATE,
             batch_size=BATCH_SIZE,
             max_epochs=self.max_epochs,
-            iterator_train=whole_batches,
-            iterator_train__shuffle=True,
-            iterator_train__generator=generator,
-            iterator_valid=whole_batches,
-            iterator_valid__generator=generator,
-            classes=list(range(n_classes)),
-            verbose=0,
+            **weighted_training(n_classes, generator),
             **stopped_early(len(X), seed, patience=3),
         )

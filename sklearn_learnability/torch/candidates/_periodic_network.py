@@ -145,6 +145,21 @@ def whole_batches(
     return DataLoader(dataset, sampler=batches, batch_size=None, generator=generator)
 
 
+def weighted_training(n_classes: int, generator: torch.Generator) -> dict[str, Any]:
+    """Return skorch's options of every network here: a loss of each row, whole seeded batches."""
+    return {
+        "criterion": nn.CrossEntropyLoss,
+        "criterion__reduction": "none",
+        "iterator_train": whole_batches,
+        "iterator_train__shuffle": True,
+        "iterator_train__generator": generator,
+        "iterator_valid": whole_batches,
+        "iterator_valid__generator": generator,
+        "classes": list(range(n_classes)),
+        "verbose": 0,
+    }
+
+
 def make_network(
     X: NDArray[np.float32],
     n_classes: int,
@@ -175,8 +190,6 @@ def make_network(
         module__varied=np.flatnonzero(is_varied),
         module__width=width,
         module__depth=depth,
-        criterion=nn.CrossEntropyLoss,
-        criterion__reduction="none",
         optimizer=torch.optim.AdamW,
         optimizer__fused=True,
         optimizer__weight_decay=WEIGHT_DECAY * min(fewer**0.5, 5),
@@ -184,9 +197,6 @@ def make_network(
         batch_size=BATCH_SIZE,
         max_epochs=max_epochs,
         train_split=None,
-        iterator_train=whole_batches,
-        iterator_train__shuffle=True,
-        iterator_train__generator=generator,
         callbacks=[
             LRScheduler(
                 torch.optim.lr_scheduler.OneCycleLR,
@@ -197,6 +207,5 @@ def make_network(
                 pct_start=0.2,
             )
         ],
-        classes=list(range(n_classes)),
-        verbose=0,
+        **weighted_training(n_classes, generator),
     )

@@ -14,7 +14,7 @@ from sklearn_learnability.torch.candidates._periodic_network import (
     SeededDropout,
     WeightedNetClassifier,
     linear,
-    whole_batches,
+    weighted_training,
 )
 
 #: Dimensions of an embedding, those of them that tell the column, and heads of an attention block.
@@ -152,20 +152,12 @@ class TabTransformer(NetworkBag):
             module__n_classes=n_classes,
             module__n_blocks=self.n_blocks,
             module__generator=generator,
-            criterion=nn.CrossEntropyLoss,
-            criterion__reduction="none",
             optimizer=torch.optim.AdamW,
             optimizer__fused=True,
             optimizer__weight_decay=WEIGHT_DECAY,
             lr=LEARNING_RATE,
             batch_size=BATCH_SIZE,
             max_epochs=self.max_epochs,
-            iterator_train=whole_batches,
-            iterator_train__shuffle=True,
-            iterator_train__generator=generator,
-            iterator_valid=whole_batches,
-            iterator_valid__generator=generator,
-            classes=list(range(n_classes)),
-            verbose=0,
+            **weighted_training(n_classes, generator),
             **stopped_early(len(X), seed, patience=3),
         )
