@@ -26,7 +26,7 @@ help: ## List the targets
 	@grep -E '^[a-z0-9.%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: demo
-demo: $(VENV)/.demo ## How much can be learned about late flights, and by which model: 330 CPU-seconds
+demo: $(VENV)/.demo ## How much can be learned about late flights, and by which model: 130 to 330 CPU-seconds
 	$(BIN)/python benchmarks/flights.py
 
 .PHONY: demo-full
