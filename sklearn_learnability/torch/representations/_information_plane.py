@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sklearn_learnability._validation import check_random_state
+from sklearn_learnability.torch.representations._excluded_tokens import (
+    counted_positions,
+    excluded_ids,
+)
 from sklearn_learnability.torch.representations._plane_results import (
     InformationPlane,
     future,
@@ -21,6 +25,7 @@ from sklearn_learnability.torch.representations._representation_pass import (
     RepresentationPass,
 )
 from sklearn_learnability.torch.representations._token_sequences import (
+    Tokens,
     TokenSequences,
     cut_rows,
     token_rows,
@@ -35,6 +40,7 @@ def measure_information_plane(
     *,
     widths: Sequence[int] = (1, 2, 3, 4),
     layers: Any = "all",
+    excluded_tokens: str | Sequence[int] | None = None,
     n_sequences: int | None = None,
     context: int = 512,
     batch_size: int = 8,
@@ -73,6 +79,10 @@ def measure_information_plane(
         name, whose outputs (B, T, C) are the states, as they leave the module. A module that is
         called more than once gives a layer for each call, `name#1`, `name#2`, .... "all" is every
         hidden state of a transformers model.
+    excluded_tokens : "special", or sequence of int, default=None
+        Tokens that are read and do not count, by their ids; "special" are those that the tokenizer
+        calls so, such as the one that begins a text. A context that
+        holds one does not count either. None counts all.
     n_sequences : int, default=None
         Number of sequences to draw at random. None takes all.
     context : int, default=512
@@ -136,7 +146,8 @@ def measure_information_plane(
         shortest=2 * widths[-1],
         random_state=random_state,
     )
-    labels = context_labels(sequences, widths)
+    excluded = excluded_ids(excluded_tokens, tokenizer_or_ids)
+    labels = context_labels(sequences, widths, excluded)
     settings = PassSettings(layers, batch_size, n_points, device, random_state, progress)
     path = None if store is None else Path(store)
     result = RepresentationPass(model, sequences, labels, settings).run(path)
@@ -185,13 +196,17 @@ def draw_sequences(
 
 
 def context_labels(
-    sequences: TokenSequences, widths: Sequence[int]
+    sequences: TokenSequences, widths: Sequence[int], excluded: Tokens
 ) -> dict[str, NDArray[np.int64]]:
-    """Return the labels of past and future contexts, at positions that have all of them."""
+    """Return the labels of past and future contexts, at positions that have all of them.
+
+    A position counts if none of its contexts holds an excluded token.
+    """
     ids, mask = sequences.input_ids, sequences.mask
     labels = {}
     for width in widths:
         labels[past(width)] = ngram_labels(ids, width, "past", mask)
         labels[future(width)] = ngram_labels(ids, width, "future", mask)
     whole = (labels[past(widths[-1])] != IGNORED) & (labels[future(widths[-1])] != IGNORED)
+    whole = counted_positions(whole, sequences, excluded, past=widths[-1], future=widths[-1])
     return {name: np.where(whole, values, IGNORED) for name, values in labels.items()}

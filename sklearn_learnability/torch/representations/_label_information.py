@@ -12,6 +12,10 @@ from torch import Tensor, nn
 from sklearn_learnability._results import Result
 from sklearn_learnability._validation import check_random_state, warn
 from sklearn_learnability.exceptions import NoPositionsWarning
+from sklearn_learnability.torch.representations._excluded_tokens import (
+    counted_positions,
+    excluded_ids,
+)
 from sklearn_learnability.torch.representations._plane_results import MEAN
 from sklearn_learnability.torch.representations._representation_pass import (
     PassSettings,
@@ -106,6 +110,7 @@ def label_information(
     *,
     labels: Sequence[Any],
     layers: Any = "all",
+    excluded_tokens: str | Sequence[int] | None = None,
     n_permutations: int = 99,
     context: int = 512,
     batch_size: int = 8,
@@ -135,6 +140,9 @@ def label_information(
         tokens, padding left out. -1, -100 and None mark what has no label.
     layers : "all", or sequence of int or of str, default="all"
         The layers.
+    excluded_tokens : "special", or sequence of int, default=None
+        Tokens that are read and do not count, by their ids; "special" are those that the tokenizer
+        calls so, such as the one that begins a text. None counts all.
     n_permutations : int, default=99
         How often to permute the labels.
     context : int, default=512
@@ -186,16 +194,20 @@ def label_information(
     rng = check_random_state(random_state)
     lengths = [min(len(row), context) for row in rows]
     sequences = TokenSequences.from_rows([row[:context] for row in rows])
+    excluded = excluded_ids(excluded_tokens, tokenizer_or_ids)
+    counted = counted_positions(sequences.mask, sequences, excluded)
     if all(np.ndim(label) == 0 for label in given):
         codes = dense_codes(*check_labels("labels", given))
+        codes[~counted.any(axis=1)] = IGNORED
         drawn = [codes, *(permuted(codes, rng) for _ in range(n_permutations))]
-        coded = [np.where(sequences.mask, of_texts[:, None], IGNORED) for of_texts in drawn]
+        coded = [np.where(counted, of_texts[:, None], IGNORED) for of_texts in drawn]
     else:
         flat = np.concatenate(
             [np.asarray(label)[:n] for label, n in zip(given, lengths, strict=True)]
         )
         of_tokens = np.full(sequences.mask.shape, IGNORED, dtype=np.int64)
         of_tokens[sequences.mask] = dense_codes(*check_labels("labels", flat))
+        of_tokens[~counted] = IGNORED
         coded = [of_tokens, *(permuted(of_tokens, rng) for _ in range(n_permutations))]
     return measure_labels(model, sequences, coded, settings)
 

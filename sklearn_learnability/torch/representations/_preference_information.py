@@ -7,6 +7,10 @@ import numpy as np
 from torch import nn
 
 from sklearn_learnability._validation import check_random_state
+from sklearn_learnability.torch.representations._excluded_tokens import (
+    counted_positions,
+    excluded_ids,
+)
 from sklearn_learnability.torch.representations._label_information import (
     LabelInformation,
     measure_labels,
@@ -30,6 +34,7 @@ def preference_information(
     *,
     positions: str = "continuation",
     layers: Any = "all",
+    excluded_tokens: str | Sequence[int] | None = None,
     n_permutations: int = 99,
     context: int = 512,
     batch_size: int = 8,
@@ -57,6 +62,9 @@ def preference_information(
         Which positions count.
     layers : "all", or sequence of int or of str, default="all"
         The layers.
+    excluded_tokens : "special", or sequence of int, default=None
+        Tokens that are read and do not count, by their ids; "special" are those that the tokenizer
+        calls so, such as the one that begins a text. None counts all.
     n_permutations : int, default=99
         How often to permute the labels: to swap a pair at random.
     context : int, default=512
@@ -105,6 +113,7 @@ def preference_information(
     counted = sequences.mask
     if positions == "continuation":
         counted = counted & (np.arange(counted.shape[1]) >= np.array(starts)[:, None])
+    counted = counted_positions(counted, sequences, excluded_ids(excluded_tokens, tokenizer))
     rng = check_random_state(random_state)
     chosen = np.tile([1, 0], len(pairs))
     swaps = [np.zeros(len(pairs), dtype=np.int64)]

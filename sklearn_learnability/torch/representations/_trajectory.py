@@ -22,6 +22,7 @@ from sklearn_learnability.torch.models._named_checkpoints import (
 )
 from sklearn_learnability.torch.models._processes import by_first, process_rank, together
 from sklearn_learnability.torch.models._store import Store
+from sklearn_learnability.torch.representations._excluded_tokens import excluded_ids
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
 from sklearn_learnability.torch.representations._plane_results import InformationPlane, PlanePoint
 from sklearn_learnability.torch.representations._token_sequences import token_rows
@@ -62,6 +63,7 @@ def measure_checkpoints(
     store: str | os.PathLike[str] | None = None,
     widths: Sequence[int] = (1, 2, 3, 4),
     layers: Any = "all",
+    excluded_tokens: str | Sequence[int] | None = None,
     n_sequences: int | None = None,
     context: int = 512,
     batch_size: int = 8,
@@ -97,6 +99,9 @@ def measure_checkpoints(
         Widths of the contexts.
     layers : "all", or sequence of int or of str, default="all"
         The layers.
+    excluded_tokens : "special", or sequence of int, default=None
+        Tokens that are read and do not count, by their ids; "special" are those that the tokenizer
+        calls so, such as the one that begins a text. None counts all.
     n_sequences : int, default=None
         Number of sequences to draw at random. None takes all.
     context : int, default=512
@@ -152,6 +157,8 @@ def measure_checkpoints(
         path = None if store is None else Path(store) / f"{file_name(name)}.pt"
         with skipping(name, skipped, NotFiniteError):
             seen = token_rows(tokenizer, texts) if rows is None else rows
+            given = tokenizer if rows is None else tokenizer_or_ids
+            settings["excluded_tokens"] = excluded_ids(excluded_tokens, given).tolist()
             planes[name] = kept_plane(model, seen, settings, path, device, progress)
         del model, tokenizer  # or two models would be held while the next is loaded
     if not planes:
