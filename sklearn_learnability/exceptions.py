@@ -115,6 +115,10 @@ class SingleSequenceWarning(LearnabilityWarning):
     """Only one sequence was seen, so that what compares sequences is undefined: intervals too."""
 
 
+class NotCausalWarning(LearnabilityWarning):
+    """Hidden states depend on tokens to come, which they may have read instead of foretold."""
+
+
 class AsymptoticFormulaWarning(LearnabilityWarning):
     """An asymptotic formula was asked for numbers too small for it."""
 

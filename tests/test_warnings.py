@@ -162,6 +162,20 @@ def no_positions():
     SoftInformation(4).update(hidden, labels, np.zeros((2, 5)))
 
 
+def not_causal():
+    import torch
+
+    from sklearn_learnability.torch import measure_information_plane
+
+    class Backwards(torch.nn.Module):
+        def forward(self, ids):
+            return torch.nn.functional.one_hot(ids.flip(1), 6).float()
+
+    ids = np.random.RandomState(0).randint(6, size=(20, 9)).tolist()
+    model = torch.nn.Sequential(Backwards())
+    measure_information_plane(model, ids, layers=["0"], widths=(1,), progress=False)
+
+
 def single_sequence():
     from sklearn_learnability.torch import SoftInformation
 
@@ -293,6 +307,7 @@ PROVOKED_WITH_TORCH = {
     "ZeroVectorWarning": zero_vector,
     "NoPositionsWarning": no_positions,
     "SingleSequenceWarning": single_sequence,
+    "NotCausalWarning": not_causal,
     "UndefinedLossWarning": undefined_loss,
     "NotAMinimumWarning": not_a_minimum,
     "NotLocalWarning": not_local,

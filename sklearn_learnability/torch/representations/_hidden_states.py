@@ -1,5 +1,6 @@
 """The hidden states of a model on batches of tokens, and its loss there."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,19 +19,33 @@ class HiddenStates:
     ----------
     model : torch.nn.Module
         Takes token ids (B, T). A model of transformers is given the attention mask too.
-    layers : "all", or sequence of int or of str
+    layers : "all", "encoder", "decoder", or sequence of int or of str
         Indices of a transformers model's hidden states, 0 the embedding; or names of modules, whose
-        outputs (B, T, C) are the states. "all" is every hidden state of a transformers model.
+        outputs (B, T, C) are the states. "all" is every hidden state of a transformers model,
+        "encoder" and "decoder" are those of one side of a model that has both. The encoder reads
+        the text, and where the decoder is asked for, it reads the text too.
     """
 
     def __init__(self, model: nn.Module, layers: Any) -> None:
+        self.has_decoder = has_encoder_and_decoder(model)
+        if self.has_decoder and isinstance(layers, str) and layers == "encoder":
+            encoded: Any = model  # of transformers
+            model, layers, self.has_decoder = encoded.get_encoder(), "all", False
         self.model = model
         self.takes_mask = hasattr(getattr(model, "config", None), "output_hidden_states")
         self.names = self._find_layers(layers)
-        self.n_positions = learned_positions(model)
+        self.n_positions = learned_positions(model) - self.has_decoder  # its start takes one
 
     def _find_layers(self, layers: Any) -> list[int] | list[str] | None:
         modules = dict(self.model.named_modules())
+        if self.has_decoder:
+            if isinstance(layers, str) and layers == "decoder":
+                return None
+            if isinstance(layers, str) or not all(isinstance(name, str) for name in layers):
+                raise ValueError(
+                    "Expected layers='encoder', layers='decoder' or names of modules, as the model "
+                    f"has an encoder and a decoder, got {layers!r}."
+                )
         if isinstance(layers, str):
             if layers != "all" or not self.takes_mask:
                 known = [name for name in modules if name]
@@ -53,8 +68,8 @@ class HiddenStates:
     @torch.inference_mode()
     def __call__(
         self, batch: TokenSequences, device: torch.device
-    ) -> tuple[dict[Any, Tensor], Tensor]:
-        """Return the states (B, T, C) of each layer and the logits (B, T, V)."""
+    ) -> tuple[dict[Any, Tensor], Tensor | None]:
+        """Return the states (B, T, C) of each layer, and the logits (B, T, V) if there are any."""
         length = batch.input_ids.shape[1]
         if length > self.n_positions:
             raise ValueError(
@@ -67,38 +82,76 @@ class HiddenStates:
             with known_tokens(self.model, input_ids, highest):
                 if self.names is not None and isinstance(self.names[0], str):
                     return self._hooked(input_ids, batch)
-                mask = torch.from_numpy(batch.mask).to(device)
-                output = self.model(
-                    input_ids=input_ids, attention_mask=mask.long(), output_hidden_states=True
-                )
+                return self._returned(input_ids, batch)
         except IndexError as error:
             raise ValueError(
                 f"Expected sequences that the model can read, got {length} tokens with ids up to "
                 f"{highest} ({error}). A shorter context may be needed."
             ) from error
-        states = dict(enumerate(output.hidden_states))
+
+    def _inputs(self, input_ids: Tensor, batch: TokenSequences) -> dict[str, Tensor]:
+        """Return what a model of transformers is given beside the tokens."""
+        if not self.takes_mask:
+            return {}
+        inputs = {"attention_mask": torch.from_numpy(batch.mask).to(input_ids.device).long()}
+        if self.has_decoder:
+            start = torch.full_like(input_ids[:, :1], start_of_decoder(self.model))
+            inputs["decoder_input_ids"] = torch.cat([start, input_ids], dim=1)
+        return inputs
+
+    def _returned(
+        self, input_ids: Tensor, batch: TokenSequences
+    ) -> tuple[dict[Any, Tensor], Tensor | None]:
+        """Return the hidden states that a model of transformers returns."""
+        inputs = self._inputs(input_ids, batch)
+        output = self.model(input_ids=input_ids, output_hidden_states=True, **inputs)
+        name = "decoder_hidden_states" if self.has_decoder else "hidden_states"
+        states: dict[Any, Any] = dict(enumerate(getattr(output, name, None) or ()))
+        if not states:
+            raise ValueError(
+                f"Expected {name} of the model, got a {type(output).__name__} without. Pass layers "
+                "as names of modules."
+            )
         chosen = list(states) if self.names is None else self.names
         if any(name not in states for name in chosen):
             raise ValueError(f"Expected layers among 0 to {len(states) - 1}, got {self.names}.")
-        return {name: states[name] for name in chosen}, find_logits(output)
+        found = {name: self._of_tokens(states[name], name, input_ids) for name in chosen}
+        return found, self._logits(output, input_ids)
 
-    def _hooked(self, input_ids: Tensor, batch: TokenSequences) -> tuple[dict[Any, Tensor], Tensor]:
+    def _of_tokens(self, state: Any, name: Any, input_ids: Tensor) -> Tensor:
+        """Return the states (B, T, C) of a layer, less that of the token a decoder starts with."""
+        size, length = input_ids.shape
+        if isinstance(state, Tensor) and state.ndim == 3 and len(state) == size:
+            if self.has_decoder and state.shape[1] == length + 1:
+                return state[:, 1:]
+            if state.shape[1] == length:
+                return state
+        got = tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__
+        raise ValueError(
+            f"Expected layer {name!r} to return states of shape (batch, positions, size) for "
+            f"tokens of shape {(size, length)}, got {got}."
+        )
+
+    def _logits(self, output: Any, input_ids: Tensor) -> Tensor | None:
+        """Return the logits of next tokens; None of models without, or with those of classes."""
+        try:
+            logits = self._of_tokens(find_logits(output), "logits", input_ids)
+        except ValueError:
+            return None
+        config: Any = getattr(self.model, "config", None)
+        text = config.get_text_config() if self.takes_mask else config
+        return logits if logits.shape[2] >= getattr(text, "vocab_size", 0) else None
+
+    def _hooked(
+        self, input_ids: Tensor, batch: TokenSequences
+    ) -> tuple[dict[Any, Tensor], Tensor | None]:
         """Return the outputs of the modules; of one that is called again, of each of its calls."""
         caught: dict[str, list[Tensor]] = {name: [] for name in map(str, self.names or [])}
         modules = dict(self.model.named_modules())
 
         def keep(name: str, output: Any) -> None:
             state = output[0] if isinstance(output, tuple) else output
-            if (
-                not isinstance(state, Tensor)
-                or state.ndim != 3
-                or state.shape[:2] != input_ids.shape
-            ):
-                got = tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__
-                raise ValueError(
-                    f"Expected layer {name!r} to return states of shape (batch, positions, "
-                    f"size) for tokens of shape {tuple(input_ids.shape)}, got {got}."
-                )
+            state = self._of_tokens(state, name, input_ids)
             caught[name].append(state.clone())  # what follows may write into the output
 
         hooks = [
@@ -106,11 +159,7 @@ class HiddenStates:
             for name in caught
         ]
         try:
-            extra = {}
-            if self.takes_mask:
-                mask = torch.from_numpy(batch.mask).to(input_ids.device)
-                extra["attention_mask"] = mask.long()
-            output = self.model(input_ids, **extra)
+            output = self.model(input_ids, **self._inputs(input_ids, batch))
         finally:
             for hook in hooks:
                 hook.remove()
@@ -120,7 +169,24 @@ class HiddenStates:
                 raise ValueError(f"Expected the model to call layer {name!r}, got no call.")
             numbered = {f"{name}#{i}": state for i, state in enumerate(calls, 1)}
             states |= numbered if len(calls) > 1 else {name: calls[0]}
-        return states, find_logits(output)
+        return states, self._logits(output, input_ids)
+
+
+def has_encoder_and_decoder(model: nn.Module) -> bool:
+    """Return whether a model of transformers is given tokens for a decoder beside the encoder."""
+    both = getattr(getattr(model, "config", None), "is_encoder_decoder", False)  # of an encoder too
+    adapted: Any = getattr(model, "get_base_model", None)
+    forward = (adapted() if adapted else model).forward
+    return bool(both) and "decoder_input_ids" in inspect.signature(forward).parameters
+
+
+def start_of_decoder(model: nn.Module) -> int:
+    """Return the token that a decoder begins with."""
+    for name in ("config", "generation_config"):
+        start = getattr(getattr(model, name, None), "decoder_start_token_id", None)
+        if start is not None:
+            return int(start)
+    raise ValueError("Expected config.decoder_start_token_id of the model, got none.")
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from sklearn_learnability._validation import check_random_state
+from sklearn_learnability._validation import check_random_state, warn
+from sklearn_learnability.exceptions import NotCausalWarning
 from sklearn_learnability.torch.representations._excluded_tokens import (
     counted_positions,
     excluded_ids,
@@ -64,7 +65,7 @@ def measure_information_plane(
     ----------
     model : Module
         The model: a causal language model of transformers, or any module that takes token ids
-        (B, T) and returns logits (B, T, V). It is put on `device`.
+        (B, T) and returns logits (B, T, V). It may lack a head. It is put on `device`.
     tokenizer_or_ids : object, or sequence of sequence of int
         A tokenizer, or the token ids of each text. A tokenizer is one of transformers or of
         tokenizers, or a function from a text to token ids. Token ids come without `texts`, also as
@@ -74,11 +75,12 @@ def measure_information_plane(
         The texts.
     widths : sequence of int, default=(1, 2, 3, 4)
         Widths of the contexts: n of the formula.
-    layers : "all", or sequence of int or of str, default="all"
+    layers : "all", "encoder", "decoder", or sequence of int or of str, default="all"
         The layers: hidden states of a transformers model by number, 0 the embedding; or modules by
         name, whose outputs (B, T, C) are the states, as they leave the module. A module that is
         called more than once gives a layer for each call, `name#1`, `name#2`, .... "all" is every
-        hidden state of a transformers model.
+        hidden state of a transformers model, "encoder" and "decoder" every one of that side of a
+        model that has both. Each layer may have a size of its own.
     excluded_tokens : "special", or sequence of int, default=None
         Tokens that are read and do not count, by their ids; "special" are those that the tokenizer
         calls so, such as the one that begins a text. A context that
@@ -106,7 +108,8 @@ def measure_information_plane(
     Returns
     -------
     InformationPlane
-        A point for each layer and width and for the mean of the layers, and the model's loss.
+        A point for each layer and width and for the mean of the layers, and the model's loss,
+        which is NaN of a model that returns no logits of next tokens.
 
     Raises
     ------
@@ -151,8 +154,14 @@ def measure_information_plane(
     settings = PassSettings(layers, batch_size, n_points, device, random_state, progress)
     path = None if store is None else Path(store)
     result = RepresentationPass(model, sequences, labels, settings).run(path)
-    information = result.information.compute().to_frame()
-    information["layer"] = [result.layers[layer] for layer in information["layer"]]
+    if result.ahead:
+        warn(
+            f"The states of {len(result.ahead)} of {len(result.information.layers)} layers, the "
+            f"first {result.ahead[0]!r}, depend on tokens to come: what they tell of the future "
+            "they may have read.",
+            NotCausalWarning,
+        )
+    information = result.information.compute()
     return InformationPlane(
         points=plane_points(information, widths),
         information=information,

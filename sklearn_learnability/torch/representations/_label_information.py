@@ -83,7 +83,7 @@ class LabelInformation(Result):
         Everything estimated of the labels as given, for each layer.
     loss : float
         Loss of the model at predicting the next token on the same sequences, in nats a token; NaN
-        where no text has two.
+        of a model without logits of tokens or that reads tokens to come, and where no text has two.
     n_sequences, n_positions : int
         Number of sequences, and of their positions with a label.
     n_permutations : int
@@ -130,7 +130,7 @@ def label_information(
     Parameters
     ----------
     model : Module
-        The model: as in :func:`measure_information_plane`.
+        The model: as in :func:`measure_information_plane`. It may read tokens to come.
     tokenizer_or_ids : object, or sequence of sequence of int
         A tokenizer, or the token ids of each text.
     texts : sequence of str, default=None
@@ -138,7 +138,7 @@ def label_information(
     labels : sequence
         One integer or string for each text, or for each text a sequence of one for each of its
         tokens, padding left out. -1, -100 and None mark what has no label.
-    layers : "all", or sequence of int or of str, default="all"
+    layers : "all", "encoder", "decoder", or sequence of int or of str, default="all"
         The layers.
     excluded_tokens : "special", or sequence of int, default=None
         Tokens that are read and do not count, by their ids; "special" are those that the tokenizer
@@ -255,8 +255,7 @@ def measure_labels(
         raise ValueError("Expected n_permutations of at least 1, got none.")
     sets = {LABELS: coded[0]} | {f"permuted {i}": other for i, other in enumerate(coded[1:])}
     result = RepresentationPass(model, sequences, sets, settings).run(None)
-    frame = result.information.compute().to_frame()
-    frame["layer"] = [result.layers[layer] for layer in frame["layer"]]
+    frame = result.information.compute()
     given = frame[frame["labels"] == LABELS].reset_index(drop=True)
     null = frame[frame["labels"] != LABELS]
     null = null.pivot(index="labels", columns="layer", values="information")

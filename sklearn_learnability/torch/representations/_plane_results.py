@@ -78,7 +78,8 @@ class InformationPlane(Result):
         Everything estimated, for each layer and label set (`past_n`, `future_n`): the brackets on
         repeated labels with their coverage, and the intervals.
     loss : float
-        Loss of the model at predicting the next token on the same sequences, in nats a token.
+        Loss of the model at predicting the next token on the same sequences, in nats a token; NaN
+        of a model without logits of tokens, or that reads tokens to come.
     n_sequences : int
         Number of sequences.
     n_positions : int

@@ -53,14 +53,14 @@ def preference_information(
     Parameters
     ----------
     model : Module
-        The model: as in :func:`measure_information_plane`.
+        The model: as in :func:`measure_information_plane`. It may read tokens to come.
     tokenizer : object
         A tokenizer; None where the pairs are of token ids.
     pairs : sequence of (prompt, chosen, rejected), or of dict with these keys
         Texts, or sequences of token ids. Other keys of a dict are passed over.
     positions : {"continuation", "all"}, default="continuation"
         Which positions count.
-    layers : "all", or sequence of int or of str, default="all"
+    layers : "all", "encoder", "decoder", or sequence of int or of str, default="all"
         The layers.
     excluded_tokens : "special", or sequence of int, default=None
         Tokens that are read and do not count, by their ids; "special" are those that the tokenizer

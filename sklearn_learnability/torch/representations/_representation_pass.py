@@ -1,4 +1,4 @@
-"""One pass of a model over tokens: all layers into one accumulator, and the loss."""
+"""One pass of a model over tokens: the information of all layers, and the loss."""
 
 import math
 import time
@@ -20,13 +20,14 @@ from sklearn_learnability.torch.models._devices import device_of, move_model
 from sklearn_learnability.torch.models._held_still import held_still
 from sklearn_learnability.torch.models._processes import gathered, process_rank, together
 from sklearn_learnability.torch.models._store import Store
+from sklearn_learnability.torch.representations._causality import LOGITS, reading_ahead
 from sklearn_learnability.torch.representations._hidden_states import (
     HiddenStates,
     next_token_nats,
 )
+from sklearn_learnability.torch.representations._layer_information import LayerInformation
 from sklearn_learnability.torch.representations._token_sequences import TokenSequences
 from sklearn_learnability.torch.soft_information._ngrams import IGNORED, LabelTable
-from sklearn_learnability.torch.soft_information._soft_information import SoftInformation
 
 SECONDS_BETWEEN_SAVES = 60
 
@@ -49,11 +50,14 @@ class PassSettings:
 
 @dataclass(frozen=True, eq=False)
 class PassResult:
-    """What a pass found: the layers' names in the accumulator's order, and the mean loss."""
+    """What a pass found: the information, the mean loss, and which layers read tokens to come.
 
-    layers: list[Any]
-    information: SoftInformation
+    The loss is NaN where a model returns no logits of tokens, or such as read those to come.
+    """
+
+    information: LayerInformation
     loss: float
+    ahead: list[Any]
 
 
 class PartOfBatch(NamedTuple):
@@ -107,9 +111,9 @@ class RepresentationPass:
         self.states = HiddenStates(model, settings.layers)
         self.device = device_of(model)
         self.tables = {name: LabelTable.from_labels(values) for name, values in labels.items()}
-        self.information: SoftInformation | None = None
-        self.layers: list[Any] = []
+        self.information: LayerInformation | None = None
         self.loss = np.zeros(2)  # nats, tokens
+        self.ahead: list[Any] = []  # what depends on tokens to come
         self.n_done = 0
 
     def run(self, path: Path | None) -> PassResult:
@@ -118,10 +122,11 @@ class RepresentationPass:
         self._merge_processes()
         assert self.information is not None
         nats, n_tokens = self.loss
-        loss = float(nats / n_tokens) if n_tokens else math.nan  # texts of one token each
+        loss = float(nats / n_tokens) if n_tokens else math.nan  # no logits, or no next tokens
         if n_tokens and not math.isfinite(loss):
             raise NotFiniteError(f"Expected a finite loss of the model, got {loss}.")
-        return PassResult(self.layers, self.information, loss)
+        loss = math.nan if LOGITS in self.ahead else loss
+        return PassResult(self.information, loss, [at for at in self.ahead if at is not LOGITS])
 
     def _see_batches(self, path: Path | None) -> None:
         """See the batches of this process, from where the file left off."""
@@ -141,6 +146,9 @@ class RepresentationPass:
         )
         with held_still(self.model), bar:
             self.device = move_model(self.model, self.settings.device)
+            if content is None and batches:
+                first = self.sequences.take(batches[0])
+                self.ahead = reading_ahead(self.states, first, self.device)
             for rows in batches[self.n_done :]:
                 self._add(rows)
                 bar.update()
@@ -175,53 +183,53 @@ class RepresentationPass:
             batch = self.sequences.take(part)
             states, logits = self.states(batch, self.device)
             if self.information is None:
-                self._start(list(states), next(iter(states.values())).shape[-1])
-            if list(states) != self.layers:
+                self._start(list(states), [z.shape[-1] for z in states.values()])
+            assert self.information is not None
+            if list(states) != self.information.layers:
                 raise ValueError(
-                    f"Expected every batch to call the same layers, {self.layers}, got "
+                    f"Expected every batch to call the same layers, {self.information.layers}, got "
                     f"{list(states)}."
                 )
             length = batch.input_ids.shape[1]
             labels = {name: values[part, :length] for name, values in self.labels.items()}
             seen.append(PartOfBatch(list(states.values()), labels, batch.clusters))
-            loss += next_token_nats(logits, batch)
+            loss += (0, 0) if logits is None else next_token_nats(logits, batch)
         whole = seen[0] if len(seen) == 1 else joined(seen)
         assert self.information is not None
         try:
             if any((values != IGNORED).any() for values in whole.labels.values()):
-                self.information.update(whole.states, whole.labels, sequences=whole.clusters)
+                self.information.update(whole.states, whole.labels, whole.clusters)
         except ValueError as error:
-            error.add_note(f"The layers, from 0: {self.layers}. The batch: sequences {rows}.")
+            error.add_note(f"The batch: sequences {rows}.")
             raise
         self.loss += loss
         self.n_done += 1
 
-    def _start(self, layers: list[Any], dim: int) -> None:
-        self.layers = layers
-        self.information = SoftInformation(
-            dim,
-            self.settings.n_points,
-            labels=self.tables,
-            n_layers=len(layers),
+    def _start(self, layers: list[Any], sizes: list[int]) -> None:
+        self.information = LayerInformation(
+            layers,
+            sizes,
+            self.tables,
+            n_points=self.settings.n_points,
             random_state=self.settings.random_state,
         )
 
     def _state(self) -> dict[str, Any]:
         information = self.information
         return {
-            "layers": self.layers,
-            "dim": information.dim if information else 0,
             "information": information.state_dict() if information else None,
             "loss": self.loss.tolist(),
+            "ahead": self.ahead,
             "n_done": self.n_done,
         }
 
     def _take(self, state: Mapping[str, Any]) -> None:
         if state["information"] is not None:
-            self._start(state["layers"], state["dim"])
+            self._start(state["information"]["layers"], state["information"]["sizes"])
             assert self.information is not None
             self.information.load_state_dict(state["information"])
         self.loss = np.array(state["loss"])
+        self.ahead = state["ahead"]
         self.n_done = state["n_done"]
 
     def _merge_processes(self) -> None:
@@ -232,15 +240,11 @@ class RepresentationPass:
         states = gathered(tree_map_only(Tensor, Tensor.cpu, self._state()))
         held = [state for state in states if state["information"] is not None]
         self._take(held[0])
+        total, loss, ahead = self.information, self.loss, self.ahead
         for state in held[1:]:
-            other = SoftInformation(
-                state["dim"],
-                self.settings.n_points,
-                labels=self.tables,
-                n_layers=len(self.layers),
-                random_state=self.settings.random_state,
-            )
-            other.load_state_dict(state["information"])
+            self._take(state)
+            assert total is not None
             assert self.information is not None
-            self.information.merge(other)
-            self.loss += state["loss"]
+            total.merge(self.information)
+            loss, ahead = loss + self.loss, ahead or self.ahead
+        self.information, self.loss, self.ahead = total, loss, ahead

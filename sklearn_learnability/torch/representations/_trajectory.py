@@ -97,7 +97,7 @@ def measure_checkpoints(
         parameters. See :ref:`stores`.
     widths : sequence of int, default=(1, 2, 3, 4)
         Widths of the contexts.
-    layers : "all", or sequence of int or of str, default="all"
+    layers : "all", "encoder", "decoder", or sequence of int or of str, default="all"
         The layers.
     excluded_tokens : "special", or sequence of int, default=None
         Tokens that are read and do not count, by their ids; "special" are those that the tokenizer

@@ -23,6 +23,8 @@ from sklearn_learnability.torch.representations._token_sequences import (  # noq
 VOCABULARY = 12
 ROWS = [np.random.RandomState(i).randint(VOCABULARY, size=6 + i % 5).tolist() for i in range(12)]
 
+READS_AHEAD = pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.NotCausalWarning")
+
 
 class BothWays(nn.Module):
     """A recurrent network that reads in both directions, so padding too if it is given any."""
@@ -65,6 +67,7 @@ def frame(model, rows, layers, **given):
     return plane.to_frame().drop(columns=["layer"])
 
 
+@READS_AHEAD
 @pytest.mark.parametrize("batch_size", [5, 12])
 def test_networks_that_read_both_ways_never_read_padding(both_ways, bert, batch_size):
     for model, layers in ((both_ways, ["recurrent"]), (bert, "all")):
@@ -94,6 +97,7 @@ def test_padding_is_left_out_wherever_it_stands(both_ways, data):
     assert [row.tolist() for row in token_rows(by_row, None)] == ROWS
 
 
+@READS_AHEAD
 def test_a_mask_gives_the_numbers_of_no_padding(both_ways):
     ids = np.full((12, 14), 3)
     mask = np.zeros((12, 14), dtype=bool)
