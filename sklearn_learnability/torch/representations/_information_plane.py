@@ -15,16 +15,14 @@ from sklearn_learnability.torch.representations._excluded_tokens import (
     counted_positions,
     excluded_ids,
 )
+from sklearn_learnability.torch.representations._pass_settings import PassSettings
 from sklearn_learnability.torch.representations._plane_results import (
     InformationPlane,
     future,
     past,
     plane_points,
 )
-from sklearn_learnability.torch.representations._representation_pass import (
-    PassSettings,
-    RepresentationPass,
-)
+from sklearn_learnability.torch.representations._representation_pass import RepresentationPass
 from sklearn_learnability.torch.representations._token_sequences import (
     Tokens,
     TokenSequences,
@@ -46,6 +44,8 @@ def measure_information_plane(
     context: int = 512,
     batch_size: int = 8,
     n_points: int = 100,
+    temperature: str | float = "exact",
+    reference_points: Any = None,
     device: Any = None,
     random_state: int = 0,
     store: str | os.PathLike[str] | None = None,
@@ -94,6 +94,10 @@ def measure_information_plane(
         sequences of one length at a time, so that it never reads padding.
     n_points : int, default=100
         Number of reference points.
+    temperature : {"exact", "paper", "leading"} or float, default="exact"
+        The temperature, or the method of :func:`calibrate_temperature`.
+    reference_points : array-like of shape (n_points, dim), or dict of int to such, default=None
+        The points. A dict has those of each size of states. None draws `n_points` of them.
     device : torch.device or str, default=None
         Where to compute; by default where its parameters are.
     random_state : int, default=0
@@ -151,7 +155,16 @@ def measure_information_plane(
     )
     excluded = excluded_ids(excluded_tokens, tokenizer_or_ids)
     labels = context_labels(sequences, widths, excluded)
-    settings = PassSettings(layers, batch_size, n_points, device, random_state, progress)
+    settings = PassSettings(
+        layers=layers,
+        batch_size=batch_size,
+        n_points=n_points,
+        temperature=temperature,
+        reference_points=reference_points,
+        device=device,
+        random_state=random_state,
+        progress=progress,
+    )
     path = None if store is None else Path(store)
     result = RepresentationPass(model, sequences, labels, settings).run(path)
     if result.ahead:

@@ -16,11 +16,9 @@ from sklearn_learnability.torch.representations._excluded_tokens import (
     counted_positions,
     excluded_ids,
 )
+from sklearn_learnability.torch.representations._pass_settings import PassSettings
 from sklearn_learnability.torch.representations._plane_results import MEAN
-from sklearn_learnability.torch.representations._representation_pass import (
-    PassSettings,
-    RepresentationPass,
-)
+from sklearn_learnability.torch.representations._representation_pass import RepresentationPass
 from sklearn_learnability.torch.representations._token_sequences import (
     Tokens,
     TokenSequences,
@@ -115,6 +113,8 @@ def label_information(
     context: int = 512,
     batch_size: int = 8,
     n_points: int = 100,
+    temperature: str | float = "exact",
+    reference_points: Any = None,
     device: Any = None,
     random_state: int = 0,
     progress: bool = True,
@@ -151,6 +151,10 @@ def label_information(
         Rows to a batch: a row is a sequence.
     n_points : int, default=100
         Number of reference points.
+    temperature : {"exact", "paper", "leading"} or float, default="exact"
+        The temperature, or the method of :func:`calibrate_temperature`.
+    reference_points : array-like of shape (n_points, dim), or dict of int to such, default=None
+        The points. A dict has those of each size of states. None draws `n_points` of them.
     device : torch.device or str, default=None
         Where to compute; by default where its parameters are.
     random_state : int, default=0
@@ -190,7 +194,16 @@ def label_information(
     if context < 1:
         raise ValueError(f"Expected a context of at least 1 token, got {context}.")
     rows, given = with_tokens(token_rows(tokenizer_or_ids, texts), labels)
-    settings = PassSettings(layers, batch_size, n_points, device, random_state, progress)
+    settings = PassSettings(
+        layers=layers,
+        batch_size=batch_size,
+        n_points=n_points,
+        temperature=temperature,
+        reference_points=reference_points,
+        device=device,
+        random_state=random_state,
+        progress=progress,
+    )
     rng = check_random_state(random_state)
     lengths = [min(len(row), context) for row in rows]
     sequences = TokenSequences.from_rows([row[:context] for row in rows])

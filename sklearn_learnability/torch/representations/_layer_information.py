@@ -1,6 +1,6 @@
 """What layers of any sizes tell of labels: one accumulator for the layers of each size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,8 @@ class LayerInformation:
         Dimension of the states of each.
     tables : dict of str to LabelTable
         Sets of labels.
-    **settings : object
-        Those of :class:`SoftInformation`.
+    settings_of : callable
+        Returns the settings of :class:`SoftInformation` for a dimension.
     """
 
     def __init__(
@@ -32,11 +32,16 @@ class LayerInformation:
         layers: Sequence[Any],
         sizes: Sequence[int],
         tables: Mapping[str, LabelTable],
-        **settings: Any,
+        settings_of: Callable[[int], dict[str, Any]],
     ) -> None:
         self.layers, self.sizes = list(layers), list(sizes)
         self._of_size = {
-            size: SoftInformation(size, labels=tables, n_layers=self.sizes.count(size), **settings)
+            size: SoftInformation(
+                size,
+                labels=tables,
+                n_layers=self.sizes.count(size),
+                **settings_of(size),
+            )
             for size in dict.fromkeys(self.sizes)
         }
 

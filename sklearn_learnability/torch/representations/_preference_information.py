@@ -15,7 +15,7 @@ from sklearn_learnability.torch.representations._label_information import (
     LabelInformation,
     measure_labels,
 )
-from sklearn_learnability.torch.representations._representation_pass import PassSettings
+from sklearn_learnability.torch.representations._pass_settings import PassSettings
 from sklearn_learnability.torch.representations._token_sequences import (
     Tokens,
     TokenSequences,
@@ -39,6 +39,8 @@ def preference_information(
     context: int = 512,
     batch_size: int = 8,
     n_points: int = 100,
+    temperature: str | float = "exact",
+    reference_points: Any = None,
     device: Any = None,
     random_state: int = 0,
     progress: bool = True,
@@ -74,6 +76,10 @@ def preference_information(
         Rows to a batch: a row is a sequence.
     n_points : int, default=100
         Number of reference points.
+    temperature : {"exact", "paper", "leading"} or float, default="exact"
+        The temperature, or the method of :func:`calibrate_temperature`.
+    reference_points : array-like of shape (n_points, dim), or dict of int to such, default=None
+        The points. A dict has those of each size of states. None draws `n_points` of them.
     device : torch.device or str, default=None
         Where to compute; by default where its parameters are.
     random_state : int, default=0
@@ -119,7 +125,16 @@ def preference_information(
     swaps = [np.zeros(len(pairs), dtype=np.int64)]
     swaps += [rng.randint(2, size=len(pairs)) for _ in range(n_permutations)]
     coded = [np.where(counted, (chosen ^ np.repeat(swap, 2))[:, None], IGNORED) for swap in swaps]
-    settings = PassSettings(layers, batch_size, n_points, device, random_state, progress)
+    settings = PassSettings(
+        layers=layers,
+        batch_size=batch_size,
+        n_points=n_points,
+        temperature=temperature,
+        reference_points=reference_points,
+        device=device,
+        random_state=random_state,
+        progress=progress,
+    )
     return measure_labels(model, sequences, coded, settings)
 
 

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 from tqdm.auto import tqdm
 
-from sklearn_learnability._validation import check_count
 from sklearn_learnability.exceptions import NotFiniteError
 from sklearn_learnability.torch.models._devices import device_of, move_model
 from sklearn_learnability.torch.models._held_still import held_still
@@ -26,26 +25,11 @@ from sklearn_learnability.torch.representations._hidden_states import (
     next_token_nats,
 )
 from sklearn_learnability.torch.representations._layer_information import LayerInformation
+from sklearn_learnability.torch.representations._pass_settings import PassSettings
 from sklearn_learnability.torch.representations._token_sequences import TokenSequences
 from sklearn_learnability.torch.soft_information._ngrams import IGNORED, LabelTable
 
 SECONDS_BETWEEN_SAVES = 60
-
-
-@dataclass(frozen=True)
-class PassSettings:
-    """What the functions that measure a model have in common."""
-
-    layers: Any
-    batch_size: int
-    n_points: int
-    device: Any
-    random_state: int
-    progress: bool
-
-    def __post_init__(self) -> None:
-        """Refuse batches of no sequence."""
-        check_count("batch_size", self.batch_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,14 +147,7 @@ class RepresentationPass:
         rank, world = process_rank()
         if path is not None and world > 1:
             path = path.with_name(f"{path.name}.{rank}")
-        layers = self.settings.layers
-        settings = {
-            "layers": layers if isinstance(layers, str) else list(layers),
-            "batch_size": self.settings.batch_size,
-            "n_points": self.settings.n_points,
-            "random_state": self.settings.random_state,
-            "processes": (rank, world),
-        }
+        settings = self.settings.key() | {"processes": (rank, world)}
         seen = [self.sequences.input_ids, self.sequences.mask]
         return Store(
             path, "a pass", settings, model=self.model, tokens=seen, labels=dict(self.labels)
@@ -206,13 +183,7 @@ class RepresentationPass:
         self.n_done += 1
 
     def _start(self, layers: list[Any], sizes: list[int]) -> None:
-        self.information = LayerInformation(
-            layers,
-            sizes,
-            self.tables,
-            n_points=self.settings.n_points,
-            random_state=self.settings.random_state,
-        )
+        self.information = LayerInformation(layers, sizes, self.tables, self.settings.of_states)
 
     def _state(self) -> dict[str, Any]:
         information = self.information

@@ -24,6 +24,7 @@ from sklearn_learnability.torch.models._processes import by_first, process_rank,
 from sklearn_learnability.torch.models._store import Store
 from sklearn_learnability.torch.representations._excluded_tokens import excluded_ids
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
+from sklearn_learnability.torch.representations._pass_settings import points_by_size
 from sklearn_learnability.torch.representations._plane_results import InformationPlane, PlanePoint
 from sklearn_learnability.torch.representations._token_sequences import token_rows
 
@@ -68,6 +69,8 @@ def measure_checkpoints(
     context: int = 512,
     batch_size: int = 8,
     n_points: int = 100,
+    temperature: str | float = "exact",
+    reference_points: Any = None,
     device: Any = None,
     random_state: int = 0,
     progress: bool = True,
@@ -110,6 +113,10 @@ def measure_checkpoints(
         Rows to a batch: a row is a sequence.
     n_points : int, default=100
         Number of reference points.
+    temperature : {"exact", "paper", "leading"} or float, default="exact"
+        The temperature, or the method of :func:`calibrate_temperature`.
+    reference_points : array-like of shape (n_points, dim), or dict of int to such, default=None
+        The points. A dict has those of each size of states. None draws `n_points` of them.
     device : torch.device or str, default=None
         Where to compute; by default where they were loaded.
     random_state : int, default=0
@@ -144,6 +151,8 @@ def measure_checkpoints(
         "context": context,
         "batch_size": batch_size,
         "n_points": n_points,
+        "temperature": temperature,
+        "reference_points": points_by_size(reference_points),
         "random_state": random_state,
     }
     rows = None if tokenizer_or_ids is None else token_rows(tokenizer_or_ids, texts)

@@ -258,7 +258,9 @@ def test_layers_of_many_sizes_merge():
     states = [torch.from_numpy(rng.normal(size=(8, 5, size))) for size in (6, 3, 6)]
 
     def seen(rows):
-        information = LayerInformation(["x", "y", "z"], [6, 3, 6], tables, n_points=10)
+        information = LayerInformation(
+            ["x", "y", "z"], [6, 3, 6], tables, lambda size: {"n_points": 10}
+        )
         information.update(
             [z[rows] for z in states], {name: of[rows] for name, of in labels.items()}, rows
         )
@@ -272,7 +274,7 @@ def test_layers_of_many_sizes_merge():
     np.testing.assert_allclose(
         part.compute().select_dtypes("number"), expected.select_dtypes("number"), rtol=1e-9
     )
-    again = LayerInformation(["x", "y", "z"], [6, 3, 6], tables, n_points=10)
+    again = LayerInformation(["x", "y", "z"], [6, 3, 6], tables, lambda size: {"n_points": 10})
     again.load_state_dict(whole.state_dict())
     assert again.compute().equals(expected)
 
