@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from sklearn_learnability.torch.representations._trajectory import Trajectory
 
 
+# Names of points that are no layer.
+MEANS = ("mean", "mean without embedding")
 # One colour a width, the narrowest first; more widths begin anew.
 WIDTH_COLORS = (BLUE, SKY, ORANGE, VERMILION)
 
@@ -101,7 +103,7 @@ class InformationPlaneDisplay:
         trajectory : Trajectory
             What :func:`~sklearn_learnability.torch.measure_checkpoints` returns.
         layer : int or str, default="mean"
-            The layer to draw; by default the mean of all.
+            The layer to draw, or a mean of layers; by default that of all.
         ax : matplotlib Axes, default=None
             Axes to draw on; a new figure by default.
 

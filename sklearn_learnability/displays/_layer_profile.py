@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from sklearn_learnability.displays._drawing import MUTED, import_pyplot
-from sklearn_learnability.displays._information_plane import colored, plain_axes, width_name
+from sklearn_learnability.displays._information_plane import MEANS, colored, plain_axes, width_name
 from sklearn_learnability.displays._layout import say_if_nothing, short_name, within_place
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class LayerProfileDisplay:
         LayerProfileDisplay
             The display, drawn.
         """
-        points = [point for point in plane.points if point.layer != "mean"]
+        points = [point for point in plane.points if point.layer not in MEANS]
         return cls(
             [point.layer for point in points],
             [point.width for point in points],

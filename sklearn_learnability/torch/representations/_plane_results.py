@@ -12,16 +12,18 @@ from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import UndefinedInformationWarning
 
 MEAN = "mean"
+MEAN_WITHOUT_EMBEDDING = "mean without embedding"
 
 
 @dataclass(frozen=True, eq=False)
 class PlanePoint(Result):
-    r"""One layer at one width of context, or the mean of all layers.
+    r"""One layer at one width of context, or a mean of layers.
 
     Attributes
     ----------
     layer : int or str
-        The layer; "mean" for the mean of all.
+        The layer; "mean" for the mean of all, "mean without embedding" for that of all but hidden
+        state 0 of a transformers model.
     width : int
         Width n of the contexts X (the n tokens up to a position) and Y (the n tokens after it).
     entropy : float
@@ -35,6 +37,9 @@ class PlanePoint(Result):
     complexity_null, expressivity_null, optimality_null : float
         What labels without meaning, as frequent as these, would have given. To compare with, not
         to subtract.
+    complexity_mean, expressivity_mean : float
+        The variants that count every context alike, however often it occurs; no mutual
+        informations.
     complexity_quadratic, expressivity_quadratic, optimality_quadratic : float
         The unbiased quadratic informations, 0 on average for labels without meaning, on a scale of
         their own; and their ratio, NaN where that of the past is not positive.
@@ -53,9 +58,11 @@ class PlanePoint(Result):
     ceiling: float
     complexity: float
     complexity_null: float
+    complexity_mean: float
     complexity_quadratic: float
     expressivity: float
     expressivity_null: float
+    expressivity_mean: float
     expressivity_quadratic: float
     optimality: float
     optimality_null: float
@@ -73,7 +80,7 @@ class InformationPlane(Result):
     Attributes
     ----------
     points : tuple of PlanePoint
-        One for each layer and width; those of the layers' mean come last.
+        One for each layer and width; those of means of layers come last.
     information : pandas.DataFrame
         Everything estimated, for each layer and label set (`past_n`, `future_n`): the brackets on
         repeated labels with their coverage, and the intervals.
@@ -102,14 +109,20 @@ class InformationPlane(Result):
 
 
 def plane_points(information: pd.DataFrame, widths: Sequence[int]) -> tuple[PlanePoint, ...]:
-    """Return the points of every layer, and of the mean of the layers."""
-    numbers = ["entropy", "ceiling", "information", "null", "quadratic"]
+    """Return the points of every layer, and of means of layers."""
+    numbers = ["entropy", "ceiling", "information", "information_mean", "null", "quadratic"]
     layers = list(dict.fromkeys(information["layer"]))
-    mean = information.groupby("labels", as_index=False)[numbers].mean().assign(layer=MEAN)
-    table = pd.concat([information[["layer", "labels", *numbers]], mean])
+    tables = [information[["layer", "labels", *numbers]]]
+    for name, chosen in layer_means(layers).items():
+        of_layers = information[information["layer"].isin(chosen)]
+        mean = of_layers.groupby("labels", as_index=False)[numbers].mean()
+        tables.append(mean.assign(layer=name))
+    table = pd.concat(tables)
     rows = {(row.layer, row.labels): row for row in table.itertuples()}
     points = [
-        point for layer in [*layers, MEAN] for point in layer_points(rows, layer, sorted(widths))
+        point
+        for layer in dict.fromkeys(table["layer"])
+        for point in layer_points(rows, layer, sorted(widths))
     ]
     nothing = [p for p in points if math.isnan(p.optimality)]
     doubtful = [p for p in points if p.complexity_quadratic <= 0 and p not in nothing]
@@ -127,6 +140,13 @@ def plane_points(information: pd.DataFrame, widths: Sequence[int]) -> tuple[Plan
     return tuple(points)
 
 
+def layer_means(layers: Sequence[Any]) -> dict[str, list[Any]]:
+    """Return the layers of each mean: all, and all but hidden state 0, if that is among them."""
+    rest = [layer for layer in layers if layer != 0]
+    means = {MEAN: list(layers), MEAN_WITHOUT_EMBEDDING: rest}
+    return means if 0 < len(rest) < len(layers) else {MEAN: list(layers)}
+
+
 def layer_points(rows: dict[Any, Any], layer: Any, widths: Sequence[int]) -> Iterator[PlanePoint]:
     """Yield the points of a layer, the narrowest width first."""
     before = before_null = 0.0
@@ -142,9 +162,11 @@ def layer_points(rows: dict[Any, Any], layer: Any, widths: Sequence[int]) -> Ite
             ceiling=X.ceiling,
             complexity=X.information,
             complexity_null=X.null,
+            complexity_mean=X.information_mean,
             complexity_quadratic=X.quadratic,
             expressivity=Y.information,
             expressivity_null=Y.null,
+            expressivity_mean=Y.information_mean,
             expressivity_quadratic=Y.quadratic,
             optimality=share(Y.information, X.information),
             optimality_null=share(Y.null, X.null),

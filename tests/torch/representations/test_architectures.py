@@ -75,6 +75,7 @@ def ids():
     return [rng.randint(3, VOCABULARY, size=n).tolist() for n in rng.randint(8, 16, size=16)]
 
 
+MEANS = ["mean", "mean without embedding"]
 QUIET = {"n_points": 20, "progress": False}
 
 
@@ -240,13 +241,13 @@ def test_layers_of_many_sizes_are_those_measured_by_themselves(ids, batch_size):
     model = build("OPT ForCausalLM")
     together = measure_information_plane(model, ids, widths=(1, 2), batch_size=batch_size, **QUIET)
     frame = together.to_frame()
-    assert list(dict.fromkeys(frame["layer"])) == [0, 1, 2, "mean"]
+    assert list(dict.fromkeys(frame["layer"])) == [0, 1, 2, *MEANS]
     for layer in range(3):  # of 16, 16 and 8
         alone = measure_information_plane(model, ids, widths=(1, 2), layers=[layer], **QUIET)
         found = frame[frame["layer"] == layer].drop(columns="layer")
         expected = alone.to_frame().query("layer == @layer").drop(columns="layer")
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
-    of_layers = frame[frame["layer"] != "mean"].groupby("width")["complexity"].mean()
+    of_layers = frame[~frame["layer"].isin(MEANS)].groupby("width")["complexity"].mean()
     mean = frame[frame["layer"] == "mean"].set_index("width")["complexity"]
     np.testing.assert_allclose(mean, of_layers, rtol=1e-12)
 

@@ -43,6 +43,7 @@ class Recurrent(nn.Module):
 
 
 LAYERS = ["embedding", "recurrent"]
+MEANS = ["mean", "mean without embedding"]
 
 
 @pytest.fixture(scope="module")
@@ -277,13 +278,45 @@ def llama():
     return transformers.LlamaForCausalLM(config).eval()
 
 
+def test_mean_is_told_with_and_without_the_embedding(llama, ids):
+    frame = measure(llama, ids, layers="all").to_frame()
+    for name, layers in [("mean", [0, 1, 2]), ("mean without embedding", [1, 2])]:
+        mean = frame[frame["layer"] == name].set_index("width")
+        of_layers = frame[frame["layer"].isin(layers)].groupby("width")
+        for column in ("entropy", "complexity", "expressivity_null", "complexity_quadratic"):
+            np.testing.assert_allclose(mean[column], of_layers[column].mean(), rtol=1e-12)
+        np.testing.assert_allclose(mean["optimality"], mean["expressivity"] / mean["complexity"])
+    for layers in ([1, 2], [0], ["model.embed_tokens", "model.norm"]):
+        names = measure(llama, ids, layers=layers).to_frame()["layer"]
+        assert list(dict.fromkeys(names)) == [*layers, "mean"]
+
+
+def test_contexts_can_count_alike_however_often_they_occur(model, ids, plane):
+    """Equation 16 of the paper, from the estimates of single labels."""
+    from sklearn_learnability.torch import soft_entropy
+
+    with torch.inference_mode():
+        states = {
+            tuple(row): model.recurrent(model.embedding(torch.tensor([row])))[0][0] for row in ids
+        }
+    for name, shift in [("complexity_mean", 0), ("expressivity_mean", 1)]:
+        by_label = {}
+        for row, t in positions(ids, 3):
+            by_label.setdefault(row[t + shift], []).append(states[tuple(row)][t])
+        every = soft_entropy(torch.stack([z for of_label in by_label.values() for z in of_label]))
+        mean = np.mean([float(soft_entropy(torch.stack(z))) for z in by_label.values()])
+        frame = plane.to_frame().set_index(["layer", "width"])
+        assert frame.loc[("recurrent", 1), name] == pytest.approx(float(every) - mean, rel=1e-4)
+
+
 def test_hooks_catch_the_states_that_transformers_returns(llama, ids):
     returned = measure(llama, ids, layers="all")
-    assert list(dict.fromkeys(returned.to_frame()["layer"])) == [0, 1, 2, "mean"]
+    assert list(dict.fromkeys(returned.to_frame()["layer"])) == [0, 1, 2, *MEANS]
     names = ["model.embed_tokens", "model.layers.0", "model.norm"]
     hooked = measure(llama, ids, layers=names)
     numbers = ["entropy", "complexity", "expressivity", "complexity_quadratic", "loss"]
-    np.testing.assert_allclose(returned.to_frame()[numbers], hooked.to_frame()[numbers], rtol=1e-9)
+    everything = returned.to_frame().query("layer != 'mean without embedding'")
+    np.testing.assert_allclose(everything[numbers], hooked.to_frame()[numbers], rtol=1e-9)
     chosen = measure(llama, ids, layers=[2]).to_frame().query("layer == 2")
     np.testing.assert_allclose(
         chosen[numbers], returned.to_frame().query("layer == 2")[numbers], rtol=1e-9
