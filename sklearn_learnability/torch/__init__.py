@@ -36,7 +36,8 @@ from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient
     LocalLearningCoefficient,
 )
 from sklearn_learnability.torch.models._batch_loss import next_token_loss
-from sklearn_learnability.torch.models._checkpoints import load_language_model, load_parameters
+from sklearn_learnability.torch.models._checkpoints import load_parameters
+from sklearn_learnability.torch.models._language_models import load_language_model
 from sklearn_learnability.torch.models._self_divergence import self_divergence_loss
 from sklearn_learnability.torch.profile._complexity_against_compressibility import (
     complexity_against_compressibility,

@@ -1,11 +1,12 @@
-"""Where models are, of which type, and which may not be moved."""
+"""Where models and their weights are, of which type, and which may not be moved."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -40,6 +41,36 @@ def check_in_memory(model: nn.Module) -> None:
             f"Expected a model whose weights are in memory, got one whose {away[0]} is not: it is "
             "offloaded, or was never loaded. Load it without offloading."
         )
+
+
+@contextmanager
+def weights_in_memory(module: nn.Module) -> Iterator[bool]:
+    """Hold the offloaded weights of a module, less those of modules in it, in the host's memory.
+
+    Yields whether there are any.
+    """
+    held: Any = module._parameters, module._buffers
+    hook: Any = getattr(module, "_hf_hook", None)
+    tensors = [t for of_kind in held for t in of_kind.values() if t is not None]
+    if not getattr(hook, "offload", False) or not any(t.is_meta for t in tensors):
+        yield False
+        return
+    from accelerate.utils import align_module_device  # what has offloaded them
+
+    kept = [dict(of_kind) for of_kind in held]
+    try:
+        with align_module_device(module, torch.device("cpu")):
+            yield True
+    finally:
+        for of_kind, before in zip(held, kept, strict=True):
+            of_kind.update(before)  # shapes alone again, and the same objects
+
+
+def inner_tensors(tensor: Tensor) -> list[Tensor]:
+    """Return the tensors that a quantized tensor, or another that wraps some, is made of."""
+    if not is_traceable_wrapper_subclass(tensor):
+        return []
+    return [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
 
 
 def has_float64(device: torch.device) -> bool:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from sklearn_learnability.torch.models._data_rows import DataRows, data_rows
+from sklearn_learnability.torch.models._devices import inner_tensors, weights_in_memory
 from sklearn_learnability.torch.models._whose_code import (
     attribute,
     codes_in,
@@ -44,6 +45,8 @@ NOT_STATE = {
     *("_hf_hook", "_old_forward", "_is_hf_initialized", "_weight_conversions", "_use_kernels"),
     "store_key",
 }
+#: What accelerate puts in the place of a module's own methods, as it calls them elsewhere.
+DISPATCHED = {"forward", "to", "cuda", "npu", "xpu", "mlu", "sdaa", "musa"}
 CONFIGURATIONS = ("transformers.configuration_utils", "transformers.generation.configuration_utils")
 #: Of a configuration of transformers: where it lay and who wrote it.
 NOT_CONFIGURED = {
@@ -144,6 +147,10 @@ class Walk:
     def _tensor(self, value: Tensor) -> Iterator[Any]:
         if value.is_meta:
             self.refuse(value, "its values are not in memory")
+        if inner := inner_tensors(value):
+            yield from ("wrapped", self.of(type(value)), str(value.dtype), str(tuple(value.shape)))
+            yield from map(self.of, inner)
+            return
         if value.is_nested:
             yield from ("nested", *map(self.of, value.unbind()))
             return
@@ -175,8 +182,12 @@ class Walk:
             yield from shared_tensors(value)
         self.modules_above += 1
         yield "module"
-        for name, tensor in [*value._parameters.items(), *value._buffers.items()]:
-            yield from self._named(name, tensor)
+        with weights_in_memory(value) as offloaded:
+            for name, tensor in [*value._parameters.items(), *value._buffers.items()]:
+                if offloaded:  # a walk of its own keeps no weight
+                    yield from (name, Walk(self.what).of(tensor))
+                else:
+                    yield from self._named(name, tensor)
         for name, child in value._modules.items():
             yield from self._named(name, child)
         if named is not None:
@@ -220,7 +231,7 @@ class Walk:
             name: held[name]
             for name in held
             if name not in NOT_STATE
-            and not (dispatched and name == "forward")
+            and not (dispatched and name in DISPATCHED)
             and not (private and name.startswith("_") and not isinstance(held[name], WEIGHTS))
         }
 

@@ -70,7 +70,8 @@ class ModelState:
             if _is_kept(name, container, content):
                 _refill(container, content)
         for p, data, requires_grad, _ in self.parameters:
-            _point_to(p, data)
+            if type(p) is nn.Parameter or p.device != data.device:
+                _point_to(p, data)  # a quantized one may have packed itself, and noted it elsewhere
             p.requires_grad = requires_grad
         self.restore_gradients()
         with torch.no_grad():

@@ -15,8 +15,8 @@ from sklearn_learnability.exceptions import DamagedCheckpointWarning
 from sklearn_learnability.torch.models._checkpoints import (
     TORCH_ENDINGS,
     is_out_of_memory,
-    load_language_model,
 )
+from sklearn_learnability.torch.models._language_models import load_language_model
 
 ENDINGS = TORCH_ENDINGS | {".safetensors", ".gguf"}
 LONGEST_NAME = 200  # in bytes, of files; disks take 255
