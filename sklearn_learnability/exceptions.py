@@ -127,6 +127,10 @@ class UndefinedAssociationWarning(LearnabilityWarning, UndefinedMetricWarning):
     """A correlation is undefined, as a quantity is constant, and is reported as NaN."""
 
 
+class DeterminedByCovariatesWarning(LearnabilityWarning, UndefinedMetricWarning):
+    """Covariates leave nothing of a quantity to correlate, and the correlation is NaN."""
+
+
 class UndefinedLossWarning(LearnabilityWarning):
     """A loss is not finite at some amounts of compression."""
 

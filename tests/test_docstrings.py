@@ -123,6 +123,10 @@ TABULAR = [m for m in PUBLIC_MODULES if m not in TORCH and not m.endswith(".disp
 EXPLAINED = {
     ("linear_association", "groups"): "of points, not of rows",
     ("linear_association", "y"): "a quantity, not labels",
+    ("spearman", "y"): "a quantity, not labels",
+    ("partial_spearman", "y"): "a quantity, not labels",
+    ("spearman", "groups"): "of points, not of rows",
+    ("partial_spearman", "groups"): "of points, not of rows",
     ("information_bottleneck", "n_clusters"): "of inputs, not of rows",
     ("information_bottleneck", "tolerance"): "of steps, not of a loss",
     ("ngram_joint", "width"): "of contexts, not of layers",

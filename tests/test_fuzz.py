@@ -219,15 +219,26 @@ def calls_on_points(draw, function):
         list(rng.normal(size=n)),
     ]
     column = st.sampled_from(columns)
-    arguments = {"x": draw(column), "y": draw(column)}
-    drawn = about_rows(rng, n, np.arange(2))
     others = st.sampled_from([None, *columns, rng.normal(size=(n, 2)), np.zeros((n, 0))])
-    drawn["given"] = others
-    drawn["steps"] = st.sampled_from([np.arange(n), np.arange(n) // 3, np.zeros(n), list("ab" * n)])
-    for name in ("given", "groups", "steps", "confidence"):
-        if draw(st.booleans()):
-            arguments[name] = draw(drawn[name])
-    return arguments
+    drawn = about_rows(rng, n, np.arange(2))
+    drawn |= dict.fromkeys(("x", "y"), column)
+    drawn |= dict.fromkeys(("given", "measures", "scores", "covariates"), others)
+    steps = [np.arange(n), np.arange(n) // 3, np.zeros(n), list("ab" * n)[:n], list("ab" * n)]
+    drawn |= dict.fromkeys(("steps", "runs"), st.sampled_from(steps))
+    drawn["family"] = drawn["groups"]
+    drawn["size"] = st.sampled_from([np.abs(columns[0]), np.arange(1, n + 1), columns[2]])
+    drawn |= {"ratio": NUMBER, "degree": st.integers(0, 6), "n_permutations": st.sampled_from([49])}
+    parameters = inspect.signature(function).parameters
+    needed = [n for n in parameters if parameters[n].default is inspect.Parameter.empty]
+    chosen = [name for name in parameters if name in needed or draw(st.booleans())]
+    return {name: draw(drawn[name]) for name in chosen}
+
+
+#: Functions of quantities measured at points.
+ON_POINTS = {
+    *("linear_association", "spearman", "partial_spearman"),
+    *("relate_to_performance", "size_groups"),
+}
 
 
 MINIMUM = st.builds(
@@ -410,7 +421,7 @@ def how_to_call(function):
         return calls_on_forecasts(function)
     if function.__name__ in NUMBERS:
         return calls_on_numbers(function)
-    if function.__name__ == "linear_association":
+    if function.__name__ in ON_POINTS:
         return calls_on_points(function)
     rows = {"y", "y_true"} & inspect.signature(function).parameters.keys()
     return calls_on_rows(function) if rows else calls_of_generators(function)
@@ -427,13 +438,17 @@ def call(function, arguments):
 MAY_BE_NAN = (
     *("standard_error", "lower", "upper", "p_excess_loss", "p_learnability"),
     *("optimality", "excess_complexity"),  # of nothing, and of more than can be
+    *("raw_p_value", "detectable"),
     *("p_value", "within_steps", "within_steps_lower", "within_steps_upper"),  # with a reason
 )
 
 
 def numbers_in(value, where=""):
     """Return the numbers of a result by their names, without what gives a reason for being NaN."""
-    if isinstance(value, metrics.Efficiency | metrics.RegressionEfficiency) and value.reason:
+    with_reason = metrics.Efficiency | metrics.RegressionEfficiency | metrics.RankAssociation
+    if isinstance(value, with_reason) and value.reason:
+        return []
+    if isinstance(value, metrics.GroupLeftOut):  # the others may be too few, or constant
         return []
     if dataclasses.is_dataclass(value):
         parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

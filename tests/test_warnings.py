@@ -28,6 +28,7 @@ from sklearn_learnability.metrics import (
     information_score,
     linear_association,
     log_loss_per_sample,
+    partial_spearman,
     two_part_code_length,
 )
 
@@ -141,6 +142,10 @@ def asymptotic_formula():
 
 def undefined_association():
     linear_association([1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 3.0, 4.0])
+
+
+def determined_by_covariates():
+    partial_spearman(X[:9, 0], X[:9, 1], X[:9, 1])
 
 
 def hidden_states():
@@ -301,6 +306,7 @@ PROVOKED = {
     "SmallSegmentWarning": small_segment,
     "AsymptoticFormulaWarning": asymptotic_formula,
     "UndefinedAssociationWarning": undefined_association,
+    "DeterminedByCovariatesWarning": determined_by_covariates,
 }
 PROVOKED_WITH_TORCH = {
     "DamagedCheckpointWarning": damaged_checkpoint,

@@ -46,7 +46,13 @@ from sklearn_learnability.metrics._nll_decomposition import (
     calibrated_nll,
     nll_decomposition,
 )
+from sklearn_learnability.metrics._performance_relation import (
+    MeasureRelation,
+    PerformanceRelation,
+    relate_to_performance,
+)
 from sklearn_learnability.metrics._phases import Phase
+from sklearn_learnability.metrics._rank_association import GroupLeftOut, RankAssociation
 from sklearn_learnability.metrics._regression_efficiency import (
     RegressionEfficiency,
     regression_efficiency,
@@ -54,6 +60,8 @@ from sklearn_learnability.metrics._regression_efficiency import (
 from sklearn_learnability.metrics._resampling import Estimate
 from sklearn_learnability.metrics._segment_status import SegmentAssessment
 from sklearn_learnability.metrics._segments import SegmentReport, information_by_segment
+from sklearn_learnability.metrics._size_groups import size_groups
+from sklearn_learnability.metrics._spearman import partial_spearman, spearman
 
 __all__ = [
     "AnnotatorLearnability",
@@ -64,14 +72,18 @@ __all__ = [
     "DistanceToBound",
     "Efficiency",
     "Estimate",
+    "GroupLeftOut",
     "InformationBottleneck",
     "LinearAssociation",
+    "MeasureRelation",
     "Minimum",
     "ModelAssessment",
     "ModelComparison",
     "NLLDecomposition",
     "NgramJoint",
+    "PerformanceRelation",
     "Phase",
+    "RankAssociation",
     "RegressionEfficiency",
     "SegmentAssessment",
     "SegmentReport",
@@ -93,9 +105,13 @@ __all__ = [
     "negative_log_likelihood",
     "ngram_joint",
     "nll_decomposition",
+    "partial_spearman",
     "pointwise_information",
     "predicted_bits",
     "regression_efficiency",
+    "relate_to_performance",
     "select_by_description_length",
+    "size_groups",
+    "spearman",
     "two_part_code_length",
 ]

@@ -177,7 +177,7 @@ def linear_association(
     n_groups = int(runs.max()) + 1
     panel = np.empty((n_groups, 0, points.shape[1]))
     if times is not None or n_groups == len(points):
-        panel = _panel(points, runs, np.zeros_like(runs) if times is None else times)
+        panel = panel_of(points, runs, np.zeros_like(runs) if times is None else times)
     value, lower, upper, p_value, reason = _jackknife(panel, confidence)
     if groups is None:
         reason = ONE_RUN
@@ -297,7 +297,7 @@ def _correlation(pair: Floats) -> float:
     return float(np.clip(pair[:, 0] @ pair[:, 1] / size.prod(), -1, 1))
 
 
-def _panel(points: Floats, runs: Integers, times: Integers) -> Floats:
+def panel_of(points: Floats, runs: Integers, times: Integers) -> Floats:
     """Return the points (run, step, quantity) at the steps at which all runs were measured."""
     n_groups = int(runs.max()) + 1
     cells, counts = np.unique(np.column_stack([times, runs]), axis=0, return_counts=True)
