@@ -9,9 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from sklearn_learnability._validation import check_random_state, warn
-from sklearn_learnability.exceptions import (
-    NoPositionsWarning,
-)
+from sklearn_learnability.exceptions import NoPositionsWarning
 from sklearn_learnability.torch.models._digest import digest
 from sklearn_learnability.torch.soft_information._assignment_sums import AssignmentSums
 from sklearn_learnability.torch.soft_information._batch import (
@@ -35,10 +33,10 @@ from sklearn_learnability.torch.soft_information._row_sample import (
 from sklearn_learnability.torch.soft_information._sequence_groups import SequenceGroups
 from sklearn_learnability.torch.soft_information._size_curve import SizeCurve
 from sklearn_learnability.torch.soft_information._soft_entropy import (
-    assign,
+    Assignment,
+    assign_layers,
     check_reference_points,
     draw_reference_points,
-    working_dtype,
 )
 from sklearn_learnability.torch.soft_information._temperature import resolve_temperature
 from sklearn_learnability.torch.soft_information._undefined import warn_of_undefined
@@ -195,6 +193,10 @@ class SoftInformation:
             If shapes do not agree, hidden states are not finite, a table lacks a label, or a
             sequence was in an earlier batch.
         """
+        self._take_in(hidden, labels, mask, sequences)
+
+    def _take_in(self, hidden: Any, labels: Labels, mask: Any, sequences: Any) -> list[Assignment]:
+        """Take in a batch, and return the assignments of each layer; none if nothing counted."""
         layers, shape = check_hidden(hidden, self.n_layers, self.dim)
         valid = np.ones(shape, dtype=bool)
         if mask is not None:
@@ -211,14 +213,10 @@ class SoftInformation:
         seen = self._seen if sequences is None else self._with_ids(ids[used])
         if not used.any():
             warn("A batch had no position to count and was skipped.", NoPositionsWarning)
-            return
-        layers, norms = finite_lengths(layers, used, shape)
-        points = self.reference_points_.to(working_dtype(layers[0].dtype)).to(layers[0].device)
-        with torch.no_grad(), torch.autocast(layers[0].device.type, enabled=False):
-            assigned = [
-                assign(z.to(points.dtype), norm, points.to(z.device), self.temperature_)
-                for z, norm in zip(layers, norms, strict=True)
-            ]
+            return []
+        assigned = assign_layers(
+            *finite_lengths(layers, used, shape), self.reference_points_, self.temperature_
+        )
         groups = SequenceGroups(pending, ids, self._labels.n_rows + len(pending.new))
         keys = position_keys(self._sample.seed, ids, within)
         drawn = self._sample.drawn(assigned, groups, keys)
@@ -228,6 +226,7 @@ class SoftInformation:
         self._seen = seen
         self._next_sequence += shape[0]
         self._ids_given = sequences is not None
+        return assigned
 
     def _with_ids(self, ids: Ints) -> Ints:
         """Return the ids seen with new ones among them, which were in no earlier batch."""
