@@ -22,6 +22,9 @@ from sklearn_learnability.torch.representations import _representation_pass  # n
 from sklearn_learnability.torch.representations._layer_information import (  # noqa: E402
     LayerInformation,
 )
+from sklearn_learnability.torch.soft_information._permuted_labels import (  # noqa: E402
+    PermutedLabels,
+)
 
 VOCABULARY = 24
 READS_AHEAD = pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.NotCausalWarning")
@@ -257,14 +260,18 @@ def test_layers_of_many_sizes_merge():
     labels = {"a": rng.randint(3, size=(8, 5)), "b": rng.randint(4, size=(8, 5))}
     tables = {name: LabelTable.from_labels(values) for name, values in labels.items()}
     states = [torch.from_numpy(rng.normal(size=(8, 5, size))) for size in (6, 3, 6)]
+    drawn = np.array([rng.permutation(labels["a"].ravel()) for _ in range(3)])
+    permuted = PermutedLabels(np.arange(40).reshape(8, 5), drawn)
+
+    def start():
+        return LayerInformation(
+            ["x", "y", "z"], [6, 3, 6], tables, permuted, lambda size: {"n_points": 10}
+        )
 
     def seen(rows):
-        information = LayerInformation(
-            ["x", "y", "z"], [6, 3, 6], tables, lambda size: {"n_points": 10}
-        )
-        information.update(
-            [z[rows] for z in states], {name: of[rows] for name, of in labels.items()}, rows
-        )
+        information = start()
+        of_rows = {name: of[rows] for name, of in labels.items()}
+        information.update([z[rows] for z in states], of_rows, permuted.places[rows], rows)
         return information
 
     whole, part, rest = map(seen, (np.arange(8), np.arange(3), np.arange(3, 8)))
@@ -275,9 +282,12 @@ def test_layers_of_many_sizes_merge():
     np.testing.assert_allclose(
         part.compute().select_dtypes("number"), expected.select_dtypes("number"), rtol=1e-9
     )
-    again = LayerInformation(["x", "y", "z"], [6, 3, 6], tables, lambda size: {"n_points": 10})
+    assert whole.permuted().shape == (3, 3)
+    np.testing.assert_allclose(part.permuted(), whole.permuted(), rtol=1e-9)
+    again = start()
     again.load_state_dict(whole.state_dict())
     assert again.compute().equals(expected)
+    assert (again.permuted() == whole.permuted()).all()
 
 
 def test_inner_layers_stand_beside_the_residual_in_the_order_asked_for(ids):
