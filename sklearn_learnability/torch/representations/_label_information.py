@@ -16,8 +16,8 @@ from sklearn_learnability.torch.representations._excluded_tokens import (
     counted_positions,
     excluded_ids,
 )
+from sklearn_learnability.torch.representations._layer_estimates import layer_means
 from sklearn_learnability.torch.representations._pass_settings import PassSettings
-from sklearn_learnability.torch.representations._plane_results import MEAN
 from sklearn_learnability.torch.representations._representation_pass import RepresentationPass
 from sklearn_learnability.torch.representations._token_sequences import (
     Tokens,
@@ -37,12 +37,13 @@ LABELS = "labels"
 
 @dataclass(frozen=True, eq=False)
 class LabelPoint(Result):
-    """What one layer tells of the labels, or the mean of all layers.
+    """What one layer tells of the labels, or a mean of layers.
 
     Attributes
     ----------
     layer : int or str
-        The layer; "mean" for the mean of all.
+        The layer; "mean" for the mean of all, "mean without embedding" for that of all but hidden
+        state 0 of a transformers model.
     entropy : float
         H(Z), as a share of the logarithm of the number of points.
     ceiling : float
@@ -77,9 +78,9 @@ class LabelInformation(Result):
     Attributes
     ----------
     points : tuple of LabelPoint
-        One for each layer, that of their mean last.
+        One for each layer, those of means of layers last.
     information : pandas.DataFrame
-        Everything estimated of the labels as given, for each layer.
+        Everything estimated of the labels as given, for each layer and mean of layers.
     loss : float
         Loss of the model at predicting the next token on the same sequences, in nats a token; NaN
         of a model without logits of tokens or that reads tokens to come, and where no text has two.
@@ -265,13 +266,15 @@ def measure_labels(
     if n_labels < 2:
         raise ValueError(f"Expected at least two different labels, got {n_labels}.")
     result = RepresentationPass(model, sequences, {LABELS: codes}, settings, permuted).run(None)
-    given, null = result.information.compute(), result.information.permuted()
+    given, layers = result.information.compute().with_means().table, result.information.layers
+    null = dict(zip(layers, result.information.permuted(), strict=True))
+    for name, chosen in layer_means(layers).items():
+        null[name] = np.mean([null[layer] for layer in chosen], axis=0)
     numbers = ["entropy", "ceiling", "information", "quadratic"]
     points = [
-        label_point(row["layer"], row[numbers].to_dict(), of_layer)
-        for (_, row), of_layer in zip(given.iterrows(), null, strict=True)
+        label_point(row["layer"], row[numbers].to_dict(), null[row["layer"]])
+        for _, row in given.iterrows()
     ]
-    points.append(label_point(MEAN, given[numbers].mean().to_dict(), null.mean(axis=0)))
     return LabelInformation(
         points=tuple(points),
         information=given,

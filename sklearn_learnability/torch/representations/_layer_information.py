@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sklearn_learnability.torch.representations._layer_estimates import LayerEstimates
 from sklearn_learnability.torch.soft_information._ngrams import LabelTable
 from sklearn_learnability.torch.soft_information._permuted_labels import PermutedLabels
 from sklearn_learnability.torch.soft_information._permuted_sums import PermutedSums
@@ -84,15 +85,18 @@ class LayerInformation:
         for permuted, theirs in zip(self._permuted, other._permuted, strict=True):
             permuted.sums += theirs.sums
 
-    def compute(self) -> pd.DataFrame:
-        """Return all estimates, one row for each layer, by its name, and set of labels."""
-        tables = []
+    def compute(self) -> LayerEstimates:
+        """Return all estimates of the layers, in their order."""
+        tables, influences = [], {}
         for size, information in self._of_size.items():
-            table = information.compute().to_frame()
-            tables.append(table.set_index(self._places(size)[table["layer"]]))
+            profile = information.compute()
+            table, at = profile.to_frame(), self._places(size)
+            tables.append(table.set_index(at[table["layer"]]))
+            for estimate, shares in zip(profile.estimates, profile.influences, strict=True):
+                influences[self.layers[at[estimate.layer]], estimate.labels] = shares
         table = pd.concat(tables).sort_index(kind="stable")
         table["layer"] = [self.layers[layer] for layer in table.index]
-        return table.reset_index(drop=True)
+        return LayerEstimates(table.reset_index(drop=True), influences)
 
     def permuted(self) -> NDArray[np.float64]:
         """Return the plug-in information of permuted labels (n_layers, n_permutations)."""

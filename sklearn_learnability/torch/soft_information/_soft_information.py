@@ -1,6 +1,7 @@
 """A streaming estimator of what representations keep of labels."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn_learnability.torch.soft_information._batch import (
     finite_lengths,
     positions,
 )
+from sklearn_learnability.torch.soft_information._influences import Influences
 from sklearn_learnability.torch.soft_information._information_estimates import estimate_information
 from sklearn_learnability.torch.soft_information._information_results import (
     InformationEstimate,
@@ -139,6 +141,7 @@ class SoftInformation:
         if dtype not in (torch.float32, torch.float64):
             raise ValueError(f"Expected dtype torch.float32 or torch.float64, got {dtype}.")
         rng = check_random_state(random_state)
+        seed = int(deepcopy(rng).randint(2**31 - 1))  # vectors of all sizes have one sample
         if reference_points is None:
             self.reference_points_ = draw_reference_points(dim, n_points, rng)
         else:
@@ -146,7 +149,6 @@ class SoftInformation:
         n_points = len(self.reference_points_)
         self.dim, self.n_points, self.n_layers, self.dtype = dim, n_points, n_layers, dtype
         self.temperature_ = resolve_temperature(temperature, dim, n_points)
-        seed = int(rng.randint(2**31 - 1))
         self._labels = LabelRows(labels)
         n_sets = len(self._labels.names)
         self._sums = AssignmentSums(n_layers, n_sets, self._labels.n_rows, n_points, dtype)
@@ -298,17 +300,18 @@ class SoftInformation:
         counts = [self._labels.of_set(index) for index in range(len(names))]
         warn_of_undefined(names, counts, self.n_sequences_)
         sample = self._sample.kept.in_order()
-        estimates = []
+        found = []
         for layer in range(self.n_layers):
             curve = SizeCurve(sample.proba[layer], np.random.RandomState(self._sample.seed))
             for index in range(len(names)):
-                estimates.append(self._estimate(layer, index, sample, curve))
-        return InformationProfile(tuple(estimates), self.n_sequences_)
+                found.append(self._estimate(layer, index, sample, curve))
+        estimates, influences = zip(*found, strict=True)
+        return InformationProfile(estimates, influences, self.n_sequences_)
 
     def _estimate(
         self, layer: int, index: int, sample: RowSample, curve: SizeCurve
-    ) -> InformationEstimate:
-        """Return the estimate of one layer and one set of labels."""
+    ) -> tuple[InformationEstimate, Influences]:
+        """Return the estimate of one layer and one set of labels, and what its errors are of."""
         chosen = self._labels.rows_of_set(index)
         local = np.full(self._labels.n_rows - ONCE, ONCE)  # what occurs once stands at its end
         local[chosen] = np.arange(len(chosen))

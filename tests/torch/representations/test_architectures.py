@@ -201,9 +201,11 @@ def test_the_decoder_reads_its_start_and_the_text_beside_the_encoder(name, start
 
     result = label(model, ids, "decoder")
     assert np.isnan(result.loss)  # the decoder sees the text through the encoder
-    assert list(result.to_frame()["layer"]) == [0, 1, 2, "mean"]
+    assert list(result.to_frame()["layer"]) == [0, 1, 2, *MEANS]
     found = result.to_frame().query("layer == 1")["information"].iloc[0]
     assert found == pytest.approx(truth(states_alone(decoded, ids), ids), rel=1e-3, abs=1e-6)
+    assert list(result.information["layer"]) == [0, 1, 2, *MEANS]
+    assert (result.information["quadratic_error"] > 0).all()
     named = label(model, ids, [block]).to_frame()["information"].iloc[0]
     if not name.startswith("T5"):  # T5 norms its last state
         last = result.to_frame().query("layer == 2")["information"].iloc[0]
@@ -276,17 +278,17 @@ def test_layers_of_many_sizes_merge():
 
     whole, part, rest = map(seen, (np.arange(8), np.arange(3), np.arange(3, 8)))
     part.merge(rest)
-    expected = whole.compute()
+    expected = whole.compute().table
     assert list(expected["layer"]) == ["x", "x", "y", "y", "z", "z"]
     assert list(expected["labels"]) == ["a", "b"] * 3
     np.testing.assert_allclose(
-        part.compute().select_dtypes("number"), expected.select_dtypes("number"), rtol=1e-9
+        part.compute().table.select_dtypes("number"), expected.select_dtypes("number"), rtol=1e-9
     )
     assert whole.permuted().shape == (3, 3)
     np.testing.assert_allclose(part.permuted(), whole.permuted(), rtol=1e-9)
     again = start()
     again.load_state_dict(whole.state_dict())
-    assert again.compute().equals(expected)
+    assert again.compute().table.equals(expected)
     assert (again.permuted() == whole.permuted()).all()
 
 
