@@ -81,6 +81,8 @@ class MeasureRelation(Result):
             "controlled_upper": given["upper"],
             "p_value": self.p_value,
             "detectable": given["detectable"],
+            "left_of_measure": given["x_left"],
+            "left_of_score": given["y_left"],
             "lowest_without_a_family": given["lowest_without_a_group"],
             "highest_without_a_family": given["highest_without_a_group"],
         }
@@ -144,6 +146,8 @@ def relate_to_performance(
 
     - "related beyond scale": an association raw and given the covariates, in the same direction;
       "turned round by scale": in the other; "masked by scale": given them only;
+    - "not surely beyond scale": an association given the covariates that may be what these miss,
+      as its interval reaches down to the correlation that 2 % of the variance of both ranks make;
     - "hangs on one family": without it less than half of the association is left;
     - "explained by scale alone", or "explained by scale and family": an association raw, none given
       the covariates, and its interval ends below half of the raw one;

@@ -56,6 +56,8 @@ class RankAssociation(Result):
         run of one step.
     n_controls : int
         Number of directions of the ranked covariates taken out.
+    x_left, y_left : float
+        Share of the variance of the ranks of each quantity that the covariates leave.
     without_groups : tuple of GroupLeftOut
         The association without each group; empty for one group.
     reason : str
@@ -75,6 +77,8 @@ class RankAssociation(Result):
     n_runs: int
     n_steps: int
     n_controls: int
+    x_left: float
+    y_left: float
     without_groups: tuple[GroupLeftOut, ...]
     reason: str
 

@@ -126,6 +126,8 @@ class Comparison:
             n_runs=layout.n_units,
             n_steps=layout.rows.shape[1],
             n_controls=self.residuals.basis.shape[1],
+            x_left=nan if self.reason else float(self.residuals.x_left[i]),
+            y_left=nan if self.reason else float(self.residuals.y_left[j]),
             without_groups=tuple(
                 GroupLeftOut(group, float(rest[i, j]), n_points)
                 for group, rest, n_points in self.without_groups
@@ -201,18 +203,16 @@ def check_columns(named: dict[str, ArrayLike]) -> list[Floats]:
 
 def warn_if_undefined(residuals: RankedResiduals, x: tuple[Any, ...], y: tuple[Any, ...]) -> None:
     """Warn of quantities that are constant, and of those that nothing is left of."""
-    names = [*x, *y]
-    varies = np.concatenate([residuals.x_varies, residuals.y_varies])
-    left = np.isfinite(np.concatenate([residuals.x[0], residuals.y[0]]))
-    constant = [str(name) for name, does in zip(names, varies, strict=True) if not does]
-    gone = [str(n) for n, does, is_left in zip(names, varies, left, strict=True) if does > is_left]
-    if constant:
+    left = np.concatenate([residuals.x_left, residuals.y_left])
+    names = np.array([str(name) for name in (*x, *y)])
+    constant, gone = names[np.isnan(left)], names[left == 0]
+    if len(constant):
         warn(
             f"The correlation is undefined (NaN): {' and '.join(constant)} has the same value at "
             "all points that are compared.",
             UndefinedAssociationWarning,
         )
-    if gone:
+    if len(gone):
         warn(
             f"The correlation is undefined (NaN): the covariates determine {' and '.join(gone)}, "
             "and leave nothing of it to correlate.",

@@ -23,8 +23,9 @@ class RankedResiduals:
     ----------
     x, y : array of shape (n_points, n_x) and (n_points, n_y)
         Residuals, scaled to unit length; NaN where a quantity is constant or determined.
-    x_varies, y_varies : array of shape (n_x,) and (n_y,)
-        Whether a quantity varies at all within strata.
+    x_left, y_left : array of shape (n_x,) and (n_y,)
+        Share of the variance of the ranks that is left, corrected for the number of controls; NaN
+        where nothing varies within strata.
     basis : array of shape (n_points, n_controls)
         Orthonormal directions of the covariates.
     degrees_of_freedom : int
@@ -33,8 +34,8 @@ class RankedResiduals:
 
     x: Floats
     y: Floats
-    x_varies: np.ndarray
-    y_varies: np.ndarray
+    x_left: Floats
+    y_left: Floats
     basis: Floats
     degrees_of_freedom: int
 
@@ -50,13 +51,17 @@ def ranked_residuals(
     ranks_x, ranks_y, ranks = (ranks_within(values, layout) for values in (x, y, covariates))
     powers = [centred_within(ranks**power, layout) for power in range(1, degree + 1)]
     basis = directions(np.column_stack(powers))
+    free = layout.rows.size - layout.n_strata
+    correction = free / max(free - basis.shape[1], 1)
+    left_x, share_x = left_over(ranks_x, basis)
+    left_y, share_y = left_over(ranks_y, basis)
     return RankedResiduals(
-        x=left_over(ranks_x, basis),
-        y=left_over(ranks_y, basis),
-        x_varies=np.asarray(ranks_x.any(axis=0)),
-        y_varies=np.asarray(ranks_y.any(axis=0)),
+        x=left_x,
+        y=left_y,
+        x_left=np.minimum(correction * share_x, 1),
+        y_left=np.minimum(correction * share_y, 1),
         basis=basis,
-        degrees_of_freedom=layout.rows.size - layout.n_strata - basis.shape[1] - 1,
+        degrees_of_freedom=free - basis.shape[1] - 1,
     )
 
 
@@ -87,13 +92,14 @@ def directions(columns: Floats) -> Floats:
     return np.asarray(left[:, singular > SAME_DIRECTION * singular[0]])
 
 
-def left_over(ranks: Floats, basis: Floats) -> Floats:
-    """Return residuals of unit length; NaN where nothing but rounding is left."""
+def left_over(ranks: Floats, basis: Floats) -> tuple[Floats, Floats]:
+    """Return residuals of unit length, NaN where nothing is left, and the share that is left."""
     whole = (ranks**2).sum(axis=0)
     residual = ranks - basis @ (basis.T @ ranks)
     size = (residual**2).sum(axis=0)
+    size[size <= ROUNDING * whole] = 0
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(size > ROUNDING * whole, residual / np.sqrt(size), np.nan)
+        return np.where(size > 0, residual / np.sqrt(size), np.nan), size / whole
 
 
 def statistics(residuals: RankedResiduals, layout: Layout, orders: Integers) -> Floats:

@@ -10,12 +10,19 @@ from sklearn_learnability.metrics._rank_association import GroupLeftOut, RankAss
 STRONG = 0.5
 #: Share of an association below which it counts as gone.
 GONE = 0.5
+#: Share of the variance of ranks that covariates taken out by powers of their ranks may miss.
+MISSED = 0.02
 EXPLAINED = "goes with {score} as {given} do; less than half of that is left beyond them, if any"
 SAID = {
     "related beyond scale": "goes with {score} beyond {given}",
     "turned round by scale": "goes with {score} the other way round once {given} are given",
     "masked by scale": "goes with {score} only once {given} are given",
     "hangs on one family": "goes with {score} beyond {given} only with {group} among the families",
+    "not surely beyond scale": (
+        "may go with {score} beyond {given}, or as they do: these leave {x_left:.0%} of its ranks "
+        "and {y_left:.0%} of those of the score, and 2 % that they miss of both make a correlation "
+        "of {missed:.2f}"
+    ),
     "explained by scale alone": EXPLAINED,
     "explained by scale and family": EXPLAINED,
     "no relation found": "shows no relation to {score}, and no strong one is likely",
@@ -32,6 +39,8 @@ def verdict(
         return "no verdict"
     seen_raw = raw_p_value <= level
     if p_value <= level:
+        if surely_beyond(controlled) <= missed(controlled):
+            return "not surely beyond scale"
         if decisive_group(controlled) is not None:
             return "hangs on one family"
         if not seen_raw:
@@ -47,6 +56,18 @@ def verdict(
         return f"explained by scale {'and family' if controlled.n_groups > 1 else 'alone'}"
     wide = max(controlled.upper, -controlled.lower) >= STRONG
     return "cannot tell" if wide else "no relation found"
+
+
+def surely_beyond(controlled: RankAssociation) -> float:
+    """Return how large an association is at least, by its interval; infinite without one."""
+    if np.isnan(controlled.lower):
+        return float("inf")
+    return controlled.lower if controlled.rho > 0 else -controlled.upper
+
+
+def missed(controlled: RankAssociation) -> float:
+    """Return the correlation that comes of what the covariates miss of both ranks."""
+    return float(MISSED / np.sqrt(controlled.x_left * controlled.y_left))
 
 
 def decisive_group(controlled: RankAssociation) -> GroupLeftOut | None:
@@ -78,6 +99,9 @@ def reading(
         given=listed(given),
         units=units,
         group=None if group is None else group.group,
+        x_left=controlled.x_left,
+        y_left=controlled.y_left,
+        missed=missed(controlled),
     )
     numbers = f"Raw {with_interval(raw)}, given these {with_interval(controlled)}"
     parts = [f"{measure} {sentence}.", f"{numbers}, corrected p = {p_value:.2g}."]

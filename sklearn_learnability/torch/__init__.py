@@ -48,9 +48,6 @@ from sklearn_learnability.torch.profile._complexity_results import (
     ComplexityPoint,
 )
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
-from sklearn_learnability.torch.representations._information_plane_callback import (
-    InformationPlaneCallback,
-)
 from sklearn_learnability.torch.representations._label_information import (
     LabelInformation,
     LabelPoint,
@@ -89,7 +86,6 @@ __all__ = [
     "HeadPruning",
     "InformationEstimate",
     "InformationPlane",
-    "InformationPlaneCallback",
     "InformationProfile",
     "KnownModel",
     "LLCEstimate",

@@ -15,6 +15,7 @@ from sklearn_learnability.displays import (
     LearnabilityDisplay,
     LLCSensitivityDisplay,
     LLCTraceDisplay,
+    PerformanceRelationDisplay,
     SegmentDisplay,
     ShortfallDisplay,
 )
@@ -186,7 +187,22 @@ def shortfall(scale=1.0):
     )
 
 
+def performance_relation(scale=1.0):
+    return PerformanceRelationDisplay(
+        NAMES,
+        raw=scale * np.array([0.8, 0.1, -0.9]),
+        raw_lower=scale * np.array([0.6, -0.3, -1.0]),
+        raw_upper=scale * np.array([0.9, 0.5, -0.7]),
+        controlled=scale * np.array([0.6, 0.0, -0.2]),
+        controlled_lower=scale * np.array([0.2, -0.4, NAN]),
+        controlled_upper=scale * np.array([0.8, 0.4, NAN]),
+        detectable=scale * np.array([0.5, 0.5, NAN]),
+        verdicts=["related beyond scale", "explained by scale and family", "no verdict"],
+    )
+
+
 DISPLAYS = [
+    performance_relation,
     shortfall,
     learnability,
     curve,

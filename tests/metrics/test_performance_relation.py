@@ -109,6 +109,19 @@ def test_one_family_that_carries_the_association_is_named():
     assert "Without bee it is" in part.reading
 
 
+def test_what_scale_nearly_determines_is_left_open():
+    """A measure and a score that are functions of scale but for a little noise of their own."""
+    rng = np.random.default_rng(1)
+    parameters, tokens, *noise = rng.normal(size=(4, 80))
+    tokens = 0.6 * parameters + 0.8 * tokens
+    x, y = parameters + tokens + 0.15 * np.array(noise)
+    (part,) = relate_to_performance(x, y, np.column_stack([parameters, tokens])).relations
+    assert part.p_value <= 0.05  # of the ranks, which do not add up
+    assert part.verdict == "not surely beyond scale"
+    assert part.controlled.x_left < 0.05
+    assert f"leave {part.controlled.x_left:.0%} of its ranks" in part.reading
+
+
 def test_masked_and_turned_round():
     rng = np.random.default_rng(0)
     size, skill, noise = rng.normal(size=(3, 80))
@@ -142,10 +155,9 @@ def test_runs_that_differ_alike_are_related_beyond_their_course():
     assert part.controlled.n_runs == 8
 
 
-def an_association(rho, lower, upper, *, n_groups=1, reason=""):
-    return RankAssociation(
-        *(rho, lower, upper, 0.95, np.nan, 0.0, 0.4, 100, 40, n_groups, 40, 1, 2, (), reason)
-    )
+def an_association(rho, lower, upper, left=0.21, *, n_groups=1, reason=""):
+    tail = (n_groups, 40, 1, 2, left, left, (), reason)
+    return RankAssociation(*(rho, lower, upper, 0.95, np.nan, 0.0, 0.4, 100, 40), *tail)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +167,8 @@ def an_association(rho, lower, upper, *, n_groups=1, reason=""):
         ((0.8, 0.6, 0.9), (0.0, -0.3, 0.41), 0.01, 0.5, "cannot tell"),
         ((-0.8, -0.9, -0.6), (0.0, -0.39, 0.9), 0.01, 0.5, "explained by scale alone"),
         ((0.8, 0.6, 0.9), (0.3, 0.1, 0.5), 0.01, 0.05, "related beyond scale"),
+        ((0.8, 0.6, 0.9), (0.3, 0.1, 0.5, 0.19), 0.01, 0.05, "not surely beyond scale"),
+        ((0.8, 0.6, 0.9), (-0.3, -0.5, -0.1, 0.19), 0.01, 0.05, "not surely beyond scale"),
         ((0.8, 0.6, 0.9), (0.3, 0.1, 0.5), 0.01, 0.051, "cannot tell"),
         ((0.8, 0.6, 0.9), (-0.3, -0.5, -0.1), 0.01, 0.01, "turned round by scale"),
         ((0.1, -0.2, 0.4), (0.5, 0.2, 0.7), 0.5, 0.01, "masked by scale"),

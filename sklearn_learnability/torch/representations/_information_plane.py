@@ -174,10 +174,10 @@ def measure_information_plane(
             "they may have read.",
             NotCausalWarning,
         )
-    estimates = result.information.compute().with_means()
+    information = result.information.compute()
     return InformationPlane(
-        points=plane_points(estimates, widths),
-        information=estimates.table,
+        points=plane_points(information, widths),
+        information=information,
         loss=float(result.loss),
         n_sequences=len(sequences.input_ids),
         n_positions=int((labels[past(widths[0])] != IGNORED).sum()),
