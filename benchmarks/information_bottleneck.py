@@ -1,19 +1,21 @@
 """Information-bottleneck curves against closed forms, and beside embo.
 
-    pip install -e ".[benchmark]"          # embo
+    pip install -e ".[benchmark]" dit      # embo, dit
     python benchmarks/information_bottleneck.py        # all parts: some 1,100 CPU-seconds, 2.2 GB
     python benchmarks/information_bottleneck.py --parts closed peers
 
 Parts: "closed" compares with sources whose curve is known; "peers" gives random joint
-distributions to ours and to embo at the same trade-offs; "wide" takes 1,000 x 1,000; "sparse"
-counts of a synthetic text with 40 topics, over 50,000 and 150,000 words, at 32 clusters and ten
-trade-offs. Each part replaces its own rows in the JSON.
+distributions to ours and to embo at the same trade-offs; "dit" gives three to dit as well, the
+largest with one start of its 250; "wide" takes 1,000 x 1,000; "sparse" counts of a synthetic text
+with 40 topics, over 50,000 and 150,000 words, at 32 clusters and ten trade-offs. Each part replaces
+its own rows in the JSON.
 """
 
 import argparse
 import json
 import os
 import warnings
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -119,6 +121,39 @@ def peers():
     return rows
 
 
+def dit_part():
+    """Return objectives in nats at one trade-off, each from the encoder that a package returns."""
+    import embo
+    from dit.rate_distortion.blahut_arimoto import blahut_arimoto_ib
+
+    flip = np.array([[0.9, 0.1], [0.1, 0.9]]) / 2
+    cases = [("binary symmetric, 0.1", flip, 3.0, 250)]
+    for n, restarts in ((20, 250), (100, 1)):
+        joint = random_joint("heavy lognormal", 0, n)
+        cases.append((f"heavy lognormal, {n} x {n}", joint, 5.0, restarts))
+    rows = []
+    for name, joint, beta, restarts in cases:
+        seconds, curve = cpu_seconds(quietly, joint, [beta])
+        ours = float((curve.complexity - beta * curve.expressivity)[0])
+        rows.append([name, beta, "sklearn-learnability", ours, seconds])
+        before = os.times()
+        theirs = embo_at(embo, joint, {"minbeta": beta, "maxbeta": beta, "numbeta": 1})
+        after = os.times()
+        rows.append([name, beta, "embo", theirs, sum(after[:4]) - sum(before[:4])])
+        options = {"beta": beta, "restarts": restarts}
+        seconds, (_, found) = cpu_seconds(partial(blahut_arimoto_ib, joint, **options))
+        rate, kept = (mutual_information(found.sum(axis=axis)) for axis in (1, 0))
+        rows.append([name, beta, f"dit, starts: {restarts}", rate - beta * kept, seconds])
+        print(pd.DataFrame(rows[-3:]).to_string(index=False, header=False), flush=True)
+    columns = ["joint", "beta", "package", "objective", "cpu_seconds"]
+    return pd.DataFrame(rows, columns=columns).to_dict("records")
+
+
+def mutual_information(joint):
+    """Return the information of a joint distribution in nats."""
+    return float(entr(joint.sum(0)).sum() + entr(joint.sum(1)).sum() - entr(joint).sum())
+
+
 def embo_at(embo, joint, options):
     """Return the objective that embo reaches at one trade-off, in nats."""
     found = embo.InformationBottleneck(pxy=joint.copy(), ensure_monotonic_bound=False, **options)
@@ -193,7 +228,7 @@ def size_row(kind, joint, curve, seconds, megabytes):
     }
 
 
-PARTS = {"closed": closed, "peers": peers, "wide": wide, "sparse": sparse_part}
+PARTS = {"closed": closed, "peers": peers, "dit": dit_part, "wide": wide, "sparse": sparse_part}
 
 
 def tables(results):
@@ -219,6 +254,10 @@ def tables(results):
                 **{name: mean[name].map("{:.3f}".format).to_list() for name in objectives},
                 "CPU seconds": mean["cpu_seconds"].map("{:.2f}".format).to_list(),
             }
+        ),
+        "bottleneck_dit": pd.DataFrame(results["dit"]).assign(
+            objective=lambda table: table["objective"].map("{:.3f}".format),
+            cpu_seconds=lambda table: table["cpu_seconds"].map("{:.2f}".format),
         ),
         "bottleneck_sizes": pd.DataFrame(
             {

@@ -95,6 +95,10 @@ class DamagedCheckpointWarning(LearnabilityWarning):
     """A checkpoint could not be loaded or measured and was left out of a trajectory."""
 
 
+class ReplacedPlaneWarning(LearnabilityWarning):
+    """A step of a training was measured before, of other weights, and was measured again."""
+
+
 class CheckpointError(ValueError):
     """A checkpoint or a store is missing, damaged, not whole, or a pickle nobody allowed."""
 

@@ -181,6 +181,21 @@ def not_causal():
     measure_information_plane(model, ids, layers=["0"], widths=(1,), progress=False)
 
 
+def replaced_plane():
+    import tempfile
+
+    import torch
+
+    from sklearn_learnability.torch import InformationPlaneCallback
+
+    ids = np.random.RandomState(0).randint(6, size=(20, 9)).tolist()
+    callback = InformationPlaneCallback(
+        ids, store=tempfile.mkdtemp(), layers=["0"], widths=(1,), n_points=10
+    )
+    for _ in range(2):
+        callback(torch.nn.Sequential(torch.nn.Embedding(6, 4), torch.nn.Linear(4, 6)), 0)
+
+
 def single_sequence():
     from sklearn_learnability.torch import SoftInformation
 
@@ -314,6 +329,7 @@ PROVOKED_WITH_TORCH = {
     "NoPositionsWarning": no_positions,
     "SingleSequenceWarning": single_sequence,
     "NotCausalWarning": not_causal,
+    "ReplacedPlaneWarning": replaced_plane,
     "UndefinedLossWarning": undefined_loss,
     "NotAMinimumWarning": not_a_minimum,
     "NotLocalWarning": not_local,

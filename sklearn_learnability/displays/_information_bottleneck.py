@@ -38,6 +38,8 @@ class InformationBottleneckDisplay:
         Corners of the frontier, by ascending complexity.
     information : float
         I(X;Y), where the upper bound ends.
+    contraction : float, default=1.0
+        Largest share of the information about X that Y can keep.
     points : pair of array-like, default=None
         Complexity and expressivity of the encoders that were found.
     models : pair of array-like, default=None
@@ -74,6 +76,7 @@ class InformationBottleneckDisplay:
         expressivity: ArrayLike,
         *,
         information: float,
+        contraction: float = 1.0,
         points: tuple[ArrayLike, ArrayLike] | None = None,
         models: tuple[ArrayLike, ArrayLike] | None = None,
         names: Sequence[str] | None = None,
@@ -82,6 +85,7 @@ class InformationBottleneckDisplay:
         self.complexity = complexity
         self.expressivity = expressivity
         self.information = information
+        self.contraction = contraction
         self.points = points
         self.models = models
         self.names = names
@@ -131,6 +135,7 @@ class InformationBottleneckDisplay:
             rates,
             kept,
             information=bottleneck.information,
+            contraction=bottleneck.contraction,
             points=(bottleneck.complexity, bottleneck.expressivity),
             models=None if models is None else (models.complexity, models.expressivity),
             names=names,
@@ -176,9 +181,10 @@ class InformationBottleneckDisplay:
     def _draw_curve(self, ax: Axes) -> None:
         rates = np.asarray(self.complexity, dtype=np.float64)
         kept = np.asarray(self.expressivity, dtype=np.float64)
-        every = np.unique(np.r_[rates, self.information])
+        corner = self.information / self.contraction if self.contraction > 0 else 0.0
+        every = np.unique(np.r_[rates, corner])
         frontier = np.interp(every, rates, kept)
-        upper = np.minimum(every, self.information)
+        upper = np.minimum(self.contraction * every, self.information)
         band: dict[str, Any] = {"color": SKY, "alpha": 0.25, "linewidth": 0}
         ax.fill_between(every, frontier, upper, label="the true curve lies here", **band)
         ax.plot(every, upper, "--", color=MUTED, linewidth=1, label="upper bound")

@@ -22,7 +22,7 @@ class DistanceToBound(Result):
     frontier : ndarray of shape (n_models,)
         The largest expressivity that is known to be achievable at that complexity.
     upper_bound : ndarray of shape (n_models,)
-        min(complexity, I(X;Y)), which no model exceeds.
+        What no model of that complexity exceeds (:meth:`InformationBottleneck.limit`).
     shortfall : ndarray of shape (n_models,)
         Frontier less expressivity. Lower is better; below 0 the model is better than any encoder
         that was found.
@@ -30,7 +30,7 @@ class DistanceToBound(Result):
         Complexity less the smallest that is known to be enough for that expressivity. Lower is
         better.
     optimality : ndarray of shape (n_models,)
-        Expressivity over upper bound; NaN where that is 0.
+        Expressivity over min(complexity, I(X;Y)), as in the information plane; NaN where that is 0.
     is_possible : ndarray of shape (n_models,)
         Whether the expressivity is at most the upper bound. Where it is not, the informations are
         not of one X, Y and unit, or the estimates are biased.
@@ -122,9 +122,10 @@ def distance_to_bound(
         )
     rate, kept = measured
     frontier = bottleneck.frontier(rate)
-    upper = np.minimum(rate, bottleneck.information)
+    upper = bottleneck.limit(rate)
+    most = np.minimum(rate, bottleneck.information)
     with np.errstate(invalid="ignore", divide="ignore"):
-        optimality = np.where(upper > 0, kept / upper, np.nan)
+        optimality = np.where(most > 0, kept / most, np.nan)
     return DistanceToBound(
         complexity=rate,
         expressivity=kept,

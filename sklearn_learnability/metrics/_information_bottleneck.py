@@ -25,6 +25,7 @@ from sklearn_learnability._validation import (
 )
 from sklearn_learnability.exceptions import BottleneckConvergenceWarning
 from sklearn_learnability.metrics._bottleneck import Encoder, Joint, Matrix, evaluate, settle, trace
+from sklearn_learnability.metrics._contraction import contraction_coefficient
 
 #: Points of the curve, the largest trade-off, and steps to find their range, where none are given.
 N_BETAS = 30
@@ -61,6 +62,9 @@ class InformationBottleneck(Result):
         I(X;Y).
     input_entropy : float
         H(X).
+    contraction : float
+        Largest share of the information about X that Y can keep, whatever encodes X; 1 where X has
+        more than 2,000 values.
     units : str
         Unit of all informations.
     encoders : tuple of ndarray of shape (n_x, n_clusters)
@@ -75,18 +79,26 @@ class InformationBottleneck(Result):
     converged: np.ndarray
     information: float
     input_entropy: float
+    contraction: float
     units: str
     encoders: tuple[Floats, ...]
 
     @property
     def upper_bound(self) -> Floats:
-        """min(I(X;T), I(X;Y)) of every point: no encoder of that complexity says more of Y."""
-        return np.minimum(self.complexity, self.information)
+        """The limit of every point: no encoder of that complexity says more of Y."""
+        return self.limit(self.complexity)
 
     @property
     def gap(self) -> Floats:
         """Upper bound less expressivity: how far a point can be from the true curve at most."""
         return self.upper_bound - self.expressivity
+
+    def limit(self, complexity: ArrayLike) -> Floats:
+        r"""Return what no encoder of given complexities exceeds.
+
+        :math:`\min(\eta\, I(X;T), I(X;Y))`, with :math:`\eta` the contraction.
+        """
+        return np.minimum(self.contraction * as_numbers("complexity", complexity), self.information)
 
     def hull(self) -> tuple[Floats, Floats]:
         """Return the corners of the frontier: the points that no mixture of others is better than.
@@ -154,8 +166,12 @@ def information_bottleneck(
     point starts from the one before: clusters that come to say the same of y are merged. Steps are
     extrapolated and done in float64. Each point is also tried from the best of all others and from
     the trivial one, T constant, until none is worse than these. The problem is not convex: what is
-    returned can be achieved, and the upper bound min(I(X;T), I(X;Y)) says how far at most it is
-    from the true curve.
+    returned can be achieved, and the upper bound says how far at most it is from the true curve:
+
+    .. math:: I(T;Y) \le \min(\eta\, I(X;T),\ I(X;Y)), \qquad
+              \eta = \sup \frac{I(T;Y)}{I(X;T)} \le 1
+
+    with the contraction coefficient of p(y|x), which holds for every p(x).
 
     Parameters
     ----------
@@ -213,6 +229,9 @@ def information_bottleneck(
     convergence of any EM algorithm. Scandinavian Journal of Statistics, 2008.
     https://doi.org/10.1111/j.1467-9469.2007.00585.x
 
+    O. Ordentlich and Y. Polyanskiy. Strong data processing constant is achieved by binary inputs.
+    IEEE Transactions on Information Theory, 2022. https://doi.org/10.1109/TIT.2021.3130189
+
     Examples
     --------
     A bit that is flipped once in ten times: little can be left out without loss.
@@ -263,6 +282,7 @@ def information_bottleneck(
         converged=converged,
         information=source.information / nats,
         input_entropy=source.input_entropy / nats,
+        contraction=_contraction(source),
         units=units,
         encoders=tuple(encoder.proba for encoder in encoders),
     )
@@ -296,6 +316,11 @@ def _check_joint(joint: Any) -> Matrix:
             f"of {len(empty)}, such as row {np.flatnonzero(empty)[0]}. Leave them out."
         )
     return matrix / total
+
+
+def _contraction(source: Joint) -> float:
+    """Return the contraction coefficient, 1 where there are too many pairs of inputs."""
+    return contraction_coefficient(source.conditional) if len(source.p_x) <= MOST_CLUSTERS else 1.0
 
 
 def _check_betas(betas: Any) -> Floats:

@@ -48,6 +48,9 @@ from sklearn_learnability.torch.profile._complexity_results import (
     ComplexityPoint,
 )
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
+from sklearn_learnability.torch.representations._information_plane_callback import (
+    InformationPlaneCallback,
+)
 from sklearn_learnability.torch.representations._label_information import (
     LabelInformation,
     LabelPoint,
@@ -86,6 +89,7 @@ __all__ = [
     "HeadPruning",
     "InformationEstimate",
     "InformationPlane",
+    "InformationPlaneCallback",
     "InformationProfile",
     "KnownModel",
     "LLCEstimate",

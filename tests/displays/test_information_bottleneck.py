@@ -19,7 +19,8 @@ def test_frontier_bound_points_and_models_are_where_the_numbers_are(curve):
     rates, kept = lines["frontier"].get_data()
     np.testing.assert_allclose(curve.frontier(rates), kept)
     x, y = lines["upper bound"].get_data()
-    np.testing.assert_allclose(y, np.minimum(x, curve.information))
+    np.testing.assert_allclose(y, curve.limit(x))
+    assert 0 < curve.contraction < 1
     points = next(line for line in ax.lines if line.get_marker() == "o")
     np.testing.assert_allclose(points.get_data(), (curve.complexity, curve.expressivity))
     np.testing.assert_allclose(lines["models"].get_data(), ([0.2, 1.0], [0.05, 0.2]))

@@ -66,6 +66,31 @@ def test_erasure_source(erased):
     assert curve.complexity[-1] == pytest.approx(np.log(2))
 
 
+@pytest.mark.parametrize("as_matrix", [np.array, sparse.csr_array])
+def test_contraction_of_sources_whose_coefficient_is_known(as_matrix):
+    for flip in (0.02, 0.1, 0.5):
+        joint = as_matrix(np.array([[1 - flip, flip], [flip, 1 - flip]]) / 2)
+        curve = information_bottleneck(joint, [2.0])
+        assert curve.contraction == pytest.approx((1 - 2 * flip) ** 2, abs=1e-12)
+    erasure = as_matrix(np.array([[0.7, 0.3, 0], [0, 0.3, 0.7]]) / 2)
+    assert information_bottleneck(erasure, [2.0]).contraction == pytest.approx(0.7, abs=1e-12)
+    assert information_bottleneck(as_matrix(np.eye(3) / 3), [2.0]).contraction == 1
+    assert information_bottleneck(as_matrix(np.ones((1, 3)) / 3), [2.0]).contraction == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_input_distribution_passes_a_larger_share_than_the_contraction(seed):
+    """For two inputs the limit is reached, by a distribution that hardly differs from another."""
+    channel = a_joint(seed, shape=(2, 6))
+    channel /= channel.sum(axis=1, keepdims=True)
+    shares = np.linspace(0, 1, 20_001)[:, None]
+    mixed = shares * channel[0] + (1 - shares) * channel[1]
+    difference = channel[0] - channel[1]
+    passed = (shares * (1 - shares)).ravel() * (difference**2 / mixed).sum(axis=1)
+    found = information_bottleneck(channel / 2, [2.0]).contraction
+    assert passed.max() == pytest.approx(found, abs=1e-7)
+
+
 def test_gaussian_source():
     grid, correlation = np.linspace(-5.5, 5.5, 45), 0.7
     x, y = np.meshgrid(grid, grid, indexing="ij")

@@ -65,7 +65,7 @@ class HiddenStates:
             )
         return names
 
-    @torch.inference_mode()
+    @torch.no_grad()  # a model in training may keep what it makes here, and go on with it
     def __call__(
         self, batch: TokenSequences, device: torch.device
     ) -> tuple[dict[Any, Tensor], Tensor | None]:

@@ -174,10 +174,10 @@ def measure_information_plane(
             "they may have read.",
             NotCausalWarning,
         )
-    information = result.information.compute()
+    estimates = result.information.compute().with_means()
     return InformationPlane(
-        points=plane_points(information, widths),
-        information=information,
+        points=plane_points(estimates, widths),
+        information=estimates.table,
         loss=float(result.loss),
         n_sequences=len(sequences.input_ids),
         n_positions=int((labels[past(widths[0])] != IGNORED).sum()),

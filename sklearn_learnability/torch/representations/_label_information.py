@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklearn_learnability._results import Result
-from sklearn_learnability._validation import check_random_state, warn
+from sklearn_learnability._validation import check_count, check_random_state, warn
 from sklearn_learnability.exceptions import NoPositionsWarning
 from sklearn_learnability.torch.representations._excluded_tokens import (
     counted_positions,
     excluded_ids,
 )
+from sklearn_learnability.torch.representations._layer_estimates import layer_means
 from sklearn_learnability.torch.representations._pass_settings import PassSettings
-from sklearn_learnability.torch.representations._plane_results import MEAN
 from sklearn_learnability.torch.representations._representation_pass import RepresentationPass
 from sklearn_learnability.torch.representations._token_sequences import (
     Tokens,
@@ -30,18 +30,20 @@ from sklearn_learnability.torch.soft_information._ngrams import (
     check_labels,
     dense_codes,
 )
+from sklearn_learnability.torch.soft_information._permuted_labels import PermutedLabels
 
 LABELS = "labels"
 
 
 @dataclass(frozen=True, eq=False)
 class LabelPoint(Result):
-    """What one layer tells of the labels, or the mean of all layers.
+    """What one layer tells of the labels, or a mean of layers.
 
     Attributes
     ----------
     layer : int or str
-        The layer; "mean" for the mean of all.
+        The layer; "mean" for the mean of all, "mean without embedding" for that of all but hidden
+        state 0 of a transformers model.
     entropy : float
         H(Z), as a share of the logarithm of the number of points.
     ceiling : float
@@ -76,9 +78,9 @@ class LabelInformation(Result):
     Attributes
     ----------
     points : tuple of LabelPoint
-        One for each layer, that of their mean last.
+        One for each layer, those of means of layers last.
     information : pandas.DataFrame
-        Everything estimated of the labels as given, for each layer.
+        Everything estimated of the labels as given, for each layer and mean of layers.
     loss : float
         Loss of the model at predicting the next token on the same sequences, in nats a token; NaN
         of a model without logits of tokens or that reads tokens to come, and where no text has two.
@@ -193,6 +195,7 @@ def label_information(
     """
     if context < 1:
         raise ValueError(f"Expected a context of at least 1 token, got {context}.")
+    check_count("n_permutations", n_permutations)
     rows, given = with_tokens(token_rows(tokenizer_or_ids, texts), labels)
     settings = PassSettings(
         layers=layers,
@@ -204,25 +207,29 @@ def label_information(
         random_state=random_state,
         progress=progress,
     )
-    rng = check_random_state(random_state)
-    lengths = [min(len(row), context) for row in rows]
     sequences = TokenSequences.from_rows([row[:context] for row in rows])
     excluded = excluded_ids(excluded_tokens, tokenizer_or_ids)
     counted = counted_positions(sequences.mask, sequences, excluded)
     if all(np.ndim(label) == 0 for label in given):
         codes = dense_codes(*check_labels("labels", given))
         codes[~counted.any(axis=1)] = IGNORED
-        drawn = [codes, *(permuted(codes, rng) for _ in range(n_permutations))]
-        coded = [np.where(counted, of_texts[:, None], IGNORED) for of_texts in drawn]
     else:
+        lengths = [min(len(row), context) for row in rows]
         flat = np.concatenate(
             [np.asarray(label)[:n] for label, n in zip(given, lengths, strict=True)]
         )
-        of_tokens = np.full(sequences.mask.shape, IGNORED, dtype=np.int64)
-        of_tokens[sequences.mask] = dense_codes(*check_labels("labels", flat))
-        of_tokens[~counted] = IGNORED
-        coded = [of_tokens, *(permuted(of_tokens, rng) for _ in range(n_permutations))]
-    return measure_labels(model, sequences, coded, settings)
+        codes = np.full(sequences.mask.shape, IGNORED, dtype=np.int64)
+        codes[sequences.mask] = dense_codes(*check_labels("labels", flat))
+        codes[~counted] = IGNORED
+    labelled = codes != IGNORED
+    places = np.where(labelled, labelled.cumsum().reshape(labelled.shape) - 1, IGNORED)
+    rng = check_random_state(random_state)
+    drawn = np.array([rng.permutation(codes[labelled]) for _ in range(n_permutations)])
+    if codes.ndim == 1:  # a text's label is that of its tokens
+        codes, places = (
+            np.where(counted, of_texts[:, None], IGNORED) for of_texts in (codes, places)
+        )
+    return measure_labels(model, sequences, codes, PermutedLabels(places, drawn), settings)
 
 
 def with_tokens(rows: Sequence[Tokens], labels: Sequence[Any]) -> tuple[list[Tokens], list[Any]]:
@@ -247,44 +254,34 @@ def with_tokens(rows: Sequence[Tokens], labels: Sequence[Any]) -> tuple[list[Tok
     return [rows[i] for i in kept], [given[i] for i in kept]
 
 
-def permuted(codes: NDArray[np.int64], rng: np.random.RandomState) -> NDArray[np.int64]:
-    """Return labels dealt out again to the places that have one."""
-    result = codes.copy()
-    result[codes != IGNORED] = rng.permutation(codes[codes != IGNORED])
-    return result
-
-
 def measure_labels(
     model: nn.Module,
     sequences: TokenSequences,
-    coded: Sequence[NDArray[np.int64]],
+    codes: NDArray[np.int64],
+    permuted: PermutedLabels,
     settings: PassSettings,
 ) -> LabelInformation:
-    """Return the information of the first labels, beside that of the others, their permutations."""
-    n_labels = len(np.unique(coded[0][coded[0] != IGNORED]))
+    """Return the information of labels of positions (N, T), beside that of their permutations."""
+    n_labels = len(np.unique(codes[codes != IGNORED]))
     if n_labels < 2:
         raise ValueError(f"Expected at least two different labels, got {n_labels}.")
-    if len(coded) < 2:
-        raise ValueError("Expected n_permutations of at least 1, got none.")
-    sets = {LABELS: coded[0]} | {f"permuted {i}": other for i, other in enumerate(coded[1:])}
-    result = RepresentationPass(model, sequences, sets, settings).run(None)
-    frame = result.information.compute()
-    given = frame[frame["labels"] == LABELS].reset_index(drop=True)
-    null = frame[frame["labels"] != LABELS]
-    null = null.pivot(index="labels", columns="layer", values="information")
+    result = RepresentationPass(model, sequences, {LABELS: codes}, settings, permuted).run(None)
+    given, layers = result.information.compute().with_means().table, result.information.layers
+    null = dict(zip(layers, result.information.permuted(), strict=True))
+    for name, chosen in layer_means(layers).items():
+        null[name] = np.mean([null[layer] for layer in chosen], axis=0)
     numbers = ["entropy", "ceiling", "information", "quadratic"]
     points = [
-        label_point(row["layer"], row[numbers].to_dict(), null[row["layer"]].to_numpy())
+        label_point(row["layer"], row[numbers].to_dict(), null[row["layer"]])
         for _, row in given.iterrows()
     ]
-    points.append(label_point(MEAN, given[numbers].mean().to_dict(), null.mean(axis=1).to_numpy()))
     return LabelInformation(
         points=tuple(points),
         information=given,
         loss=float(result.loss),
         n_sequences=len(sequences.input_ids),
-        n_positions=int((coded[0] != IGNORED).sum()),
-        n_permutations=len(coded) - 1,
+        n_positions=permuted.n_positions,
+        n_permutations=permuted.n_permutations,
     )
 
 

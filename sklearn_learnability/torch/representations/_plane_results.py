@@ -1,7 +1,7 @@
 """The results of measuring a model: points in the information plane, one a layer and width."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,9 +10,7 @@ import pandas as pd
 from sklearn_learnability._results import Result
 from sklearn_learnability._validation import warn
 from sklearn_learnability.exceptions import UndefinedInformationWarning
-
-MEAN = "mean"
-MEAN_WITHOUT_EMBEDDING = "mean without embedding"
+from sklearn_learnability.torch.representations._layer_estimates import LayerEstimates
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +32,10 @@ class PlanePoint(Result):
         The plug-in informations :math:`I(X_n; Z)` and :math:`I(Y_n; Z)`.
     optimality : float
         Expressivity over complexity; NaN where the complexity is 0.
+    optimality_lower, optimality_upper, optimality_quadratic_lower, optimality_quadratic_upper : \
+            float
+        95 % intervals of the two ratios over sequences; they do not hold the bias. NaN where that
+        of the complexity reaches 0. Those of the informations are in `information` of the plane.
     complexity_null, expressivity_null, optimality_null : float
         What labels without meaning, as frequent as these, would have given. To compare with, not
         to subtract.
@@ -65,8 +67,12 @@ class PlanePoint(Result):
     expressivity_mean: float
     expressivity_quadratic: float
     optimality: float
+    optimality_lower: float
+    optimality_upper: float
     optimality_null: float
     optimality_quadratic: float
+    optimality_quadratic_lower: float
+    optimality_quadratic_upper: float
     conditional: float
     conditional_null: float
     proportion: float
@@ -82,8 +88,9 @@ class InformationPlane(Result):
     points : tuple of PlanePoint
         One for each layer and width; those of means of layers come last.
     information : pandas.DataFrame
-        Everything estimated, for each layer and label set (`past_n`, `future_n`): the brackets on
-        repeated labels with their coverage, and the intervals.
+        Everything estimated, for each layer, mean of layers and label set (`past_n`, `future_n`):
+        the brackets on repeated labels with their coverage, and the intervals. An error of a mean
+        is its own: the layers have the same sequences.
     loss : float
         Loss of the model at predicting the next token on the same sequences, in nats a token; NaN
         of a model without logits of tokens, or that reads tokens to come.
@@ -108,21 +115,13 @@ class InformationPlane(Result):
         )
 
 
-def plane_points(information: pd.DataFrame, widths: Sequence[int]) -> tuple[PlanePoint, ...]:
+def plane_points(estimates: LayerEstimates, widths: Sequence[int]) -> tuple[PlanePoint, ...]:
     """Return the points of every layer, and of means of layers."""
-    numbers = ["entropy", "ceiling", "information", "information_mean", "null", "quadratic"]
-    layers = list(dict.fromkeys(information["layer"]))
-    tables = [information[["layer", "labels", *numbers]]]
-    for name, chosen in layer_means(layers).items():
-        of_layers = information[information["layer"].isin(chosen)]
-        mean = of_layers.groupby("labels", as_index=False)[numbers].mean()
-        tables.append(mean.assign(layer=name))
-    table = pd.concat(tables)
-    rows = {(row.layer, row.labels): row for row in table.itertuples()}
+    rows = estimates.rows()
     points = [
         point
-        for layer in dict.fromkeys(table["layer"])
-        for point in layer_points(rows, layer, sorted(widths))
+        for layer in dict.fromkeys(estimates.table["layer"])
+        for point in layer_points(estimates, rows, layer, sorted(widths))
     ]
     nothing = [p for p in points if math.isnan(p.optimality)]
     doubtful = [p for p in points if p.complexity_quadratic <= 0 and p not in nothing]
@@ -140,14 +139,9 @@ def plane_points(information: pd.DataFrame, widths: Sequence[int]) -> tuple[Plan
     return tuple(points)
 
 
-def layer_means(layers: Sequence[Any]) -> dict[str, list[Any]]:
-    """Return the layers of each mean: all, and all but hidden state 0, if that is among them."""
-    rest = [layer for layer in layers if layer != 0]
-    means = {MEAN: list(layers), MEAN_WITHOUT_EMBEDDING: rest}
-    return means if 0 < len(rest) < len(layers) else {MEAN: list(layers)}
-
-
-def layer_points(rows: dict[Any, Any], layer: Any, widths: Sequence[int]) -> Iterator[PlanePoint]:
+def layer_points(
+    estimates: LayerEstimates, rows: Mapping[Any, Any], layer: Any, widths: Sequence[int]
+) -> Iterator[PlanePoint]:
     """Yield the points of a layer, the narrowest width first."""
     before = before_null = 0.0
     entropy = rows[layer, past(widths[0])].entropy
@@ -155,6 +149,8 @@ def layer_points(rows: dict[Any, Any], layer: Any, widths: Sequence[int]) -> Ite
     for width in widths:
         X, Y = rows[layer, past(width)], rows[layer, future(width)]
         conditional = X.information - before
+        optimality = estimates.ratio("information", Y, X)
+        quadratic = estimates.ratio("quadratic", Y, X)
         yield PlanePoint(
             layer=layer,
             width=width,
@@ -169,8 +165,12 @@ def layer_points(rows: dict[Any, Any], layer: Any, widths: Sequence[int]) -> Ite
             expressivity_mean=Y.information_mean,
             expressivity_quadratic=Y.quadratic,
             optimality=share(Y.information, X.information),
+            optimality_lower=optimality.lower,
+            optimality_upper=optimality.upper,
             optimality_null=share(Y.null, X.null),
             optimality_quadratic=share(Y.quadratic, X.quadratic),
+            optimality_quadratic_lower=quadratic.lower,
+            optimality_quadratic_upper=quadratic.upper,
             conditional=conditional,
             conditional_null=X.null - before_null,
             proportion=share(conditional, entropy),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from sklearn_learnability._validation import check_random_state
+from sklearn_learnability._validation import check_count, check_random_state
 from sklearn_learnability.torch.representations._excluded_tokens import (
     counted_positions,
     excluded_ids,
@@ -23,6 +23,7 @@ from sklearn_learnability.torch.representations._token_sequences import (
     encode_texts,
 )
 from sklearn_learnability.torch.soft_information._ngrams import IGNORED
+from sklearn_learnability.torch.soft_information._permuted_labels import PermutedLabels
 
 PARTS = ("prompt", "chosen", "rejected")
 
@@ -114,17 +115,19 @@ def preference_information(
         raise ValueError(f"Expected positions 'continuation' or 'all', got {positions!r}.")
     if context < 1:
         raise ValueError(f"Expected a context of at least 1 token, got {context}.")
+    check_count("n_permutations", n_permutations)
     rows, starts = pair_rows(tokenizer, pairs, context)
     sequences = TokenSequences.from_rows(rows, np.arange(len(rows)) // 2)
     counted = sequences.mask
     if positions == "continuation":
         counted = counted & (np.arange(counted.shape[1]) >= np.array(starts)[:, None])
     counted = counted_positions(counted, sequences, excluded_ids(excluded_tokens, tokenizer))
-    rng = check_random_state(random_state)
     chosen = np.tile([1, 0], len(pairs))
-    swaps = [np.zeros(len(pairs), dtype=np.int64)]
-    swaps += [rng.randint(2, size=len(pairs)) for _ in range(n_permutations)]
-    coded = [np.where(counted, (chosen ^ np.repeat(swap, 2))[:, None], IGNORED) for swap in swaps]
+    rng = check_random_state(random_state)
+    swaps = np.array([rng.randint(2, size=len(pairs)) for _ in range(n_permutations)])
+    codes = np.where(counted, chosen[:, None], IGNORED)
+    places = np.where(counted, np.arange(len(rows))[:, None], IGNORED)
+    permuted = PermutedLabels(places, chosen ^ np.repeat(swaps, 2, axis=1))
     settings = PassSettings(
         layers=layers,
         batch_size=batch_size,
@@ -135,7 +138,7 @@ def preference_information(
         random_state=random_state,
         progress=progress,
     )
-    return measure_labels(model, sequences, coded, settings)
+    return measure_labels(model, sequences, codes, permuted, settings)
 
 
 def pair_rows(

@@ -28,6 +28,7 @@ from sklearn_learnability.torch.representations._layer_information import LayerI
 from sklearn_learnability.torch.representations._pass_settings import PassSettings
 from sklearn_learnability.torch.representations._token_sequences import TokenSequences
 from sklearn_learnability.torch.soft_information._ngrams import IGNORED, LabelTable
+from sklearn_learnability.torch.soft_information._permuted_labels import PermutedLabels
 
 SECONDS_BETWEEN_SAVES = 60
 
@@ -49,6 +50,7 @@ class PartOfBatch(NamedTuple):
 
     states: list[Tensor]  # (b, t, d), or (n, d) where parts are joined
     labels: dict[str, NDArray[np.int64]]
+    places: NDArray[np.int64]  # of labels that are permuted
     clusters: NDArray[np.int64]
 
 
@@ -62,6 +64,7 @@ def joined(parts: list[PartOfBatch]) -> PartOfBatch:
             name: np.concatenate([part.labels[name].ravel() for part in parts])
             for name in parts[0].labels
         },
+        np.concatenate([part.places.ravel() for part in parts]),
         np.concatenate(
             [np.repeat(part.clusters, n) for part, n in zip(parts, lengths, strict=True)]
         ),
@@ -81,6 +84,8 @@ class RepresentationPass:
         Sets of labels; -1 where there is none.
     settings : PassSettings
         The settings.
+    permuted : PermutedLabels, default=None
+        Permutations of a set of labels.
     """
 
     def __init__(
@@ -89,11 +94,14 @@ class RepresentationPass:
         sequences: TokenSequences,
         labels: Mapping[str, NDArray[np.int64]],
         settings: PassSettings,
+        permuted: PermutedLabels | None = None,
     ) -> None:
         self.model, self.sequences, self.labels = model, sequences, labels
         self.settings = settings
         self.states = HiddenStates(model, settings.layers)
         self.device = device_of(model)
+        nowhere = np.full(sequences.mask.shape, IGNORED)
+        self.permuted = permuted or PermutedLabels(nowhere, np.zeros((0, 0), dtype=np.int64))
         self.tables = {name: LabelTable.from_labels(values) for name, values in labels.items()}
         self.information: LayerInformation | None = None
         self.loss = np.zeros(2)  # nats, tokens
@@ -136,10 +144,10 @@ class RepresentationPass:
             for rows in batches[self.n_done :]:
                 self._add(rows)
                 bar.update()
-                if time.monotonic() - saved >= SECONDS_BETWEEN_SAVES:
+                if path is not None and time.monotonic() - saved >= SECONDS_BETWEEN_SAVES:
                     store.write(self._state())
                     saved = time.monotonic()
-        if content is None or content["n_done"] < self.n_done:
+        if path is not None and (content is None or content["n_done"] < self.n_done):
             store.write(self._state())
 
     def _store(self, path: Path | None) -> Store:
@@ -150,7 +158,13 @@ class RepresentationPass:
         settings = self.settings.key() | {"processes": (rank, world)}
         seen = [self.sequences.input_ids, self.sequences.mask]
         return Store(
-            path, "a pass", settings, model=self.model, tokens=seen, labels=dict(self.labels)
+            path,
+            "a pass",
+            settings,
+            model=self.model,
+            tokens=seen,
+            labels=dict(self.labels),
+            permuted=[self.permuted.places, self.permuted.codes],
         )
 
     def _add(self, rows: NDArray[np.int64]) -> None:
@@ -169,13 +183,14 @@ class RepresentationPass:
                 )
             length = batch.input_ids.shape[1]
             labels = {name: values[part, :length] for name, values in self.labels.items()}
-            seen.append(PartOfBatch(list(states.values()), labels, batch.clusters))
+            places = self.permuted.places[part, :length]
+            seen.append(PartOfBatch(list(states.values()), labels, places, batch.clusters))
             loss += (0, 0) if logits is None else next_token_nats(logits, batch)
         whole = seen[0] if len(seen) == 1 else joined(seen)
         assert self.information is not None
         try:
             if any((values != IGNORED).any() for values in whole.labels.values()):
-                self.information.update(whole.states, whole.labels, whole.clusters)
+                self.information.update(*whole)
         except ValueError as error:
             error.add_note(f"The batch: sequences {rows}.")
             raise
@@ -183,7 +198,9 @@ class RepresentationPass:
         self.n_done += 1
 
     def _start(self, layers: list[Any], sizes: list[int]) -> None:
-        self.information = LayerInformation(layers, sizes, self.tables, self.settings.of_states)
+        self.information = LayerInformation(
+            layers, sizes, self.tables, self.permuted, self.settings.of_states
+        )
 
     def _state(self) -> dict[str, Any]:
         information = self.information

@@ -189,26 +189,24 @@ def kept_plane(
     """Return the plane of a model, from its store if it is there; the first process looks."""
     here = path if process_rank()[0] == 0 else None
     store = together(lambda: Store(here, "a plane", settings, model=model, tokens=rows))
-    plane = by_first(lambda: read_plane(store))
-    if plane is None:
-        plane = measure_information_plane(model, rows, **settings, device=device, progress=progress)
-        by_first(lambda: write_plane(store, plane))
+    stored = by_first(store.read)
+    if stored is not None:
+        return stored_plane(stored)
+    plane = measure_information_plane(model, rows, **settings, device=device, progress=progress)
+    by_first(lambda: store.write(to_store(plane)))
     return plane
 
 
-def read_plane(store: Store) -> InformationPlane | None:
-    """Return the plane stored for a checkpoint, None if there is none."""
-    stored = store.read()
-    if stored is None:
-        return None
+def stored_plane(stored: Mapping[str, Any]) -> InformationPlane:
+    """Return the plane that a store holds."""
     points = tuple(PlanePoint(**point) for point in stored["points"])
     information = pd.DataFrame(stored["information"])
-    return InformationPlane(**stored | {"points": points, "information": information})
+    return InformationPlane(**{**stored, "points": points, "information": information})
 
 
-def write_plane(store: Store, plane: InformationPlane) -> None:
-    """Store the plane of a checkpoint."""
+def to_store(plane: InformationPlane) -> dict[str, Any]:
+    """Return what a store is to hold of a plane."""
     stored: dict[str, Any] = {field.name: getattr(plane, field.name) for field in fields(plane)}
     stored["points"] = [asdict(point) for point in plane.points]
     stored["information"] = plane.information.to_dict("list")
-    store.write(stored)
+    return stored

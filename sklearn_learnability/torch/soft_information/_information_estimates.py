@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sklearn_learnability.torch.soft_information._influences import Influences
 from sklearn_learnability.torch.soft_information._information_results import InformationEstimate
 from sklearn_learnability.torch.soft_information._label_sums import LabelSums, SampledRows
 from sklearn_learnability.torch.soft_information._ngrams import ONCE
 from sklearn_learnability.torch.soft_information._quadratic_information import (
-    jackknife,
+    PairExcess,
     pair_excess,
     quadratic_differences,
 )
@@ -31,15 +32,17 @@ def estimate_information(
     sums: LabelSums,
     sample: SampledRows,
     size_curve: SizeCurve,
-) -> InformationEstimate:
-    """Return all numbers of one layer and one set of labels."""
+) -> tuple[InformationEstimate, Influences]:
+    """Return all numbers of one layer and one set of labels, and what their errors are made of."""
     unit = math.log(len(sums.total))
     counts = sums.counts.double()
     n_once = sums.n_once
     n_labels = len(counts) + n_once
     n = float(counts.sum()) + n_once
     if n_labels < 2:
-        return undefined(layer, labels, sums, n_labels, int(n))
+        nothing = np.full(len(sample.label), math.nan)
+        influences = Influences(nothing, nothing, sample.sequence, n, sums.n_sequences)
+        return undefined(layer, labels, sums, n_labels, int(n)), influences
     mean = sums.total / n
     entropy = float(entropy_of(mean))
     ceiling = max(entropy - sums.total_entropy / n, 0.0)
@@ -50,18 +53,12 @@ def estimate_information(
     pairs = pair_excess(sums, n)
     upper = repeated_information(sums, by_label)
     terms = position_terms(sums, sample, by_label, mean)
-    rest = np.maximum(n - sample.own_counts[1], 1)
-    influence = (terms.information - terms.information.mean()) / rest / unit
-    error, quantile = jackknife(influence, sample.sequence, n, sums.n_sequences)
+    influences = influences_on(sums, sample, terms.information / unit, pairs)
     quadratic = pairs.within - pairs.overall
-    quadratic_error = quadratic_quantile = math.nan
-    if pairs.n_repeated and sums.n_sequences > 2:
-        shares = quadratic_differences(sums, sample, pairs)
-        quadratic_error, quadratic_quantile = jackknife(
-            shares, sample.sequence, n, sums.n_sequences
-        )
     value = information / unit
-    return InformationEstimate(
+    interval = influences.interval("information", value)
+    of_quadratic = influences.interval("quadratic", quadratic)
+    estimate = InformationEstimate(
         layer=layer,
         labels=labels,
         entropy=entropy / unit,
@@ -74,15 +71,28 @@ def estimate_information(
         upper=upper / unit,
         coverage=float(counts[counts > 1].sum()) / n,
         quadratic=quadratic,
-        standard_error=error,
-        interval_lower=value - quantile * error,
-        interval_upper=value + quantile * error,
-        quadratic_error=quadratic_error,
-        quadratic_lower=quadratic - quadratic_quantile * quadratic_error,
-        quadratic_upper=quadratic + quadratic_quantile * quadratic_error,
+        standard_error=interval.error,
+        interval_lower=interval.lower,
+        interval_upper=interval.upper,
+        quadratic_error=of_quadratic.error,
+        quadratic_lower=of_quadratic.lower,
+        quadratic_upper=of_quadratic.upper,
         n_labels=n_labels,
         n_positions=int(n),
     )
+    return estimate, influences
+
+
+def influences_on(
+    sums: LabelSums, sample: SampledRows, terms: Floats, pairs: PairExcess
+) -> Influences:
+    """Return the influences on an estimate; `terms` are those on the information."""
+    rest = np.maximum(pairs.n - sample.own_counts[1], 1)
+    shares = np.full(len(rest), math.nan)
+    if pairs.n_repeated and sums.n_sequences > 2:
+        shares = quadratic_differences(sums, sample, pairs)
+    of_information = (terms - terms.mean()) / rest
+    return Influences(of_information, shares, sample.sequence, pairs.n, sums.n_sequences)
 
 
 def undefined(

@@ -1,10 +1,11 @@
 """What layers keep of sets of labels: the numbers of one, and the table of all."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import pandas as pd
 
 from sklearn_learnability._results import Result
+from sklearn_learnability.torch.soft_information._influences import Influences
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +89,15 @@ class InformationProfile(Result):
     ----------
     estimates : tuple of InformationEstimate
         Ordered by layer, then by set of labels.
+    influences : tuple of Influences
+        Of each estimate, what its errors are made of: from several follow those of their means and
+        ratios.
     n_sequences : int
         Number of sequences that the intervals are over.
     """
 
     estimates: tuple[InformationEstimate, ...]
+    influences: tuple[Influences, ...] = field(repr=False)
     n_sequences: int
 
     def to_frame(self) -> pd.DataFrame:

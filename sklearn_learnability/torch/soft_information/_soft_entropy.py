@@ -92,6 +92,18 @@ def assign(z: Tensor, norm: Tensor, points: Tensor, temperature: float) -> Assig
     return Assignment(proba, log_partition - (proba * logits).sum(dim=1))
 
 
+def assign_layers(
+    layers: list[Tensor], norms: list[Tensor], points: Tensor, temperature: float
+) -> list[Assignment]:
+    """Return the assignments of each layer, from its vectors (n, d) and their lengths (n,)."""
+    points = points.to(working_dtype(layers[0].dtype)).to(layers[0].device)
+    with torch.no_grad(), torch.autocast(layers[0].device.type, enabled=False):
+        return [
+            assign(z.to(points.dtype), norm, points.to(z.device), temperature)
+            for z, norm in zip(layers, norms, strict=True)
+        ]
+
+
 def entropy_of(proba: Tensor) -> Tensor:
     """Return the Shannon entropy of distributions along the last axis, in nats."""
     tiny = torch.finfo(proba.dtype).tiny

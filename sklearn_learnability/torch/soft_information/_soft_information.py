@@ -1,6 +1,7 @@
 """A streaming estimator of what representations keep of labels."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from sklearn_learnability._validation import check_random_state, warn
-from sklearn_learnability.exceptions import (
-    NoPositionsWarning,
-)
+from sklearn_learnability.exceptions import NoPositionsWarning
 from sklearn_learnability.torch.models._digest import digest
 from sklearn_learnability.torch.soft_information._assignment_sums import AssignmentSums
 from sklearn_learnability.torch.soft_information._batch import (
@@ -19,6 +18,7 @@ from sklearn_learnability.torch.soft_information._batch import (
     finite_lengths,
     positions,
 )
+from sklearn_learnability.torch.soft_information._influences import Influences
 from sklearn_learnability.torch.soft_information._information_estimates import estimate_information
 from sklearn_learnability.torch.soft_information._information_results import (
     InformationEstimate,
@@ -35,10 +35,10 @@ from sklearn_learnability.torch.soft_information._row_sample import (
 from sklearn_learnability.torch.soft_information._sequence_groups import SequenceGroups
 from sklearn_learnability.torch.soft_information._size_curve import SizeCurve
 from sklearn_learnability.torch.soft_information._soft_entropy import (
-    assign,
+    Assignment,
+    assign_layers,
     check_reference_points,
     draw_reference_points,
-    working_dtype,
 )
 from sklearn_learnability.torch.soft_information._temperature import resolve_temperature
 from sklearn_learnability.torch.soft_information._undefined import warn_of_undefined
@@ -141,6 +141,7 @@ class SoftInformation:
         if dtype not in (torch.float32, torch.float64):
             raise ValueError(f"Expected dtype torch.float32 or torch.float64, got {dtype}.")
         rng = check_random_state(random_state)
+        seed = int(deepcopy(rng).randint(2**31 - 1))  # vectors of all sizes have one sample
         if reference_points is None:
             self.reference_points_ = draw_reference_points(dim, n_points, rng)
         else:
@@ -148,7 +149,6 @@ class SoftInformation:
         n_points = len(self.reference_points_)
         self.dim, self.n_points, self.n_layers, self.dtype = dim, n_points, n_layers, dtype
         self.temperature_ = resolve_temperature(temperature, dim, n_points)
-        seed = int(rng.randint(2**31 - 1))
         self._labels = LabelRows(labels)
         n_sets = len(self._labels.names)
         self._sums = AssignmentSums(n_layers, n_sets, self._labels.n_rows, n_points, dtype)
@@ -195,6 +195,10 @@ class SoftInformation:
             If shapes do not agree, hidden states are not finite, a table lacks a label, or a
             sequence was in an earlier batch.
         """
+        self._take_in(hidden, labels, mask, sequences)
+
+    def _take_in(self, hidden: Any, labels: Labels, mask: Any, sequences: Any) -> list[Assignment]:
+        """Take in a batch, and return the assignments of each layer; none if nothing counted."""
         layers, shape = check_hidden(hidden, self.n_layers, self.dim)
         valid = np.ones(shape, dtype=bool)
         if mask is not None:
@@ -211,14 +215,10 @@ class SoftInformation:
         seen = self._seen if sequences is None else self._with_ids(ids[used])
         if not used.any():
             warn("A batch had no position to count and was skipped.", NoPositionsWarning)
-            return
-        layers, norms = finite_lengths(layers, used, shape)
-        points = self.reference_points_.to(working_dtype(layers[0].dtype)).to(layers[0].device)
-        with torch.no_grad(), torch.autocast(layers[0].device.type, enabled=False):
-            assigned = [
-                assign(z.to(points.dtype), norm, points.to(z.device), self.temperature_)
-                for z, norm in zip(layers, norms, strict=True)
-            ]
+            return []
+        assigned = assign_layers(
+            *finite_lengths(layers, used, shape), self.reference_points_, self.temperature_
+        )
         groups = SequenceGroups(pending, ids, self._labels.n_rows + len(pending.new))
         keys = position_keys(self._sample.seed, ids, within)
         drawn = self._sample.drawn(assigned, groups, keys)
@@ -228,6 +228,7 @@ class SoftInformation:
         self._seen = seen
         self._next_sequence += shape[0]
         self._ids_given = sequences is not None
+        return assigned
 
     def _with_ids(self, ids: Ints) -> Ints:
         """Return the ids seen with new ones among them, which were in no earlier batch."""
@@ -299,17 +300,18 @@ class SoftInformation:
         counts = [self._labels.of_set(index) for index in range(len(names))]
         warn_of_undefined(names, counts, self.n_sequences_)
         sample = self._sample.kept.in_order()
-        estimates = []
+        found = []
         for layer in range(self.n_layers):
             curve = SizeCurve(sample.proba[layer], np.random.RandomState(self._sample.seed))
             for index in range(len(names)):
-                estimates.append(self._estimate(layer, index, sample, curve))
-        return InformationProfile(tuple(estimates), self.n_sequences_)
+                found.append(self._estimate(layer, index, sample, curve))
+        estimates, influences = zip(*found, strict=True)
+        return InformationProfile(estimates, influences, self.n_sequences_)
 
     def _estimate(
         self, layer: int, index: int, sample: RowSample, curve: SizeCurve
-    ) -> InformationEstimate:
-        """Return the estimate of one layer and one set of labels."""
+    ) -> tuple[InformationEstimate, Influences]:
+        """Return the estimate of one layer and one set of labels, and what its errors are of."""
         chosen = self._labels.rows_of_set(index)
         local = np.full(self._labels.n_rows - ONCE, ONCE)  # what occurs once stands at its end
         local[chosen] = np.arange(len(chosen))

@@ -22,7 +22,7 @@ def sum_of_columns(
 ) -> Callable[[Tensor], Tensor]:
     """Return a function from columns (n, c) to their sums (k, c) over the positions of groups.
 
-    Group i holds `position[starts[i] : starts[i + 1]]`.
+    The columns are float64. Group i holds `position[starts[i] : starts[i + 1]]`.
     """
     kind = SumOnHost if device.type == "cpu" else SumOnDevice
     return kind(starts, position, n_positions, device)
@@ -32,15 +32,12 @@ class SumOnHost:
     """Sums of columns over the positions of each group, on the CPU."""
 
     def __init__(self, starts: Ints, position: Ints, n_positions: int, device: torch.device):
-        self.indices = position, np.append(starts, len(position))
-        self.shape = len(starts), n_positions
+        ones, ends = np.ones(len(position)), np.append(starts, len(position))
+        self.matrix = sparse.csr_array((ones, position, ends), shape=(len(starts), n_positions))
 
     def __call__(self, columns: Tensor) -> Tensor:
         """Return the sums (k, c) of columns (n, c)."""
-        values = columns.numpy()
-        ones = np.ones(len(self.indices[0]), dtype=values.dtype)
-        matrix = sparse.csr_array((ones, *self.indices), shape=self.shape)
-        return torch.from_numpy(matrix @ values)
+        return torch.from_numpy(self.matrix @ columns.numpy())
 
 
 class SumOnDevice:

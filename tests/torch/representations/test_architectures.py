@@ -22,6 +22,9 @@ from sklearn_learnability.torch.representations import _representation_pass  # n
 from sklearn_learnability.torch.representations._layer_information import (  # noqa: E402
     LayerInformation,
 )
+from sklearn_learnability.torch.soft_information._permuted_labels import (  # noqa: E402
+    PermutedLabels,
+)
 
 VOCABULARY = 24
 READS_AHEAD = pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.NotCausalWarning")
@@ -198,9 +201,11 @@ def test_the_decoder_reads_its_start_and_the_text_beside_the_encoder(name, start
 
     result = label(model, ids, "decoder")
     assert np.isnan(result.loss)  # the decoder sees the text through the encoder
-    assert list(result.to_frame()["layer"]) == [0, 1, 2, "mean"]
+    assert list(result.to_frame()["layer"]) == [0, 1, 2, *MEANS]
     found = result.to_frame().query("layer == 1")["information"].iloc[0]
     assert found == pytest.approx(truth(states_alone(decoded, ids), ids), rel=1e-3, abs=1e-6)
+    assert list(result.information["layer"]) == [0, 1, 2, *MEANS]
+    assert (result.information["quadratic_error"] > 0).all()
     named = label(model, ids, [block]).to_frame()["information"].iloc[0]
     if not name.startswith("T5"):  # T5 norms its last state
         last = result.to_frame().query("layer == 2")["information"].iloc[0]
@@ -257,27 +262,34 @@ def test_layers_of_many_sizes_merge():
     labels = {"a": rng.randint(3, size=(8, 5)), "b": rng.randint(4, size=(8, 5))}
     tables = {name: LabelTable.from_labels(values) for name, values in labels.items()}
     states = [torch.from_numpy(rng.normal(size=(8, 5, size))) for size in (6, 3, 6)]
+    drawn = np.array([rng.permutation(labels["a"].ravel()) for _ in range(3)])
+    permuted = PermutedLabels(np.arange(40).reshape(8, 5), drawn)
+
+    def start():
+        return LayerInformation(
+            ["x", "y", "z"], [6, 3, 6], tables, permuted, lambda size: {"n_points": 10}
+        )
 
     def seen(rows):
-        information = LayerInformation(
-            ["x", "y", "z"], [6, 3, 6], tables, lambda size: {"n_points": 10}
-        )
-        information.update(
-            [z[rows] for z in states], {name: of[rows] for name, of in labels.items()}, rows
-        )
+        information = start()
+        of_rows = {name: of[rows] for name, of in labels.items()}
+        information.update([z[rows] for z in states], of_rows, permuted.places[rows], rows)
         return information
 
     whole, part, rest = map(seen, (np.arange(8), np.arange(3), np.arange(3, 8)))
     part.merge(rest)
-    expected = whole.compute()
+    expected = whole.compute().table
     assert list(expected["layer"]) == ["x", "x", "y", "y", "z", "z"]
     assert list(expected["labels"]) == ["a", "b"] * 3
     np.testing.assert_allclose(
-        part.compute().select_dtypes("number"), expected.select_dtypes("number"), rtol=1e-9
+        part.compute().table.select_dtypes("number"), expected.select_dtypes("number"), rtol=1e-9
     )
-    again = LayerInformation(["x", "y", "z"], [6, 3, 6], tables, lambda size: {"n_points": 10})
+    assert whole.permuted().shape == (3, 3)
+    np.testing.assert_allclose(part.permuted(), whole.permuted(), rtol=1e-9)
+    again = start()
     again.load_state_dict(whole.state_dict())
-    assert again.compute().equals(expected)
+    assert again.compute().table.equals(expected)
+    assert (again.permuted() == whole.permuted()).all()
 
 
 def test_inner_layers_stand_beside_the_residual_in_the_order_asked_for(ids):

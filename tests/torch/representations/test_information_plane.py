@@ -20,6 +20,7 @@ from sklearn_learnability.exceptions import (  # noqa: E402
     SingleSequenceWarning,
 )
 from sklearn_learnability.torch import (  # noqa: E402
+    label_information,
     load_parameters,
     measure_checkpoints,
     measure_information_plane,
@@ -68,6 +69,19 @@ def ids():
 def measure(model, ids, **settings):
     settings = {"layers": LAYERS, "widths": (1, 2, 3), "progress": False} | settings
     return measure_information_plane(model, ids, **settings)
+
+
+def measure_labels(model, ids, batch_size):
+    """Return what layers tell of the tokens, beside permutations of them."""
+    return label_information(
+        model,
+        ids,
+        labels=ids,
+        layers=LAYERS,
+        n_permutations=9,
+        batch_size=batch_size,
+        progress=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -229,11 +243,13 @@ import json, sys
 import torch, torch.distributed as dist
 torch.set_num_threads(1)
 sys.path.insert(0, {tests!r})
-from test_information_plane import Recurrent, measure
+from test_information_plane import Recurrent, measure, measure_labels
 ids = json.load(open({ids!r}))
 dist.init_process_group("gloo")
-plane = measure(Recurrent().eval(), ids, batch_size=8)
-plane.to_frame().to_json({output!r} + str(dist.get_rank()), orient="columns", double_precision=15)
+for measured in (measure, measure_labels):
+    found = measured(Recurrent().eval(), ids, batch_size=8).to_frame()
+    output = {output!r} + measured.__name__ + str(dist.get_rank())
+    found.to_json(output, orient="columns", double_precision=15)
 dist.destroy_process_group()
 """
 
@@ -255,12 +271,13 @@ def test_two_processes_give_what_one_gives(model, ids, tmp_path):
     command += [f"--master-port={29500 + os.getpid() % 1000}", str(script)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    alone = measure(model, ids, batch_size=8).to_frame()
-    for rank in "01":
-        together = pd.read_json(output + rank)
-        assert list(together["layer"]) == list(alone["layer"])
-        numbers = alone.columns.drop("layer")
-        np.testing.assert_allclose(together[numbers], alone[numbers], rtol=1e-5, atol=1e-6)
+    for measured in (measure, measure_labels):
+        alone = measured(model, ids, batch_size=8).to_frame()
+        for rank in "01":
+            together = pd.read_json(output + measured.__name__ + rank)
+            assert list(together["layer"]) == list(alone["layer"])
+            numbers = alone.columns.drop("layer")
+            np.testing.assert_allclose(together[numbers], alone[numbers], rtol=1e-5, atol=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,63 @@ def test_labels_of_texts_are_permuted_between_texts(model):
     assert of_tokens["p_value"] == 1 / 40
 
 
+@pytest.mark.parametrize("of", ["texts", "tokens"])
+def test_the_null_is_that_of_each_permutation_by_itself(model, ids, of):
+    """The same draws through the plain function, which knows nothing of sums by permutation."""
+    lengths = [len(row) for row in ids]
+    if of == "texts":
+        labels = [None, *np.arange(39) % 4]
+        codes = np.arange(39) % 4
+    else:
+        labels = [[token // 2 if token > 1 else -1 for token in row] for row in ids]
+        codes = np.concatenate(labels)
+    labelled = codes != -1
+    result = measure(model, ids, labels, n_permutations=9, random_state=5)
+    states = model[0](torch.tensor(np.concatenate(ids))).detach()
+    given = layer_row(result)["information"]
+    points = np.random.RandomState(5).normal(size=(100, 16))
+    rng, informations = np.random.RandomState(5), []
+    for _ in range(9):
+        shuffled = codes.copy()
+        shuffled[labelled] = rng.permutation(codes[labelled])
+        if of == "texts":
+            shuffled = np.repeat(np.append(-1, shuffled), lengths)
+        found = soft_mutual_information(states.double(), shuffled, reference_points=points)
+        informations.append(found.information)
+    row = layer_row(result)
+    assert row["null"] == pytest.approx(np.mean(informations), rel=1e-5)
+    assert row["null_upper"] == pytest.approx(np.quantile(informations, 0.95), rel=1e-5)
+    assert row["p_value"] == (1 + np.sum(np.array(informations) >= given)) / 10
+
+
+def test_preference_is_compared_with_pairs_swapped_at_random(model):
+    pairs = make_pairs(0.3, n=12)
+    result = prefer(model, pairs, n_permutations=9, random_state=3)
+    tokens = np.concatenate([row for _, *rows in pairs for row in rows])
+    states = model[0](torch.tensor(tokens)).detach().double()
+    points = np.random.RandomState(3).normal(size=(100, 16))
+    rng, informations = np.random.RandomState(3), []
+    for _ in range(9):
+        swap = rng.randint(2, size=12)
+        labels = np.stack([1 - swap, swap], axis=1).ravel().repeat(6)
+        found = soft_mutual_information(states, labels, reference_points=points)
+        informations.append(found.information)
+    assert layer_row(result)["null"] == pytest.approx(np.mean(informations), rel=1e-5)
+
+
+def test_layers_of_other_sizes_have_the_null_they_have_alone(ids):
+    torch.manual_seed(0)
+    sizes = [nn.Embedding(VOCABULARY, 16), nn.Linear(16, 8), nn.Linear(8, 16)]
+    model = nn.Sequential(*sizes, nn.Linear(16, VOCABULARY)).eval()
+    labels = [[token % 3 for token in row] for row in ids]
+    together = measure(model, ids, labels, layers=["0", "1", "2"]).to_frame()
+    for at, layer in enumerate(["0", "1", "2"]):
+        alone = measure(model, ids, labels, layers=[layer]).to_frame()
+        np.testing.assert_allclose(
+            alone.iloc[0, 1:].astype(float), together.iloc[at, 1:].astype(float), rtol=1e-9
+        )
+
+
 def test_places_without_a_label_are_left_out(model, ids):
     labels = [[token % 2 if token < 12 else -1 for token in row] for row in ids]
     result = measure(model, ids, labels)
@@ -90,7 +147,7 @@ def test_labels_that_do_not_fit_are_named(model, ids):
         measure(model, ids, [*([0] * len(row) for row in ids[:2]), [0, 1, 0], *ids[3:]])
     with pytest.raises(ValueError, match="at least two different labels, got 1"):
         measure(model, ids, ["one"] * 40)
-    with pytest.raises(ValueError, match="n_permutations of at least 1"):
+    with pytest.raises(ValueError, match="n_permutations as an integer >= 1, got 0"):
         measure(model, ids, [0, 1] * 20, n_permutations=0)
 
 
