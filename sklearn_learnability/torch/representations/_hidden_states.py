@@ -27,12 +27,12 @@ class HiddenStates:
     """
 
     def __init__(self, model: nn.Module, layers: Any) -> None:
-        self.has_decoder = has_encoder_and_decoder(model)
+        self.takes_mask = hasattr(getattr(model, "config", None), "output_hidden_states")
+        self.has_decoder = self.takes_mask and has_encoder_and_decoder(model)
         if self.has_decoder and isinstance(layers, str) and layers == "encoder":
             encoded: Any = model  # of transformers
             model, layers, self.has_decoder = encoded.get_encoder(), "all", False
         self.model = model
-        self.takes_mask = hasattr(getattr(model, "config", None), "output_hidden_states")
         self.names = self._find_layers(layers)
         self.n_positions = learned_positions(model) - self.has_decoder  # its start takes one
 
@@ -174,10 +174,9 @@ class HiddenStates:
 
 def has_encoder_and_decoder(model: nn.Module) -> bool:
     """Return whether a model of transformers is given tokens for a decoder beside the encoder."""
-    both = getattr(getattr(model, "config", None), "is_encoder_decoder", False)  # of an encoder too
-    adapted: Any = getattr(model, "get_base_model", None)
+    adapted: Any = getattr(model, "get_base_model", None)  # of peft
     forward = (adapted() if adapted else model).forward
-    return bool(both) and "decoder_input_ids" in inspect.signature(forward).parameters
+    return "decoder_input_ids" in inspect.signature(forward).parameters
 
 
 def start_of_decoder(model: nn.Module) -> int:

@@ -1,9 +1,13 @@
 """Language models as clients bring them: measured in every way, each comes back bit for bit."""
 
+import math
+import warnings
+
 import pytest
 import torch
 from torch import nn
 
+from sklearn_learnability.exceptions import NotCausalWarning
 from sklearn_learnability.torch import (
     GaussianNoise,
     LocalLearningCoefficient,
@@ -173,6 +177,14 @@ def test_a_client_comes_back_bit_for_bit(kind):
     for measurement in MEASUREMENTS.values():
         measurement(model)
         assert picture(model) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_causal_client_is_said_to_read_ahead(kind):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NotCausalWarning)
+        plane = measure_information_plane(client(kind, tied=True), IDS, widths=(1,), **FEW)
+    assert math.isfinite(plane.loss)
 
 
 @pytest.mark.parametrize("kind", KINDS)

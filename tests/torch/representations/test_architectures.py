@@ -216,6 +216,14 @@ def test_the_decoder_reads_its_start_and_the_text_beside_the_encoder(name, start
     ).n_positions == sum(len(row) - 4 for row in ids)
 
 
+def test_an_encoder_made_of_the_same_configuration_changes_no_model(ids):
+    """It notes there, for all that hold the configuration, that there is no decoder."""
+    model = build("T5 ForConditionalGeneration")
+    expected = label(model, ids, "encoder").to_frame()
+    transformers.T5EncoderModel(model.config)
+    assert label(model, ids, "encoder").to_frame().equals(expected)
+
+
 def test_models_of_two_sides_ask_which(ids):
     model = build("T5 ForConditionalGeneration")
     for layers in ("all", [0], [1, 2]):
