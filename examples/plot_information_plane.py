@@ -20,8 +20,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from sklearn_learnability.displays import InformationPlaneDisplay, LayerProfileDisplay
-from sklearn_learnability.torch import load_parameters, measure_checkpoints
+from sklearn_learnability.displays import (
+    ContextInformationDisplay,
+    InformationPlaneDisplay,
+    LayerProfileDisplay,
+)
+from sklearn_learnability.torch import (
+    load_parameters,
+    measure_checkpoints,
+    measure_information_plane,
+)
 
 torch.set_num_threads(1)
 CONTEXT = 48
@@ -54,22 +62,31 @@ class SmallTransformer(nn.Module):
 texts = [text.encode("ascii", "ignore") for text in topics.values()]
 characters = np.frombuffer(b"".join(texts), dtype=np.uint8).astype(np.int64)
 n_train = len(characters) * 9 // 10
-train, held_out = characters[:n_train], characters[n_train:]
+train_text, held_out = characters[:n_train], characters[n_train:]
 
 folder = Path(tempfile.mkdtemp())
-torch.manual_seed(0)
-rng = np.random.RandomState(0)
-model = SmallTransformer()
-optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-for step in range(301):
-    if step in (0, 3, 6, 10, 18, 32, 56, 100, 175, 300):
-        torch.save(model.state_dict(), folder / f"{step:03d}.pt")
-    starts = rng.randint(len(train) - CONTEXT, size=16)
-    rows = torch.from_numpy(np.stack([train[s : s + CONTEXT + 1] for s in starts]))
-    loss = nn.functional.cross_entropy(model(rows[:, :-1]).flatten(0, 1), rows[:, 1:].flatten())
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+
+
+def train(dim, kept=()):
+    """Return a network after 300 steps; keep some of them in the folder."""
+    torch.manual_seed(0)
+    rng = np.random.RandomState(0)
+    model = SmallTransformer(dim)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for step in range(301):
+        if step in kept:
+            torch.save(model.state_dict(), folder / f"{step:03d}.pt")
+        starts = rng.randint(len(train_text) - CONTEXT, size=16)
+        rows = torch.from_numpy(np.stack([train_text[s : s + CONTEXT + 1] for s in starts]))
+        logits = model(rows[:, :-1]).flatten(0, 1)
+        loss = nn.functional.cross_entropy(logits, rows[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model.eval()
+
+
+train(48, kept=(0, 3, 6, 10, 18, 32, 56, 100, 175, 300))
 
 # %%
 # Measure every checkpoint on the same held-out characters.
@@ -82,15 +99,14 @@ def load(path):
     return network.eval()
 
 
-trajectory = measure_checkpoints(
-    sorted(folder.glob("*.pt")),
-    [held_out],
-    load=load,
-    layers=["embedding", "layers.0", "layers.1"],
-    context=CONTEXT,
-    n_sequences=120,
-    progress=False,
-)
+settings = {
+    "layers": ["embedding", "layers.0", "layers.1"],
+    "context": CONTEXT,
+    "n_sequences": 120,
+    "progress": False,
+}
+checkpoints = sorted(folder.glob("*.pt"))
+trajectory = measure_checkpoints(checkpoints, [held_out], load=load, **settings)
 mean = trajectory.to_frame().query("layer == 'mean'")
 for width in (1, 4):
     table = mean[mean["width"] == width].set_index("checkpoint")
@@ -104,6 +120,26 @@ plt.show()
 # The layers of the last checkpoint.
 
 LayerProfileDisplay.from_plane(trajectory.planes[-1])
+plt.show()
+
+# %%
+# What each wider context adds to what the checkpoints keep. The thin bars are what labels without
+# any meaning would show: a third and a fourth character seem to add no more than these do.
+
+ContextInformationDisplay.from_trajectory(trajectory)
+plt.show()
+
+# %%
+# Networks of other sizes, by how well they predict: minus their loss in nats a character.
+
+planes = {
+    f"{dim} dimensions": measure_information_plane(train(dim), [held_out], **settings)
+    for dim in (4, 8, 16, 32)
+}
+planes["48 dimensions"] = trajectory.planes[-1]
+InformationPlaneDisplay.from_planes(
+    planes, performance={name: -plane.loss for name, plane in planes.items()}
+)
 plt.show()
 
 # %%

@@ -4,6 +4,7 @@ from sklearn_learnability.displays._complexity_against_compressibility import (
     ComplexityAgainstCompressibilityDisplay,
 )
 from sklearn_learnability.displays._compression_curve import CompressionCurveDisplay
+from sklearn_learnability.displays._context_information import ContextInformationDisplay
 from sklearn_learnability.displays._description_length import DescriptionLengthDisplay
 from sklearn_learnability.displays._efficiency import EfficiencyDisplay
 from sklearn_learnability.displays._feature_groups import FeatureGroupDisplay
@@ -22,6 +23,7 @@ from sklearn_learnability.displays._shortfall import ShortfallDisplay
 __all__ = [
     "ComplexityAgainstCompressibilityDisplay",
     "CompressionCurveDisplay",
+    "ContextInformationDisplay",
     "DescriptionLengthDisplay",
     "EfficiencyDisplay",
     "FeatureGroupDisplay",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -19,11 +20,15 @@ from sklearn_learnability.displays._drawing import (
     import_pyplot,
 )
 from sklearn_learnability.displays._layout import highest_of, say_if_nothing, within_place
+from sklearn_learnability.displays._model_points import draw_models
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from sklearn_learnability.torch.representations._plane_results import PlanePoint
+    from sklearn_learnability.torch.representations._plane_results import (
+        InformationPlane,
+        PlanePoint,
+    )
     from sklearn_learnability.torch.representations._trajectory import Trajectory
 
 
@@ -34,14 +39,15 @@ WIDTH_COLORS = (BLUE, SKY, ORANGE, VERMILION)
 
 
 class InformationPlaneDisplay:
-    r"""Complexity and expressivity over training, one trajectory for each width of context.
+    r"""Complexity and expressivity: of a network over training, or of many networks.
 
-    Each point is a checkpoint: to the right it keeps more about the past tokens, further up more
-    about those to come. An arrow points the way of training; the last checkpoint is the large
-    point. The line :math:`I(Y; Z) = I(X; Z)` is the bound: on it everything kept about the past
-    tells of the future. The crosses are what labels without any meaning would have given, that of
-    the last checkpoint joined with it by dots: a trajectory near its crosses says nothing about
-    the network.
+    To the right a point keeps more about the past tokens, further up more about those to come. Of
+    a network over training there is a trajectory for each width of context: its points are the
+    checkpoints, an arrow points the way of training, and the last checkpoint is the large point.
+    Many networks are points with their names, coloured by their performance. The line
+    :math:`I(Y; Z) = I(X; Z)` is the bound: on it everything kept about the past tells of the
+    future. The crosses are what labels without any meaning would have given, that of the last
+    checkpoint joined with it by dots: what lies near its crosses says nothing about the network.
 
     Parameters
     ----------
@@ -51,6 +57,10 @@ class InformationPlaneDisplay:
         The information about past and future, the points of a width in the order of training.
     complexity_null, expressivity_null : array-like of shape (n_points,)
         The same for labels without meaning; NaN draws none.
+    names : sequence of str of length n_points, default=None
+        Names of networks. None: the points are checkpoints of one.
+    performance : array-like of shape (n_points,), default=None
+        How well each network does, to colour them by; NaN leaves one white.
 
     Attributes
     ----------
@@ -85,12 +95,16 @@ class InformationPlaneDisplay:
         expressivity: ArrayLike,
         complexity_null: ArrayLike,
         expressivity_null: ArrayLike,
+        names: Sequence[str] | None = None,
+        performance: ArrayLike | None = None,
     ) -> None:
         self.widths = widths
         self.complexity = complexity
         self.expressivity = expressivity
         self.complexity_null = complexity_null
         self.expressivity_null = expressivity_null
+        self.names = names
+        self.performance = performance
 
     @classmethod
     def from_trajectory(
@@ -121,9 +135,54 @@ class InformationPlaneDisplay:
             expressivity_null=[point.expressivity_null for point in points],
         ).plot(ax)
 
+    @classmethod
+    def from_planes(
+        cls,
+        planes: Mapping[str, InformationPlane],
+        *,
+        performance: Mapping[str, float] | None = None,
+        width: int = 1,
+        layer: int | str = "mean",
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw many networks at one width of context.
+
+        Parameters
+        ----------
+        planes : dict of str to InformationPlane
+            What :func:`~sklearn_learnability.torch.measure_information_plane` returns, by the name
+            of the network.
+        performance : dict of str to float, default=None
+            How well networks do, to colour them by; those that are not among them stay white.
+        width : int, default=1
+            Width of context.
+        layer : int or str, default="mean"
+            The layer to draw, or a mean of layers; by default that of all.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+
+        Returns
+        -------
+        InformationPlaneDisplay
+            The display, drawn.
+        """
+        points = [of_width(of_layer(list(plane.points), layer), width) for plane in planes.values()]
+        known = {} if performance is None else dict(performance)
+        if unknown := [name for name in known if name not in planes]:
+            raise ValueError(f"Expected performance of {list(planes)}, got that of {unknown[0]!r}.")
+        return cls(
+            [point.width for point in points],
+            complexity=[point.complexity for point in points],
+            expressivity=[point.expressivity for point in points],
+            complexity_null=[point.complexity_null for point in points],
+            expressivity_null=[point.expressivity_null for point in points],
+            names=list(planes),
+            performance=[known.get(name, math.nan) for name in planes] if known else None,
+        ).plot(ax)
+
     @within_place
     def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the trajectories.
+        """Draw the points.
 
         Parameters
         ----------
@@ -141,36 +200,45 @@ class InformationPlaneDisplay:
             self.complexity_null,
             self.expressivity_null,
         ]
-        check_consistent_length(self.widths, *columns)
+        check_consistent_length(self.widths, *columns, self.names, self.performance)
         widths = np.asarray(self.widths)
         points = np.column_stack([np.asarray(column, dtype=float) for column in columns])
         if ax is None:
-            _, ax = import_pyplot().subplots(figsize=(6.4, 5.2), layout="constrained")
+            size = (6.4, 5.2) if self.names is None else (8, 6)
+            _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
         say_if_nothing(ax, points)
-        highest = 1.06 * highest_of(points, least=1e-3)
-        ax.plot([0, highest], [0, highest], color=INK, linewidth=1, zorder=1)
-        for color, width in colored(widths):
-            draw_trajectory(ax, points[widths == width], color, width_name(width))
-        ax.plot([], [], "x", color=MUTED, label="labels without meaning")
-        ax.set_xlim(0, highest)
-        ax.set_ylim(0, highest)
-        ax.annotate(
-            "bound",
-            (0.93, 0.93),
-            xycoords="axes fraction",
-            xytext=(-4, 4),
-            textcoords="offset points",
-            ha="right",
-            color=INK,
-            fontsize=9,
-        )
         ax.set_xlabel("complexity I(past; Z)")
         ax.set_ylabel("expressivity I(future; Z)")
-        ax.legend(loc="upper left", frameon=False, fontsize=9)
         plain_axes(ax)
+        if self.names is None:
+            draw_training(ax, points, widths)
+        else:
+            draw_models(ax, list(self.names), points, self.performance)
         self.ax_ = ax
         self.figure_ = ax.figure
         return self
+
+
+def draw_training(ax: Axes, points: NDArray[np.floating], widths: NDArray[np.integer]) -> None:
+    """Draw a network's trajectory of each width, from 0 on both axes."""
+    highest = 1.06 * highest_of(points, least=1e-3)
+    ax.plot([0, highest], [0, highest], color=INK, linewidth=1, zorder=1)
+    for color, width in colored(widths):
+        draw_trajectory(ax, points[widths == width], color, width_name(width))
+    ax.plot([], [], "x", color=MUTED, label="labels without meaning")
+    ax.set_xlim(0, highest)
+    ax.set_ylim(0, highest)
+    ax.annotate(
+        "bound",
+        (0.93, 0.93),
+        xycoords="axes fraction",
+        xytext=(-4, 4),
+        textcoords="offset points",
+        ha="right",
+        color=INK,
+        fontsize=9,
+    )
+    ax.legend(loc="upper left", frameon=False, fontsize=9)
 
 
 def colored(widths: NDArray[np.integer]) -> list[tuple[str, int]]:
@@ -191,6 +259,15 @@ def of_layer(points: list[PlanePoint], layer: int | str) -> list[PlanePoint]:
         layers = list(dict.fromkeys(point.layer for point in points))
         raise ValueError(f"Expected a layer among {layers}, got {layer!r}.")
     return chosen
+
+
+def of_width(points: list[PlanePoint], width: int) -> PlanePoint:
+    """Return the point of a width, naming the widths there are if it is none of them."""
+    for point in points:
+        if point.width == width:
+            return point
+    widths = [point.width for point in points]
+    raise ValueError(f"Expected a width among {widths}, got {width}.")
 
 
 def draw_trajectory(ax: Axes, points: NDArray[np.floating], color: str, name: str) -> None:

@@ -45,6 +45,11 @@ def name_width(ax: Axes | None) -> int:
     return min(max(round(0.07 * points), 10), NAME_WIDTH)
 
 
+def key_columns(ax: Axes, inches: float) -> int:
+    """Return how many columns of some inches a key above axes may have."""
+    return max(1, int(ax.get_window_extent().width / ax.figure.dpi / inches))
+
+
 def key_name(name: Any) -> str:
     """Return a name for a key, which passes over those that begin with an underscore."""
     text = short_name(name, 32)

@@ -6,6 +6,7 @@ import pytest
 from sklearn_learnability.displays import (
     ComplexityAgainstCompressibilityDisplay,
     CompressionCurveDisplay,
+    ContextInformationDisplay,
     DescriptionLengthDisplay,
     EfficiencyDisplay,
     FeatureGroupDisplay,
@@ -76,6 +77,28 @@ def plane(scale=1.0):
         expressivity=scale * np.array([0.04, 0.15, 0.16]),
         complexity_null=scale * np.full(3, 0.03),
         expressivity_null=scale * np.full(3, 0.03),
+    )
+
+
+def models(scale=1.0):
+    return InformationPlaneDisplay(
+        [1, 1, 1],
+        complexity=scale * np.array([0.1, 0.3, 0.25]),
+        expressivity=scale * np.array([0.04, 0.15, 0.16]),
+        complexity_null=scale * np.full(3, 0.03),
+        expressivity_null=scale * np.full(3, 0.03),
+        names=NAMES,
+        performance=[0.2, 0.5, NAN],
+    )
+
+
+def contexts(scale=1.0):
+    return ContextInformationDisplay(
+        NAMES,
+        [1, 2],
+        conditional=scale * np.array([[0.2, 0.1], [0.15, 0.2], [0.1, 0.3]]),
+        conditional_null=scale * np.full((3, 2), 0.05),
+        entropy=scale * np.full(3, 0.7),
     )
 
 
@@ -210,6 +233,8 @@ DISPLAYS = [
     feature_groups,
     segments,
     plane,
+    models,
+    contexts,
     profile,
     curves,
     code_lengths,
