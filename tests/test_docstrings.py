@@ -152,6 +152,7 @@ EXPLAINED = {
     ("run_suite", "random_state"): "a number, from which one for each data set follows",
     ("label_information", "random_state"): "a number only",
     ("InformationPlaneCallback", "random_state"): "a number only",
+    ("preference_information", "excluded_tokens"): "of no texts, but of pairs",
     ("measure_checkpoints", "random_state"): "a number only",
     ("measure_information_plane", "random_state"): "a number only",
     ("preference_information", "random_state"): "a number only",

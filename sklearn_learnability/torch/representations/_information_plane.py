@@ -12,8 +12,9 @@ from torch import nn
 from sklearn_learnability._validation import check_random_state, warn
 from sklearn_learnability.exceptions import NotCausalWarning
 from sklearn_learnability.torch.representations._excluded_tokens import (
+    ExcludedTokens,
     counted_positions,
-    excluded_ids,
+    excluded_rows,
 )
 from sklearn_learnability.torch.representations._pass_settings import PassSettings
 from sklearn_learnability.torch.representations._plane_results import (
@@ -24,7 +25,6 @@ from sklearn_learnability.torch.representations._plane_results import (
 )
 from sklearn_learnability.torch.representations._representation_pass import RepresentationPass
 from sklearn_learnability.torch.representations._token_sequences import (
-    Tokens,
     TokenSequences,
     cut_rows,
     token_rows,
@@ -39,7 +39,7 @@ def measure_information_plane(
     *,
     widths: Sequence[int] = (1, 2, 3, 4),
     layers: Any = "all",
-    excluded_tokens: str | Sequence[int] | None = None,
+    excluded_tokens: ExcludedTokens = None,
     n_sequences: int | None = None,
     context: int = 512,
     batch_size: int = 8,
@@ -81,10 +81,10 @@ def measure_information_plane(
         called more than once gives a layer for each call, `name#1`, `name#2`, .... "all" is every
         hidden state of a transformers model, "encoder" and "decoder" every one of that side of a
         model that has both. Each layer may have a size of its own.
-    excluded_tokens : "special", or sequence of int, default=None
+    excluded_tokens : "special", sequence of int, or sequence of sequence of bool, default=None
         Tokens that are read and do not count, by their ids; "special" are those that the tokenizer
-        calls so, such as the one that begins a text. A context that
-        holds one does not count either. None counts all.
+        calls so, such as the one that begins a text. Or, for every token of each text, whether
+        it is left out. A context that holds one does not count either. None counts all.
     n_sequences : int, default=None
         Number of sequences to draw at random. None takes all.
     context : int, default=512
@@ -146,15 +146,16 @@ def measure_information_plane(
     0     0         0.5      0.5          0.02               0.02
     """
     widths = check_widths(widths)
-    sequences = draw_sequences(
-        token_rows(tokenizer_or_ids, texts),
-        context=context,
-        n_sequences=n_sequences,
-        shortest=2 * widths[-1],
-        random_state=random_state,
-    )
-    excluded = excluded_ids(excluded_tokens, tokenizer_or_ids)
-    labels = context_labels(sequences, widths, excluded)
+    rows = token_rows(tokenizer_or_ids, texts)
+    drawn: dict[str, Any] = {
+        "context": context,
+        "n_sequences": n_sequences,
+        "shortest": 2 * widths[-1],
+        "random_state": random_state,
+    }
+    sequences = draw_sequences(rows, **drawn)
+    excluded = draw_sequences(excluded_rows(excluded_tokens, tokenizer_or_ids, rows), **drawn)
+    labels = context_labels(sequences, widths, excluded.input_ids == 1)
     settings = PassSettings(
         layers=layers,
         batch_size=batch_size,
@@ -218,7 +219,7 @@ def draw_sequences(
 
 
 def context_labels(
-    sequences: TokenSequences, widths: Sequence[int], excluded: Tokens
+    sequences: TokenSequences, widths: Sequence[int], excluded: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.int64]]:
     """Return the labels of past and future contexts, at positions that have all of them.
 
@@ -230,5 +231,5 @@ def context_labels(
         labels[past(width)] = ngram_labels(ids, width, "past", mask)
         labels[future(width)] = ngram_labels(ids, width, "future", mask)
     whole = (labels[past(widths[-1])] != IGNORED) & (labels[future(widths[-1])] != IGNORED)
-    whole = counted_positions(whole, sequences, excluded, past=widths[-1], future=widths[-1])
+    whole = counted_positions(whole, excluded, past=widths[-1], future=widths[-1])
     return {name: np.where(whole, values, IGNORED) for name, values in labels.items()}

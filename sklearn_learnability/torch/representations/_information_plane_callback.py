@@ -14,7 +14,10 @@ from sklearn_learnability.torch.models._digest import digest
 from sklearn_learnability.torch.models._named_checkpoints import skipping
 from sklearn_learnability.torch.models._processes import by_first, together
 from sklearn_learnability.torch.models._store import Store
-from sklearn_learnability.torch.representations._excluded_tokens import excluded_ids
+from sklearn_learnability.torch.representations._excluded_tokens import (
+    ExcludedTokens,
+    read_excluded,
+)
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
 from sklearn_learnability.torch.representations._pass_settings import points_by_size
 from sklearn_learnability.torch.representations._plane_results import InformationPlane
@@ -48,9 +51,10 @@ class InformationPlaneCallback:
         Widths of the contexts.
     layers : "all", "encoder", "decoder", or sequence of int or of str, default="all"
         The layers.
-    excluded_tokens : "special", or sequence of int, default=None
+    excluded_tokens : "special", sequence of int, or sequence of sequence of bool, default=None
         Tokens that are read and do not count, by their ids; "special" are those that the tokenizer
-        calls so, such as the one that begins a text. None counts all.
+        calls so, such as the one that begins a text. Or, for every token of each text, whether
+        it is left out. None counts all.
     n_sequences : int, default=None
         Number of sequences to draw at random. None takes all.
     context : int, default=512
@@ -113,7 +117,7 @@ class InformationPlaneCallback:
         at_steps: int | Sequence[int] = 100,
         widths: Sequence[int] = (1, 2, 3, 4),
         layers: Any = "all",
-        excluded_tokens: str | Sequence[int] | None = None,
+        excluded_tokens: ExcludedTokens = None,
         n_sequences: int | None = None,
         context: int = 512,
         batch_size: int = 8,
@@ -131,7 +135,7 @@ class InformationPlaneCallback:
         self._settings: dict[str, Any] = {
             "widths": [int(width) for width in widths],
             "layers": layers if isinstance(layers, str) else list(layers),
-            "excluded_tokens": excluded_ids(excluded_tokens, tokenizer_or_ids).tolist(),
+            "excluded_tokens": list(read_excluded(excluded_tokens, tokenizer_or_ids)),
             "n_sequences": n_sequences,
             "context": context,
             "batch_size": batch_size,

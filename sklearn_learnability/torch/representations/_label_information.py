@@ -13,8 +13,9 @@ from sklearn_learnability._results import Result
 from sklearn_learnability._validation import check_count, check_random_state, warn
 from sklearn_learnability.exceptions import NoPositionsWarning
 from sklearn_learnability.torch.representations._excluded_tokens import (
+    ExcludedTokens,
     counted_positions,
-    excluded_ids,
+    excluded_rows,
 )
 from sklearn_learnability.torch.representations._layer_estimates import layer_means
 from sklearn_learnability.torch.representations._pass_settings import PassSettings
@@ -110,7 +111,7 @@ def label_information(
     *,
     labels: Sequence[Any],
     layers: Any = "all",
-    excluded_tokens: str | Sequence[int] | None = None,
+    excluded_tokens: ExcludedTokens = None,
     n_permutations: int = 99,
     context: int = 512,
     batch_size: int = 8,
@@ -142,9 +143,10 @@ def label_information(
         tokens, padding left out. -1, -100 and None mark what has no label.
     layers : "all", "encoder", "decoder", or sequence of int or of str, default="all"
         The layers.
-    excluded_tokens : "special", or sequence of int, default=None
+    excluded_tokens : "special", sequence of int, or sequence of sequence of bool, default=None
         Tokens that are read and do not count, by their ids; "special" are those that the tokenizer
-        calls so, such as the one that begins a text. None counts all.
+        calls so, such as the one that begins a text. Or, for every token of each text, whether
+        it is left out. None counts all.
     n_permutations : int, default=99
         How often to permute the labels.
     context : int, default=512
@@ -196,7 +198,9 @@ def label_information(
     if context < 1:
         raise ValueError(f"Expected a context of at least 1 token, got {context}.")
     check_count("n_permutations", n_permutations)
-    rows, given = with_tokens(token_rows(tokenizer_or_ids, texts), labels)
+    rows = token_rows(tokenizer_or_ids, texts)
+    excluded = [row for row in excluded_rows(excluded_tokens, tokenizer_or_ids, rows) if len(row)]
+    rows, given = with_tokens(rows, labels)
     settings = PassSettings(
         layers=layers,
         batch_size=batch_size,
@@ -208,8 +212,8 @@ def label_information(
         progress=progress,
     )
     sequences = TokenSequences.from_rows([row[:context] for row in rows])
-    excluded = excluded_ids(excluded_tokens, tokenizer_or_ids)
-    counted = counted_positions(sequences.mask, sequences, excluded)
+    left_out = TokenSequences.from_rows([row[:context] for row in excluded]).input_ids == 1
+    counted = counted_positions(sequences.mask, left_out)
     if all(np.ndim(label) == 0 for label in given):
         codes = dense_codes(*check_labels("labels", given))
         codes[~counted.any(axis=1)] = IGNORED

@@ -121,7 +121,8 @@ def preference_information(
     counted = sequences.mask
     if positions == "continuation":
         counted = counted & (np.arange(counted.shape[1]) >= np.array(starts)[:, None])
-    counted = counted_positions(counted, sequences, excluded_ids(excluded_tokens, tokenizer))
+    excluded = np.isin(sequences.input_ids, excluded_ids(excluded_tokens, tokenizer))
+    counted = counted_positions(counted, excluded & sequences.mask)
     chosen = np.tile([1, 0], len(pairs))
     rng = check_random_state(random_state)
     swaps = np.array([rng.randint(2, size=len(pairs)) for _ in range(n_permutations)])

@@ -22,7 +22,10 @@ from sklearn_learnability.torch.models._named_checkpoints import (
 )
 from sklearn_learnability.torch.models._processes import by_first, process_rank, together
 from sklearn_learnability.torch.models._store import Store
-from sklearn_learnability.torch.representations._excluded_tokens import excluded_ids
+from sklearn_learnability.torch.representations._excluded_tokens import (
+    ExcludedTokens,
+    read_excluded,
+)
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
 from sklearn_learnability.torch.representations._pass_settings import points_by_size
 from sklearn_learnability.torch.representations._plane_results import InformationPlane, PlanePoint
@@ -64,7 +67,7 @@ def measure_checkpoints(
     store: str | os.PathLike[str] | None = None,
     widths: Sequence[int] = (1, 2, 3, 4),
     layers: Any = "all",
-    excluded_tokens: str | Sequence[int] | None = None,
+    excluded_tokens: ExcludedTokens = None,
     n_sequences: int | None = None,
     context: int = 512,
     batch_size: int = 8,
@@ -102,9 +105,10 @@ def measure_checkpoints(
         Widths of the contexts.
     layers : "all", "encoder", "decoder", or sequence of int or of str, default="all"
         The layers.
-    excluded_tokens : "special", or sequence of int, default=None
+    excluded_tokens : "special", sequence of int, or sequence of sequence of bool, default=None
         Tokens that are read and do not count, by their ids; "special" are those that the tokenizer
-        calls so, such as the one that begins a text. None counts all.
+        calls so, such as the one that begins a text. Or, for every token of each text, whether
+        it is left out. None counts all.
     n_sequences : int, default=None
         Number of sequences to draw at random. None takes all.
     context : int, default=512
@@ -167,7 +171,7 @@ def measure_checkpoints(
         with skipping(name, skipped, NotFiniteError):
             seen = token_rows(tokenizer, texts) if rows is None else rows
             given = tokenizer if rows is None else tokenizer_or_ids
-            settings["excluded_tokens"] = excluded_ids(excluded_tokens, given).tolist()
+            settings["excluded_tokens"] = list(read_excluded(excluded_tokens, given))
             planes[name] = kept_plane(model, seen, settings, path, device, progress)
         del model, tokenizer  # or two models would be held while the next is loaded
     if not planes:

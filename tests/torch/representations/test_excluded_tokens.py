@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from sklearn_learnability.exceptions import NoPositionsWarning  # noqa: E402
 from sklearn_learnability.torch import (  # noqa: E402
     label_information,
     measure_checkpoints,
@@ -82,8 +83,9 @@ def test_positions_near_excluded_tokens_by_a_loop(seed):
     rng = np.random.RandomState(seed)
     rows = [rng.randint(6, size=n) for n in rng.randint(1, 12, size=8)]
     sequences = TokenSequences.from_rows(rows)
+    excluded = np.isin(sequences.input_ids, [2, 5]) & sequences.mask
     past, future = rng.randint(1, 4), rng.randint(0, 4)
-    found = counted_positions(sequences.mask, sequences, np.array([2, 5]), past, future)
+    found = counted_positions(sequences.mask, excluded, past, future)
     for row, counted in zip(rows, found, strict=True):
         for t in range(len(row)):
             near = row[max(t - past + 1, 0) : t + future + 1]
@@ -177,8 +179,62 @@ def test_what_names_no_tokens_is_refused(model, ids):
 
     with pytest.raises(ValueError, match=r"a tokenizer of transformers or tokenizers .* got list"):
         measure("special")
-    for excluded in ("bos", [0.5], [-1], [[1]], 3, ["a"]):
+    for excluded in ("bos", [0.5], [-1], [[[1]]], 3, ["a"]):
         with pytest.raises(ValueError, match="Expected excluded_tokens as 'special' or token ids"):
             measure(excluded)
-    with pytest.raises(ValueError, match="none of the 14 excluded_tokens, got none"):
+    with pytest.raises(ValueError, match="none of the excluded_tokens, got none among"):
         measure(range(VOCABULARY))
+    with pytest.raises(ValueError, match=r"mark each token of 30 texts.* got marks of 29 texts"):
+        measure([[True] * len(row) for row in ids[1:]])
+    with pytest.raises(ValueError, match="got marks of 30 texts"):
+        measure([[1, 0]] * 30)
+    with pytest.raises(ValueError, match="mark tokens by true or false, got others"):
+        measure([[2, 0]] * 30)
+
+
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+def test_marked_tokens_are_those_named_by_their_ids(model, ids, tmp_path, kind):
+    marks = [kind([token in (START, END) for token in row]) for row in ids]
+    given = {"widths": (1, 2), "context": 8, "n_sequences": 20, **QUIET}
+    named = measure_information_plane(model, ids, excluded_tokens=[START, END], **given)
+    marked = measure_information_plane(model, ids, excluded_tokens=marks, **given)
+    assert marked.to_frame().equals(named.to_frame())
+
+    def follow(marks):
+        return measure_checkpoints(
+            {"a": 0},
+            ids,
+            load=lambda _: model,
+            store=tmp_path,
+            excluded_tokens=marks,
+            **given,
+        ).planes[0]
+
+    assert follow(marks).to_frame().equals(named.to_frame())
+    with pytest.raises(ValueError, match="differs in excluded_tokens"):
+        follow([*marks[:-1], kind([False] * len(ids[-1]))])
+
+
+def test_a_place_is_left_out_of_each_text(model, ids):
+    """The first, say, of texts without a token that begins them."""
+    texts = [[], *(row[1:] for row in ids)]
+    marks = [[], *([1] + [0] * (len(row) - 2) for row in ids)]
+    given = {"labels": [0, 1] * 15 + [0], "n_permutations": 3, **QUIET}
+    with pytest.warns(NoPositionsWarning):
+        result = label_information(model, texts, excluded_tokens=marks, **given)
+    assert result.n_positions == sum(len(row) - 2 for row in ids)
+
+
+@pytest.mark.parametrize("convert", [list, np.array, torch.tensor])
+def test_marks_of_a_tokenizer_are_those_of_its_padded_ids(model, ids, convert):
+    """What transformers gives with return_special_tokens_mask, padding marked as special too."""
+    length = max(map(len, ids))
+    padded = [(row, length - len(row)) for row in ids]
+    encoded = {
+        "input_ids": convert([[0] * n + row for row, n in padded]),
+        "attention_mask": convert([[0] * n + [1] * len(row) for row, n in padded]),
+    }
+    special = convert([[1] * n + [int(token == START) for token in row] for row, n in padded])
+    plane = measure_information_plane(model, encoded, excluded_tokens=special, widths=(1,), **QUIET)
+    named = measure_information_plane(model, ids, excluded_tokens=[START], widths=(1,), **QUIET)
+    assert plane.to_frame().equals(named.to_frame())
