@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sklearn_learnability.torch.soft_information._bracket import RepeatedTerms, find_bracket
 from sklearn_learnability.torch.soft_information._influences import Influences
 from sklearn_learnability.torch.soft_information._information_results import InformationEstimate
 from sklearn_learnability.torch.soft_information._label_sums import LabelSums, SampledRows
@@ -51,8 +52,8 @@ def estimate_information(
     information_mean = entropy - (float(by_label.sum()) + sums.once_entropy) / n_labels
     null = size_curve.null(ceiling, sums.counts, n_once)
     pairs = pair_excess(sums, n)
-    upper = repeated_information(sums, by_label)
     terms = position_terms(sums, sample, by_label, mean)
+    bracket = find_bracket(sums, sample, by_label, terms.repeated)
     influences = influences_on(sums, sample, terms.information / unit, pairs)
     quadratic = pairs.within - pairs.overall
     value = information / unit
@@ -66,9 +67,11 @@ def estimate_information(
         information=value,
         information_mean=information_mean / unit,
         null=null / unit,
-        lower=(upper - terms.left_out) / unit,
-        miller_madow=(upper - terms.miller_madow) / unit,
-        upper=upper / unit,
+        lower=bracket.lower / unit,
+        miller_madow=bracket.miller_madow / unit,
+        upper=bracket.upper / unit,
+        bracket_lower=bracket.interval_lower / unit,
+        bracket_upper=bracket.interval_upper / unit,
         coverage=float(counts[counts > 1].sum()) / n,
         quadratic=quadratic,
         standard_error=interval.error,
@@ -117,28 +120,17 @@ def label_entropies(sums: LabelSums, chunk: int = 1024) -> Tensor:
     return result
 
 
-def repeated_information(sums: LabelSums, by_label: Tensor) -> float:
-    """Return the plug-in information about repeated labels, over their positions, in nats."""
-    repeated = sums.counts > 1
-    counts = sums.counts[repeated].double()
-    if len(counts) == 0:
-        return float("nan")
-    marginal = sums.rows[repeated].sum(dim=0, dtype=torch.float64) / counts.sum()
-    return float(entropy_of(marginal) - (counts @ by_label[repeated]) / counts.sum())
-
-
 class PositionTerms(NamedTuple):
-    """What single positions contribute, in nats; their means estimate sums over all positions."""
+    """What sampled positions contribute, in nats."""
 
-    left_out: float  # mean of sum_j p_ij ln(P_j|x / q_j), q = (S_x - p_i + P) / n_x
-    miller_madow: float  # mean of (sum_j p_ij^2 / P_j|x - 1) / (2 (n_x - 1))
     information: Floats  # (R,), influence on the plug-in information
+    repeated: RepeatedTerms
 
 
 def position_terms(
     sums: LabelSums, sample: SampledRows, by_label: Tensor, mean: Tensor
 ) -> PositionTerms:
-    """Return the terms of sampled positions; the first two are means over repeated labels.
+    """Return the terms of sampled positions.
 
     Influences are differences on leaving a position out, scaled so that the estimate varies as
     their mean over positions does.
@@ -163,8 +155,5 @@ def position_terms(
     fall = entropy_of(p).double()
     fall[kept] = torch.where(n_x > LINEAR_FROM, linear, exact)
     surprise = -(p.double() @ mean.clamp_min(tiny).log())
-    return PositionTerms(
-        float(left_out.double().mean()),
-        float(spread.double().mean()),
-        (surprise - fall).cpu().numpy(),
-    )
+    repeated = RepeatedTerms(kept.cpu().numpy(), left_out, spread, linear, fall[kept])
+    return PositionTerms((surprise - fall).cpu().numpy(), repeated)

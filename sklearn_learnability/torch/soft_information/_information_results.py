@@ -34,6 +34,10 @@ class InformationEstimate(Result):
     lower, miller_madow, upper : float
         Information about the labels that occur at least twice, over their positions alone:
         leave-one-out cross-entropy, Miller-Madow correction, plug-in.
+    bracket_lower, bracket_upper : float
+        95 % interval, over sequences, of the information about these labels among all positions
+        that have one of them, those not seen included. From `lower`, but with whole sequences left
+        out, to `upper`, widened by the sampling error at both ends. NaN for one sequence.
     coverage : float
         Share of the positions whose label occurs at least twice.
     quadratic : float
@@ -65,6 +69,8 @@ class InformationEstimate(Result):
     lower: float
     miller_madow: float
     upper: float
+    bracket_lower: float
+    bracket_upper: float
     coverage: float
     quadratic: float
     standard_error: float
