@@ -196,8 +196,8 @@ def check_decoder(config: Any, path: Path) -> None:
     if getattr(config, "is_encoder_decoder", False):
         raise CheckpointError(
             f"Expected a causal language model in {path}, got an encoder and a decoder "
-            f"({type(config).__name__}). Load it with transformers, and pass a module that takes "
-            "tokens and returns the logits of the decoder."
+            f"({type(config).__name__}). Load it with transformers, and pass layers='encoder' or "
+            "layers='decoder', or a module that takes tokens and returns the logits of the decoder."
         )
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
-from sklearn_learnability._validation import warn
+from sklearn_learnability._validation import check_count, warn
 from sklearn_learnability.exceptions import NotFiniteError, ReplacedPlaneWarning
 from sklearn_learnability.torch.models._digest import digest
 from sklearn_learnability.torch.models._named_checkpoints import skipping
@@ -126,9 +127,11 @@ class InformationPlaneCallback:
         reference_points: Any = None,
         random_state: int = 0,
     ) -> None:
-        if isinstance(at_steps, int) and at_steps < 1:
-            raise ValueError(f"Expected at_steps of at least 1, got {at_steps}.")
-        self.at_steps = at_steps if isinstance(at_steps, int) else frozenset(map(int, at_steps))
+        self.at_steps: int | frozenset[int] = (
+            frozenset(map(int, at_steps))
+            if isinstance(at_steps, Sequence | np.ndarray)
+            else check_count("at_steps", at_steps)
+        )
         self.store = Path(store)
         self.seconds_ = 0.0
         self._rows = token_rows(tokenizer_or_ids, texts)
@@ -164,8 +167,7 @@ class InformationPlaneCallback:
             The plane; None at other steps, and where hidden states or the loss are not finite,
             with a warning.
         """
-        due = step % self.at_steps == 0 if isinstance(self.at_steps, int) else step in self.at_steps
-        if not due:
+        if not self._is_due(step):
             return None
         self._last = max(step, self._last or 0)
         started = time.perf_counter()
@@ -174,6 +176,11 @@ class InformationPlaneCallback:
             plane = self._plane(model, step)
         self.seconds_ += time.perf_counter() - started
         return plane
+
+    def _is_due(self, step: int) -> bool:
+        """Return whether a step is one of those to measure."""
+        at = self.at_steps
+        return step % at == 0 if isinstance(at, int) else step in at
 
     def _plane(self, model: nn.Module, step: int) -> InformationPlane:
         """Return the plane of a step, from its file if that is of the same weights."""
@@ -194,7 +201,9 @@ class InformationPlaneCallback:
         return plane
 
     def trajectory(self) -> Trajectory:
-        """Return the planes in the store, up to the last step met here, or of all if none was.
+        """Return the planes in the store.
+
+        Where a model was measured here, they are those of its steps, up to the last one met.
 
         Returns
         -------
@@ -207,7 +216,12 @@ class InformationPlaneCallback:
             If there is none.
         """
         last = self._last
-        planes = {step: plane for step, plane in self._stored() if last is None or step <= last}
+        planes = {
+            step: plane
+            for step, plane in self._stored()
+            if last is None
+            or (step <= last and self._is_due(step) and str(step) not in self._skipped)
+        }
         if not planes:
             raise ValueError(f"Expected at least one step in {self.store}, got none.")
         return Trajectory(

@@ -163,6 +163,13 @@ def test_another_training_is_measured_again_and_told_of(callback, tmp_path):
     expected = measure_information_plane(model, HELD_OUT, progress=False, **GIVEN)
     assert plane.to_frame().equals(expected.to_frame())
     assert other.trajectory().names == ("0", "2")  # not step 4 of the first
+    third = InformationPlaneCallback(HELD_OUT, store=tmp_path / "planes", at_steps=[4], **GIVEN)
+    with torch.no_grad():
+        model.linear.bias[0] = float("nan")
+    with pytest.warns(ReplacedPlaneWarning), pytest.warns(DamagedCheckpointWarning):
+        third(model, 4)
+    with pytest.raises(ValueError, match="Expected at least one step"):
+        third.trajectory()
 
 
 @pytest.mark.parametrize(
@@ -198,8 +205,9 @@ def test_what_cannot_be_measured_is_skipped_or_refused(callback, tmp_path):
     with pytest.warns(DamagedCheckpointWarning, match="Skipped the checkpoint 2"):
         assert callback(model, 2) is None
     assert [name for name, _ in callback.trajectory().skipped] == ["2"]
-    with pytest.raises(ValueError, match="at_steps of at least 1, got 0"):
-        InformationPlaneCallback(HELD_OUT, store=tmp_path, at_steps=0)
+    for at_steps in (0, 2.5, True):
+        with pytest.raises(ValueError, match=f"at_steps as an integer >= 1, got {at_steps}"):
+            InformationPlaneCallback(HELD_OUT, store=tmp_path, at_steps=at_steps)
     (tmp_path / "planes" / "0.pt").write_bytes(b"nothing")
     with pytest.raises(CheckpointError, match="Expected a whole store"):
         InformationPlaneCallback(HELD_OUT, store=tmp_path / "planes", **GIVEN)
