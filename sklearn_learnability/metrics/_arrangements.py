@@ -79,9 +79,13 @@ def lay_out(
     groups: ArrayLike | None,
     runs: ArrayLike | None,
     steps: ArrayLike | None,
+    name: str = "groups",
 ) -> Layout:
-    """Return what is compared: points, or whole runs at the steps at which all were measured."""
-    codes = np.zeros(n_points, int) if groups is None else check_groups(groups, n_points)
+    """Return what is compared: points, or whole runs at the steps at which all were measured.
+
+    `name` is what the caller calls the groups.
+    """
+    codes = np.zeros(n_points, int) if groups is None else check_groups(groups, n_points, name)
     times = None if steps is None else check_groups(steps, n_points, "steps")
     nothing: Integers = np.empty((0, 1), int)
     rows: Integers

@@ -246,7 +246,7 @@ def relate_to_performance(
         raise ValueError(
             "Expected a measure, a score and a covariate at least, got a table of none."
         )
-    layout = lay_out(len(x), family, runs, steps)
+    layout = lay_out(len(x), family, runs, steps, "family")
     names = (None,) if family is None else tuple(pd.unique(np.asarray(family)).tolist())
     degree = degree_for(given.shape[1], layout)
     nothing = np.empty((len(x), 0))

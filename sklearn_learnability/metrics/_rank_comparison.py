@@ -165,7 +165,9 @@ def compare(
         if layout.n_groups > 1:
             for group in np.unique(layout.groups):
                 rest = quantities.without(layout.groups == group)
-                without_groups.append((quantities.names[group], rest.rho(), len(rest.x)))
+                enough = rest.degrees_of_freedom >= FEWEST_DEGREES
+                rho = rest.rho() if enough else np.full(shape, np.nan)
+                without_groups.append((quantities.names[group], rho, len(rest.x)))
     return Comparison(layout, residuals, found, without_runs, tuple(without_groups), reason)
 
 

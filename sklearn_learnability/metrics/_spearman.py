@@ -125,7 +125,7 @@ def partial_spearman(
     with :math:`\hat R_x(z)` the least-squares fit on the ranks of the covariates, and on powers of
     them up to `degree`. At 1 it is the partial Spearman correlation of textbooks, which takes out
     straight lines of ranks only: where both quantities follow a covariate along a curve, such as a
-    score that rises late or saturates, it calls them associated. At 3 it seldom does.
+    score that rises late or saturates, it calls them associated. At 3 it does so less often.
 
     The p-value is Freedman and Lane's: the residuals of y change places within groups, and the
     covariates are taken out again. Orders are compared by :math:`\rho` over its standard error by

@@ -231,7 +231,7 @@ def test_undefined_measures_leave_the_others_alone():
         ({"scores": [1.0, 2.0]}, "measures, scores, covariates of one length"),
         ({"covariates": np.empty((20, 0))}, "a measure, a score and a covariate"),
         ({"measures": np.full((20, 1), np.nan)}, "finite measures, got NaN or infinity at 20"),
-        ({"family": ["a"] * 3}, "groups of shape"),
+        ({"family": ["a"] * 3}, "family of shape"),
         ({"size": -np.ones(20)}, "finite sizes above 0"),
         ({"measures": np.zeros((20, 1, 1))}, "measures as a vector or a table"),
     ],

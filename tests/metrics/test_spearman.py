@@ -107,6 +107,31 @@ def test_whole_runs_change_places():
     assert_allclose(found.p_value, np.mean(np.array(means) >= abs(np.mean(per_step)) - 1e-9))
 
 
+def test_whole_runs_change_places_within_groups():
+    x, y = walks(5, 4, seed=2)
+    halves = slice(3), slice(3, 5)
+    ranks_x, ranks_y = (
+        np.concatenate([2 * stats.rankdata(v[h], axis=0) / (len(v[h]) + 1) - 1 for h in halves])
+        for v in (x, y)
+    )
+    products = [
+        abs(np.sum(ranks_x * ranks_y[[*one, *two]]))
+        for one in itertools.permutations([0, 1, 2])
+        for two in itertools.permutations([3, 4])
+    ]
+    found = over_runs(x, y, groups=np.repeat([0, 0, 0, 1, 1], 4))
+    size = np.sqrt(np.sum(ranks_x**2) * np.sum(ranks_y**2))
+    assert_allclose(abs(found.rho), products[0] / size)
+    assert_allclose(found.p_value, np.mean(np.array(products) >= products[0] - 1e-9))
+    assert (found.n_orders, found.n_groups, found.n_runs) == (12, 2, 5)
+
+
+def test_a_group_without_which_too_few_are_left_is_not_judged():
+    family = [0] * 8 + [1] * 4
+    found = partial_spearman(X, Y, np.column_stack([Z, W]), family)
+    assert [np.isnan(part.rho) for part in found.without_groups] == [True, False]
+
+
 def test_two_random_walks_do_not_look_related():
     """As points they do in half of 150 pairs."""
     related = np.zeros((150, 3))
