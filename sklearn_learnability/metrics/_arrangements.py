@@ -17,6 +17,9 @@ ONE_RUN = (
     "Measure several runs at the same steps."
 )
 
+#: Places in all orders that are drawn, of 8 bytes each.
+MOST_PLACES = 100_000_000
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -133,6 +136,12 @@ def arrangements(
         for row, parts in enumerate(itertools.product(*own)):
             orders[row, np.concatenate(members)] = np.concatenate(parts)
         return orders
+    if n_permutations * layout.n_units > MOST_PLACES:
+        raise ValueError(
+            f"Expected n_permutations of at most {MOST_PLACES // layout.n_units} for "
+            f"{layout.n_units} points or runs, whose orders are kept in memory, got "
+            f"{n_permutations}."
+        )
     orders = np.tile(np.arange(layout.n_units), (n_permutations + 1, 1))
     for units in members:
         keys = random_state.random_sample((n_permutations, len(units)))

@@ -190,7 +190,7 @@ def relate_to_performance(
     ------
     ValueError
         If lengths or the indices of tables differ, a value is not finite, a run has two points at
-        one step or is of two families.
+        one step or is of two families, or the orders do not fit into memory.
 
     Warns
     -----

@@ -68,7 +68,7 @@ def spearman(
     ------
     ValueError
         If there are fewer than 3 points, lengths differ, a value is not finite, a run has two
-        points at one step or is of two groups.
+        points at one step or is of two groups, or the orders do not fit into memory.
 
     Warns
     -----
@@ -165,7 +165,7 @@ def partial_spearman(
     ------
     ValueError
         If there are fewer than 3 points, lengths differ, a value is not finite, a run has two
-        points at one step or is of two groups.
+        points at one step or is of two groups, or the orders do not fit into memory.
 
     Warns
     -----

@@ -291,6 +291,7 @@ def test_the_correction_is_westfall_and_youngs():
         (lambda: partial_spearman(X, Y, Z, degree=6), "degree as an integer >= 1 and <= 5"),
         (lambda: spearman(X, Y, groups=W, runs=Z, steps=range(12)), "one group a run"),
         (lambda: spearman(X, Y, runs=Z, steps=np.zeros(12)), "one point of a run at each step"),
+        (lambda: spearman(range(20_000), range(20_000)), "n_permutations of at most 5000"),
         (lambda: size_groups([1, 0]), "finite sizes above 0"),
         (lambda: size_groups([1, 2], ratio=0.5), "ratio in"),
         (lambda: size_groups([]), "size as a vector"),
