@@ -29,6 +29,7 @@ from sklearn_learnability.torch import (
     load_parameters,
     measure_checkpoints,
     measure_information_plane,
+    measure_label_checkpoints,
 )
 
 torch.set_num_threads(1)
@@ -128,6 +129,22 @@ plt.show()
 
 ContextInformationDisplay.from_trajectory(trajectory)
 plt.show()
+
+# %%
+# Labels of another kind over the same training: whether a character is a vowel.
+
+rows = held_out[: 120 * CONTEXT].reshape(120, CONTEXT)
+vowels = measure_label_checkpoints(
+    checkpoints,
+    rows.tolist(),
+    labels=np.isin(rows, list(b"aeiou")).astype(int).tolist(),
+    load=load,
+    layers=["layers.1"],
+    n_permutations=19,
+    progress=False,
+)
+table = vowels.to_frame().query("layer == 'mean'").set_index("checkpoint")
+print(table[["information", "null_upper", "quadratic"]].round(4).to_string())
 
 # %%
 # Networks of other sizes, by how well they predict: minus their loss in nats a character.

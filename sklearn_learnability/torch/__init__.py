@@ -56,6 +56,11 @@ from sklearn_learnability.torch.representations._label_information import (
     LabelPoint,
     label_information,
 )
+from sklearn_learnability.torch.representations._label_trajectory import (
+    LabelTrajectory,
+    measure_label_checkpoints,
+    measure_preference_checkpoints,
+)
 from sklearn_learnability.torch.representations._plane_results import InformationPlane, PlanePoint
 from sklearn_learnability.torch.representations._preference_information import (
     preference_information,
@@ -99,6 +104,7 @@ __all__ = [
     "LabelInformation",
     "LabelPoint",
     "LabelTable",
+    "LabelTrajectory",
     "LocalLearningCoefficient",
     "PlanePoint",
     "Quantization",
@@ -122,6 +128,8 @@ __all__ = [
     "make_tanh_network_model",
     "measure_checkpoints",
     "measure_information_plane",
+    "measure_label_checkpoints",
+    "measure_preference_checkpoints",
     "next_token_loss",
     "ngram_labels",
     "preference_information",

@@ -20,14 +20,11 @@ from sklearn_learnability.torch.representations._excluded_tokens import (
     read_excluded,
 )
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
+from sklearn_learnability.torch.representations._kept_results import from_store, to_store
 from sklearn_learnability.torch.representations._pass_settings import points_by_size
-from sklearn_learnability.torch.representations._plane_results import InformationPlane
+from sklearn_learnability.torch.representations._plane_results import InformationPlane, PlanePoint
 from sklearn_learnability.torch.representations._token_sequences import token_rows
-from sklearn_learnability.torch.representations._trajectory import (
-    Trajectory,
-    stored_plane,
-    to_store,
-)
+from sklearn_learnability.torch.representations._trajectory import Trajectory
 
 
 class InformationPlaneCallback:
@@ -189,7 +186,7 @@ class InformationPlaneCallback:
         kept = self._file(step)
         stored = by_first(kept.read)
         if stored is not None and stored["weights"] == weights:
-            return stored_plane(stored["plane"])
+            return from_store(stored["plane"], InformationPlane, PlanePoint)
         if stored is not None:
             warn(
                 f"Step {step} in {self.store} was of other weights, and is measured again. Steps "
@@ -234,7 +231,7 @@ class InformationPlaneCallback:
         for step in sorted(int(name) for name in names if name.isdecimal()):
             stored = self._file(step).read()
             if stored is not None:
-                yield step, stored_plane(stored["plane"])
+                yield step, from_store(stored["plane"], InformationPlane, PlanePoint)
 
     def _file(self, step: int) -> Store:
         """Return the file of a step."""

@@ -2,31 +2,24 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from torch import nn
 
 from sklearn_learnability._results import Result
-from sklearn_learnability.exceptions import CheckpointError, NotFiniteError
-from sklearn_learnability.torch.models._named_checkpoints import (
-    file_name,
-    load_model,
-    name_checkpoints,
-    skipping,
-)
-from sklearn_learnability.torch.models._processes import by_first, process_rank, together
-from sklearn_learnability.torch.models._store import Store
 from sklearn_learnability.torch.representations._excluded_tokens import (
     ExcludedTokens,
     read_excluded,
 )
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
+from sklearn_learnability.torch.representations._kept_results import (
+    kept_result,
+    measure_each,
+    table_of_checkpoints,
+)
 from sklearn_learnability.torch.representations._pass_settings import points_by_size
 from sklearn_learnability.torch.representations._plane_results import InformationPlane, PlanePoint
 from sklearn_learnability.torch.representations._token_sequences import token_rows
@@ -52,10 +45,7 @@ class Trajectory(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return the points of all checkpoints, with the checkpoint in the first column."""
-        tables = [plane.to_frame() for plane in self.planes]
-        for name, table in zip(self.names, tables, strict=True):
-            table.insert(0, "checkpoint", name)
-        return pd.concat(tables, ignore_index=True)
+        return table_of_checkpoints(self.names, self.planes)
 
 
 def measure_checkpoints(
@@ -147,7 +137,6 @@ def measure_checkpoints(
     ...     ["run/checkpoint-100", "run/checkpoint-1000"], None, ["A text."], store="run/planes"
     ... )  # doctest: +SKIP
     """
-    named = name_checkpoints(checkpoints)
     settings: dict[str, Any] = {
         "widths": [int(width) for width in widths],
         "layers": layers if isinstance(layers, str) else list(layers),
@@ -160,57 +149,20 @@ def measure_checkpoints(
         "random_state": random_state,
     }
     rows = None if tokenizer_or_ids is None else token_rows(tokenizer_or_ids, texts)
-    planes: dict[str, InformationPlane] = {}
-    skipped: dict[str, str] = {}
-    for name, source in named.items():
-        with skipping(name, skipped):
-            model, tokenizer = together(partial(load_model, source, load))
-        if name in skipped:
-            continue
-        path = None if store is None else Path(store) / f"{file_name(name)}.pt"
-        with skipping(name, skipped, NotFiniteError):
-            seen = token_rows(tokenizer, texts) if rows is None else rows
-            given = tokenizer if rows is None else tokenizer_or_ids
-            settings["excluded_tokens"] = list(read_excluded(excluded_tokens, given))
-            planes[name] = kept_plane(model, seen, settings, path, device, progress)
-        del model, tokenizer  # or two models would be held while the next is loaded
-    if not planes:
-        raise CheckpointError(
-            f"Expected at least one whole checkpoint, got none of {len(named)}. "
-            f"{next(iter(skipped.values()), '')}".rstrip()
+
+    def measure(model: nn.Module, tokenizer: Any, path: Path | None) -> InformationPlane:
+        seen = token_rows(tokenizer, texts) if rows is None else rows
+        given = tokenizer if rows is None else tokenizer_or_ids
+        own = settings | {"excluded_tokens": list(read_excluded(excluded_tokens, given))}
+        here = {"device": device, "progress": progress}
+        return kept_result(
+            path,
+            "a plane",
+            own,
+            {"model": model, "tokens": seen},
+            (InformationPlane, PlanePoint),
+            lambda: measure_information_plane(model, seen, **own, **here),
         )
-    return Trajectory(tuple(planes), tuple(planes.values()), tuple(skipped.items()))
 
-
-def kept_plane(
-    model: nn.Module,
-    rows: Sequence[NDArray[np.int64]],
-    settings: Mapping[str, Any],
-    path: Path | None,
-    device: Any,
-    progress: bool,
-) -> InformationPlane:
-    """Return the plane of a model, from its store if it is there; the first process looks."""
-    here = path if process_rank()[0] == 0 else None
-    store = together(lambda: Store(here, "a plane", settings, model=model, tokens=rows))
-    stored = by_first(store.read)
-    if stored is not None:
-        return stored_plane(stored)
-    plane = measure_information_plane(model, rows, **settings, device=device, progress=progress)
-    by_first(lambda: store.write(to_store(plane)))
-    return plane
-
-
-def stored_plane(stored: Mapping[str, Any]) -> InformationPlane:
-    """Return the plane that a store holds."""
-    points = tuple(PlanePoint(**point) for point in stored["points"])
-    information = pd.DataFrame(stored["information"])
-    return InformationPlane(**{**stored, "points": points, "information": information})
-
-
-def to_store(plane: InformationPlane) -> dict[str, Any]:
-    """Return what a store is to hold of a plane."""
-    stored: dict[str, Any] = {field.name: getattr(plane, field.name) for field in fields(plane)}
-    stored["points"] = [asdict(point) for point in plane.points]
-    stored["information"] = plane.information.to_dict("list")
-    return stored
+    planes, skipped = measure_each(checkpoints, load, store, measure)
+    return Trajectory(tuple(planes), tuple(planes.values()), skipped)
