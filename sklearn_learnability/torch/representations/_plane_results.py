@@ -90,7 +90,8 @@ class InformationPlane(Result):
     information : pandas.DataFrame
         Everything estimated, for each layer, mean of layers and label set (`past_n`, `future_n`):
         the brackets on repeated labels with their coverage, and the intervals. An error of a mean
-        is its own: the layers have the same sequences.
+        is its own: the layers have the same sequences. Its bracket is the mean of the layers'
+        brackets, with an interval that is no narrower than its own.
     loss : float
         Loss of the model at predicting the next token on the same sequences, in nats a token; NaN
         of a model without logits of tokens, or that reads tokens to come.
