@@ -163,8 +163,8 @@ def measure_label_checkpoints(
     >>> frame = trajectory.to_frame().query("layer == '0'")
     >>> frame[["checkpoint", "information", "null_upper"]].round(3)
       checkpoint  information  null_upper
-    0        one        0.065        0.01
-    2    another        0.065        0.01
+    0        one        0.065       0.010
+    2    another        0.104       0.012
     """
     settings: dict[str, Any] = {
         "layers": layers if isinstance(layers, str) else list(layers),
