@@ -32,10 +32,9 @@ class PlanePoint(Result):
         The plug-in informations :math:`I(X_n; Z)` and :math:`I(Y_n; Z)`.
     optimality : float
         Expressivity over complexity; NaN where the complexity is 0.
-    optimality_lower, optimality_upper, optimality_quadratic_lower, optimality_quadratic_upper : \
-            float
-        95 % intervals of the two ratios over sequences; they do not hold the bias. NaN where that
-        of the complexity reaches 0. Those of the informations are in `information` of the plane.
+    optimality_lower, optimality_upper : float
+        95 % interval of the optimality over sequences; it does not hold the bias. NaN where that of
+        the complexity reaches 0. Those of the informations are in `information` of the plane.
     complexity_null, expressivity_null, optimality_null : float
         What labels without meaning, as frequent as these, would have given. To compare with, not
         to subtract.
@@ -44,7 +43,10 @@ class PlanePoint(Result):
         informations.
     complexity_quadratic, expressivity_quadratic, optimality_quadratic : float
         The unbiased quadratic informations, 0 on average for labels without meaning, on a scale of
-        their own; and their ratio, NaN where that of the past is not positive.
+        their own; and their ratio, NaN where that of the past is not positive, or its interval
+        reaches 0.
+    optimality_quadratic_lower, optimality_quadratic_upper : float
+        95 % interval of that ratio.
     conditional, conditional_null : float
         What this width adds to the complexity of the next narrower one, :math:`I(X_n; Z) -
         I(X_{n-1}; Z)`; for the narrowest its complexity. And the same for labels without meaning.
@@ -125,7 +127,7 @@ def plane_points(estimates: LayerEstimates, widths: Sequence[int]) -> tuple[Plan
         for point in layer_points(estimates, rows, layer, sorted(widths))
     ]
     nothing = [p for p in points if math.isnan(p.optimality)]
-    doubtful = [p for p in points if p.complexity_quadratic <= 0 and p not in nothing]
+    doubtful = [p for p in points if is_doubtful(p) and p not in nothing]
     for undefined, reason in (
         (nothing, "The representations hold no information about the past"),
         (doubtful, "The quadratic information cannot tell that about the past from chance"),
@@ -140,6 +142,11 @@ def plane_points(estimates: LayerEstimates, widths: Sequence[int]) -> tuple[Plan
     return tuple(points)
 
 
+def is_doubtful(point: PlanePoint) -> bool:
+    """Return whether the quadratic information of the past is known, and may be 0."""
+    return math.isnan(point.optimality_quadratic) and not math.isnan(point.complexity_quadratic)
+
+
 def layer_points(
     estimates: LayerEstimates, rows: Mapping[Any, Any], layer: Any, widths: Sequence[int]
 ) -> Iterator[PlanePoint]:
@@ -150,6 +157,7 @@ def layer_points(
     for width in widths:
         X, Y = rows[layer, past(width)], rows[layer, future(width)]
         conditional = X.information - before
+        chance = X.quadratic_lower <= 0  # a ratio to what may be 0 can be of any size
         optimality = estimates.ratio("information", Y, X)
         quadratic = estimates.ratio("quadratic", Y, X)
         yield PlanePoint(
@@ -169,7 +177,7 @@ def layer_points(
             optimality_lower=optimality.lower,
             optimality_upper=optimality.upper,
             optimality_null=share(Y.null, X.null),
-            optimality_quadratic=share(Y.quadratic, X.quadratic),
+            optimality_quadratic=math.nan if chance else share(Y.quadratic, X.quadratic),
             optimality_quadratic_lower=quadratic.lower,
             optimality_quadratic_upper=quadratic.upper,
             conditional=conditional,

@@ -43,6 +43,11 @@ SIDES = {
     "decoder_start_token_id": 2,
 }
 
+# Tokens of random texts say nothing of each other.
+UNRELATED = pytest.mark.filterwarnings(
+    "ignore::sklearn_learnability.exceptions.UndefinedInformationWarning"
+)
+
 
 def build(name):
     torch.manual_seed(0)
@@ -249,6 +254,7 @@ def test_pooled_states_are_refused_by_layer(ids):
         label(transformers.FunnelModel(config).eval(), ids)
 
 
+@UNRELATED
 @pytest.mark.parametrize("batch_size", [3, 16])
 def test_layers_of_many_sizes_are_those_measured_by_themselves(ids, batch_size):
     model = build("OPT ForCausalLM")
@@ -310,6 +316,7 @@ def test_inner_layers_stand_beside_the_residual_in_the_order_asked_for(ids):
         assert found.set_index("layer")["information"][name] == pytest.approx(alone, rel=1e-12)
 
 
+@UNRELATED
 def test_a_killed_run_of_many_sizes_goes_on(ids, tmp_path, monkeypatch):
     monkeypatch.setattr(_representation_pass, "SECONDS_BETWEEN_SAVES", 0)
     model, calls = build("OPT ForCausalLM"), []

@@ -23,6 +23,10 @@ from sklearn_learnability.torch.representations._token_sequences import (  # noq
 VOCABULARY = 12
 ROWS = [np.random.RandomState(i).randint(VOCABULARY, size=6 + i % 5).tolist() for i in range(12)]
 
+# Tokens of random texts say nothing of each other.
+UNRELATED = pytest.mark.filterwarnings(
+    "ignore::sklearn_learnability.exceptions.UndefinedInformationWarning"
+)
 READS_AHEAD = pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.NotCausalWarning")
 
 
@@ -68,6 +72,7 @@ def frame(model, rows, layers, **given):
 
 
 @READS_AHEAD
+@UNRELATED
 @pytest.mark.parametrize("batch_size", [5, 12])
 def test_networks_that_read_both_ways_never_read_padding(both_ways, bert, batch_size):
     for model, layers in ((both_ways, ["recurrent"]), (bert, "all")):
