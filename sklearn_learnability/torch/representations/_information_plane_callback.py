@@ -2,11 +2,10 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from sklearn_learnability._validation import check_count, warn
@@ -19,7 +18,10 @@ from sklearn_learnability.torch.representations._excluded_tokens import (
     ExcludedTokens,
     read_excluded,
 )
-from sklearn_learnability.torch.representations._information_plane import measure_information_plane
+from sklearn_learnability.torch.representations._information_plane import (
+    check_widths,
+    measure_information_plane,
+)
 from sklearn_learnability.torch.representations._kept_results import from_store, to_store
 from sklearn_learnability.torch.representations._pass_settings import points_by_size
 from sklearn_learnability.torch.representations._plane_results import InformationPlane, PlanePoint
@@ -43,7 +45,7 @@ class InformationPlaneCallback:
     store : path-like
         Where to keep what is done: a folder of the planes of the steps. A step that it holds of the
         same weights is not measured again.
-    at_steps : int or sequence of int, default=100
+    at_steps : int or collection of int, default=100
         When to measure: at all multiples of a number of steps, or at these steps.
     widths : sequence of int, default=(1, 2, 3, 4)
         Widths of the contexts.
@@ -76,7 +78,8 @@ class InformationPlaneCallback:
     Raises
     ------
     ValueError
-        If `store` holds planes of other settings or tokens.
+        If `store` holds planes of other settings or tokens, or a step, width or seed is not a whole
+        number.
     CheckpointError
         If a file of `store` is damaged.
 
@@ -112,7 +115,7 @@ class InformationPlaneCallback:
         texts: Sequence[str] | None = None,
         *,
         store: str | os.PathLike[str],
-        at_steps: int | Sequence[int] = 100,
+        at_steps: int | Collection[int] = 100,
         widths: Sequence[int] = (1, 2, 3, 4),
         layers: Any = "all",
         excluded_tokens: ExcludedTokens = None,
@@ -124,16 +127,12 @@ class InformationPlaneCallback:
         reference_points: Any = None,
         random_state: int = 0,
     ) -> None:
-        self.at_steps: int | frozenset[int] = (
-            frozenset(map(int, at_steps))
-            if isinstance(at_steps, Sequence | np.ndarray)
-            else check_count("at_steps", at_steps)
-        )
+        self.at_steps = steps_to_measure(at_steps)
         self.store = Path(store)
         self.seconds_ = 0.0
         self._rows = token_rows(tokenizer_or_ids, texts)
         self._settings: dict[str, Any] = {
-            "widths": [int(width) for width in widths],
+            "widths": check_widths(list(widths)),
             "layers": layers if isinstance(layers, str) else list(layers),
             "excluded_tokens": list(read_excluded(excluded_tokens, tokenizer_or_ids)),
             "n_sequences": n_sequences,
@@ -142,7 +141,7 @@ class InformationPlaneCallback:
             "n_points": n_points,
             "temperature": temperature,
             "reference_points": points_by_size(reference_points),
-            "random_state": random_state,
+            "random_state": check_count("random_state", random_state, 0, 2**32 - 1),
         }
         self._skipped: dict[str, str] = {}
         self._last: int | None = None  # step that was met
@@ -164,9 +163,11 @@ class InformationPlaneCallback:
             The plane; None at other steps, and where hidden states or the loss are not finite,
             with a warning.
         """
+        step = check_count("step", step, 0)
         if not self._is_due(step):
             return None
         self._last = max(step, self._last or 0)
+        self._skipped.pop(str(step), None)
         started = time.perf_counter()
         plane = None
         with skipping(str(step), self._skipped, NotFiniteError):
@@ -193,6 +194,7 @@ class InformationPlaneCallback:
                 "beyond it may be of the other training until they are reached.",
                 ReplacedPlaneWarning,
             )
+            self._last = step
         plane = measure_information_plane(model, self._rows, **self._settings, progress=False)
         by_first(lambda: kept.write({"weights": weights, "plane": to_store(plane)}))
         return plane
@@ -240,7 +242,7 @@ class InformationPlaneCallback:
     def __getattr__(self, name: str) -> Callable[..., None]:
         """Answer the events of a `Trainer`, which asks for all of them."""
         if not name.startswith("on_"):
-            raise AttributeError(f"Expected an attribute of a {type(self).__name__}, got {name!r}.")
+            raise AttributeError(f"Expected an attribute of {type(self).__name__}, got {name!r}.")
         return self._measure if name in ("on_train_begin", "on_step_end") else do_nothing
 
     def _measure(self, args: Any, state: Any, control: Any, *, model: Any, **others: Any) -> None:
@@ -250,3 +252,13 @@ class InformationPlaneCallback:
 
 def do_nothing(*args: Any, **kwargs: Any) -> None:
     """Do nothing at an event."""
+
+
+def steps_to_measure(at_steps: int | Collection[int]) -> int | frozenset[int]:
+    """Return the number of steps between two measurements, or the steps of all."""
+    if not isinstance(at_steps, Iterable) or isinstance(at_steps, str):
+        return check_count("at_steps", at_steps)
+    steps = frozenset(check_count("at_steps", step, 0) for step in at_steps)
+    if not steps:
+        raise ValueError("Expected a step in at_steps at least, got none.")
+    return steps

@@ -14,7 +14,10 @@ from sklearn_learnability.torch.representations._excluded_tokens import (
     ExcludedTokens,
     read_excluded,
 )
-from sklearn_learnability.torch.representations._information_plane import measure_information_plane
+from sklearn_learnability.torch.representations._information_plane import (
+    check_widths,
+    measure_information_plane,
+)
 from sklearn_learnability.torch.representations._kept_results import (
     kept_result,
     measure_each,
@@ -138,7 +141,7 @@ def measure_checkpoints(
     ... )  # doctest: +SKIP
     """
     settings: dict[str, Any] = {
-        "widths": [int(width) for width in widths],
+        "widths": check_widths(list(widths)),
         "layers": layers if isinstance(layers, str) else list(layers),
         "n_sequences": n_sequences,
         "context": context,

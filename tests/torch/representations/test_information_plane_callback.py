@@ -120,6 +120,12 @@ def test_steps_may_be_listed_and_are_read_in_their_order(tmp_path):
     for step in (100, 11, 2, 0):
         callback(model, step)
     assert callback.trajectory().names == ("0", "11", "100")
+    for at_steps in (range(0, 5, 2), {4, 0, 2}):
+        listed = InformationPlaneCallback(
+            HELD_OUT, store=tmp_path / str(type(at_steps)), at_steps=at_steps, **GIVEN
+        )
+        train(6, listed)
+        assert listed.trajectory().names == ("0", "2", "4")
 
 
 def test_what_is_kept_is_not_measured_again(callback, tmp_path, monkeypatch):
@@ -195,6 +201,38 @@ def test_a_folder_of_other_settings_is_refused_before_training(callback, tmp_pat
         InformationPlaneCallback(HELD_OUT[1:], store=tmp_path / "planes", **GIVEN)
 
 
+def test_a_training_begun_anew_by_one_callback_leaves_the_first_behind(callback):
+    train(7, callback)
+    with pytest.warns(ReplacedPlaneWarning):
+        train(3, callback, seed=1)
+    assert callback.trajectory().names == ("0", "2")  # not steps 4 and 6 of the first
+
+
+def test_a_step_that_is_measured_after_all_is_not_skipped(callback):
+    broken = Dropping()
+    with torch.no_grad():
+        broken.linear.bias[0] = float("nan")
+    with pytest.warns(DamagedCheckpointWarning):
+        callback(broken, 2)
+    train(3, callback)
+    assert callback.trajectory().names == ("0", "2")
+    assert callback.trajectory().skipped == ()
+
+
+def test_what_is_no_number_of_steps_is_refused(callback, tmp_path):
+    """A step of another name would be measured, and never read."""
+    for step in (2.0, -2, True, "2"):
+        with pytest.raises(ValueError, match="Expected step as an integer >= 0"):
+            callback(Dropping(), step)
+    for name, value in (
+        *(("at_steps", [1.5]), ("at_steps", [True]), ("at_steps", [-1]), ("at_steps", "12")),
+        *(("at_steps", []), ("widths", (1.7,)), ("widths", ())),
+        *(("random_state", np.random.RandomState(0)), ("random_state", None)),
+    ):
+        with pytest.raises(ValueError, match=f"Expected .*{name}"):
+            InformationPlaneCallback(HELD_OUT, store=tmp_path, **GIVEN | {name: value})
+
+
 def test_what_cannot_be_measured_is_skipped_or_refused(callback, tmp_path):
     model = Dropping()
     with pytest.raises(ValueError, match=r"at least one step in .*, got none"):
@@ -211,9 +249,7 @@ def test_what_cannot_be_measured_is_skipped_or_refused(callback, tmp_path):
     (tmp_path / "planes" / "0.pt").write_bytes(b"nothing")
     with pytest.raises(CheckpointError, match="Expected a whole store"):
         InformationPlaneCallback(HELD_OUT, store=tmp_path / "planes", **GIVEN)
-    with pytest.raises(
-        AttributeError, match="attribute of a InformationPlaneCallback, got 'other'"
-    ):
+    with pytest.raises(AttributeError, match="attribute of InformationPlaneCallback, got 'other'"):
         callback.other  # noqa: B018
 
 
