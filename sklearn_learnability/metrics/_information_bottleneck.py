@@ -98,7 +98,8 @@ class InformationBottleneck(Result):
 
         :math:`\min(\eta\, I(X;T), I(X;Y))`, with :math:`\eta` the contraction.
         """
-        return np.minimum(self.contraction * as_numbers("complexity", complexity), self.information)
+        kept = np.minimum(as_numbers("complexity", complexity), self.input_entropy)  # 0 times inf
+        return np.minimum(self.contraction * kept, self.information)
 
     def hull(self) -> tuple[Floats, Floats]:
         """Return the corners of the frontier: the points that no mixture of others is better than.

@@ -417,3 +417,9 @@ def test_bias_of_counted_information():
 def test_bad_ids(ids, width, message):
     with pytest.raises(ValueError, match=message):
         ngram_joint(ids, width)
+
+
+@pytest.mark.parametrize("joint", [[[0.25, 0.25], [0.25, 0.25]], [[0.4, 0.1], [0.1, 0.4]]])
+def test_the_limit_of_any_complexity_is_the_information(joint):
+    curve = information_bottleneck(joint, [2.0])
+    np.testing.assert_allclose(curve.limit([0.0, np.inf]), [0, curve.information], atol=1e-12)
