@@ -130,18 +130,18 @@ def arrangements(
     """Return orders of the units, their own first: all there are, or that many drawn besides."""
     members = layout.members()
     n_orders = math.prod(math.factorial(len(units)) for units in members)
+    if min(n_permutations, n_orders) * layout.n_units > MOST_PLACES:
+        raise ValueError(
+            f"Expected n_permutations of at most {MOST_PLACES // layout.n_units} for "
+            f"{layout.n_units} points or runs, whose orders are kept in memory, got "
+            f"{n_permutations}."
+        )
     if n_orders <= n_permutations + 1:
         own = [list(itertools.permutations(units)) for units in members]
         orders = np.empty((n_orders, layout.n_units), dtype=int)
         for row, parts in enumerate(itertools.product(*own)):
             orders[row, np.concatenate(members)] = np.concatenate(parts)
         return orders
-    if n_permutations * layout.n_units > MOST_PLACES:
-        raise ValueError(
-            f"Expected n_permutations of at most {MOST_PLACES // layout.n_units} for "
-            f"{layout.n_units} points or runs, whose orders are kept in memory, got "
-            f"{n_permutations}."
-        )
     orders = np.tile(np.arange(layout.n_units), (n_permutations + 1, 1))
     for units in members:
         keys = random_state.random_sample((n_permutations, len(units)))

@@ -22,6 +22,7 @@ from sklearn_learnability.metrics._rank_comparison import (
     Comparison,
     Quantities,
     check_columns,
+    check_indices,
     compare,
     warn_if_undefined,
 )
@@ -325,19 +326,3 @@ def names_for(name: str, table: Any) -> tuple[Any, ...]:
         own = getattr(table, "name", None)
         return (name.removesuffix("s") if own is None or own == "" else own,)
     return tuple(f"{name.removesuffix('s')} {column}" for column in range(shape[1]))
-
-
-def check_indices(inputs: dict[str, Any]) -> None:
-    """Refuse pandas inputs whose rows are in different orders."""
-    first = None
-    for name, values in inputs.items():
-        index = getattr(values, "index", None)
-        if not isinstance(index, pd.Index) or index.equals(pd.RangeIndex(len(index))):
-            continue
-        if first is None:
-            first = name, index
-        elif not index.equals(first[1]):
-            raise ValueError(
-                f"Expected {name} with the index of {first[0]}, got another, or another order of "
-                "it. Bring both into one order, as by .loc."
-            )

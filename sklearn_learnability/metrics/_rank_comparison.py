@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from sklearn_learnability._validation import Floats, as_numbers, warn
@@ -201,6 +202,26 @@ def check_columns(named: dict[str, ArrayLike]) -> list[Floats]:
                 "Leave these out."
             )
     return columns
+
+
+def check_indices(inputs: dict[str, Any]) -> None:
+    """Refuse pandas inputs whose rows are in different orders; numbers from 0 on are no names."""
+    indices = {name: getattr(values, "index", None) for name, values in inputs.items()}
+    named = {name: index for name, index in indices.items() if isinstance(index, pd.Index)}
+    told = [name for name, index in named.items() if not is_count(index)]
+    for name, index in named.items() if told else ():
+        first = named[told[0]]
+        if index.equals(first) or (is_count(index) and set(index) != set(first)):
+            continue
+        raise ValueError(
+            f"Expected {name} with the index of {told[0]}, got another, or another order of it. "
+            "Bring both into one order, as by .loc."
+        )
+
+
+def is_count(index: pd.Index) -> bool:
+    """Return whether an index numbers rows from 0 on, as pandas does without one."""
+    return index.equals(pd.RangeIndex(len(index)))
 
 
 def warn_if_undefined(residuals: RankedResiduals, x: tuple[Any, ...], y: tuple[Any, ...]) -> None:

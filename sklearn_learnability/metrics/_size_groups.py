@@ -46,7 +46,7 @@ def size_groups(size: ArrayLike, *, ratio: float = 1.25) -> Integers:
     groups = np.empty(len(sizes), dtype=int)
     group, smallest = -1, 0.0
     for model in order:
-        if group < 0 or sizes[model] / smallest > ratio:
+        if group < 0 or sizes[model] / ratio > smallest:  # a product could be infinite
             group, smallest = group + 1, sizes[model]
         groups[model] = group
     return groups

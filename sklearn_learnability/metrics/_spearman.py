@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sklearn_learnability._validation import check_count, check_random_state
+from sklearn_learnability._validation import as_numbers, check_count, check_random_state
 from sklearn_learnability.metrics._arrangements import lay_out
 from sklearn_learnability.metrics._rank_association import RankAssociation
 from sklearn_learnability.metrics._rank_comparison import (
     Quantities,
     check_columns,
+    check_indices,
     compare,
     warn_if_undefined,
 )
@@ -67,8 +68,9 @@ def spearman(
     Raises
     ------
     ValueError
-        If there are fewer than 3 points, lengths differ, a value is not finite, a run has two
-        points at one step or is of two groups, or the orders do not fit into memory.
+        If there are fewer than 3 points, lengths or the indices of tables differ, a value is not
+        finite, a run has two points at one step or is of two groups, or the orders do not fit into
+        memory.
 
     Warns
     -----
@@ -95,7 +97,7 @@ def spearman(
     return partial_spearman(
         x,
         y,
-        np.empty((np.size(x), 0)),
+        np.empty((as_numbers("x", x).size, 0)),
         groups,
         runs=runs,
         steps=steps,
@@ -164,8 +166,9 @@ def partial_spearman(
     Raises
     ------
     ValueError
-        If there are fewer than 3 points, lengths differ, a value is not finite, a run has two
-        points at one step or is of two groups, or the orders do not fit into memory.
+        If there are fewer than 3 points, lengths or the indices of tables differ, a value is not
+        finite, a run has two points at one step or is of two groups, or the orders do not fit into
+        memory.
 
     Warns
     -----
@@ -208,9 +211,12 @@ def partial_spearman(
     check_count("degree", degree, largest=5)
     rng = check_random_state(random_state)
     for name, values in (("x", x), ("y", y)):
-        if np.ndim(values) != 1:
-            raise ValueError(f"Expected {name} as a vector, got {np.ndim(values)} dimensions.")
-    one, other, given = check_columns({"x": x, "y": y, "covariates": covariates})
+        n_dimensions = as_numbers(name, values).ndim
+        if n_dimensions != 1:
+            raise ValueError(f"Expected {name} as a vector, got {n_dimensions} dimensions.")
+    own = {"x": x, "y": y, "covariates": covariates}
+    check_indices(own | {"groups": groups, "runs": runs, "steps": steps})
+    one, other, given = check_columns(own)
     layout = lay_out(len(one), groups, runs, steps)
     names = (None,) if groups is None else tuple(pd.unique(np.asarray(groups)).tolist())
     compared = compare(Quantities(one, other, given, layout, names, degree), n_permutations, rng)

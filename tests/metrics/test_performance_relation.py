@@ -209,6 +209,9 @@ def test_models_in_another_order_are_refused():
         relate_to_performance(measures, score, scale)
     relate_to_performance(measures, score.loc[names], scale)
     relate_to_performance(measures, score.to_numpy(), scale.reset_index(drop=True))
+    numbered = score.reset_index(drop=True).sort_values()
+    with pytest.raises(ValueError, match="Expected measures with the index of scores, got another"):
+        relate_to_performance(measures.reset_index(drop=True), numbered, scale.to_numpy())
 
 
 def test_undefined_measures_leave_the_others_alone():

@@ -255,6 +255,7 @@ def test_sizes_are_equal_up_to_a_ratio():
     assert spread.max() <= 1.5
     assert (np.diff(groups[np.argsort(size)]) >= 0).all()
     assert size_groups([3, 3, 3], ratio=1).tolist() == [0, 0, 0]
+    assert size_groups([1e-300, 1e300, 1.7e308]).tolist() == [0, 1, 2]
 
 
 def test_models_of_equal_size_among_each_other():
@@ -264,6 +265,23 @@ def test_models_of_equal_size_among_each_other():
     x, y = np.log(size) + 0.3 * rng.normal(size=(2, 40))
     assert spearman(x, y).rho > 0.8
     assert abs(spearman(x, y, groups=size_groups(size)).rho) < 0.3
+
+
+def test_columns_whose_rows_are_in_other_orders_are_refused():
+    """A sorted column keeps the numbers of its rows; one whose rows are numbered anew has none."""
+    x, y = pd.Series(X), pd.Series(Y)
+    models = [f"model {row}" for row in range(12)]
+    named = x.set_axis(models), y.set_axis(models)[::-1]
+    for one, other in ((x, y.sort_values()), (x.sort_values(), y), named):
+        with pytest.raises(ValueError, match="got another, or another order of it"):
+            spearman(one, other)
+        with pytest.raises(ValueError, match="got another, or another order of it"):
+            partial_spearman(one, Y, Z, groups=other)
+    expected = spearman(X, Y).rho
+    assert spearman(x, y.sort_values().loc[x.index]).rho == expected
+    assert spearman(x, y.rename(lambda row: row + 3)).rho == expected
+    assert spearman(x, y.set_axis(models)).rho == expected
+    assert spearman(x.sort_values().to_numpy(), y.sort_values()).rho == pytest.approx(1)
 
 
 def test_the_correction_is_westfall_and_youngs():
@@ -292,6 +310,8 @@ def test_the_correction_is_westfall_and_youngs():
         (lambda: spearman(X, Y, groups=W, runs=Z, steps=range(12)), "one group a run"),
         (lambda: spearman(X, Y, runs=Z, steps=np.zeros(12)), "one point of a run at each step"),
         (lambda: spearman(range(20_000), range(20_000)), "n_permutations of at most 5000"),
+        (lambda: spearman(X, Y, n_permutations=10**9), "n_permutations of at most 8333333"),
+        (lambda: spearman([[1], [1, 2], 3], [1, 2, 3]), "numbers as x, got list"),
         (lambda: size_groups([1, 0]), "finite sizes above 0"),
         (lambda: size_groups([1, 2], ratio=0.5), "ratio in"),
         (lambda: size_groups([]), "size as a vector"),
