@@ -106,6 +106,16 @@ def test_constant_vectors_of_each_label_have_the_error_of_its_shares_alone():
     assert found.bracket_upper - found.bracket_lower < 0.05
 
 
+def test_rounding_of_the_vectors_of_a_label_is_no_likeness_within_sequences():
+    rng = np.random.default_rng(1)
+    of_label = rng.normal(size=(9, DIM))
+    labels = rng.integers(9, size=240)
+    sequences = np.repeat(np.arange(30), 8)
+    rounding = 1 + 1e-6 * rng.normal(size=(30, DIM))[sequences]
+    exact, rounded = (found_in(of_label[labels] * by, labels, sequences) for by in (1.0, rounding))
+    assert rounded.bracket_lower == pytest.approx(exact.bracket_lower, abs=1e-6)
+
+
 def test_it_is_undefined_for_one_sequence():
     z, labels, _ = draw(np.random.default_rng(5), 20)
     with pytest.warns(SingleSequenceWarning):
