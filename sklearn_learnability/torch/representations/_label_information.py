@@ -1,6 +1,6 @@
 """What layers tell of any labels, of texts or of tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -127,8 +127,9 @@ def label_information(
     The labels are languages, domains, parts of speech, or any other. Higher information means that
     representations differ more between labels. It stands beside that of permuted labels: labels of
     texts are permuted between texts, since positions of one text are alike for other reasons, and
-    labels of tokens between all tokens. The quadratic information pairs tokens of different texts
-    alone.
+    labels of tokens between all tokens, unless they are the same all over each text. Where they go
+    by text in part, the null is too low. The quadratic information pairs tokens of different texts
+    alone, and stands then too.
 
     Parameters
     ----------
@@ -195,8 +196,7 @@ def label_information(
     0     0        0.065  0.005        0.01     0.01
     1  mean        0.065  0.005        0.01     0.01
     """
-    if context < 1:
-        raise ValueError(f"Expected a context of at least 1 token, got {context}.")
+    check_count("context", context)
     check_count("n_permutations", n_permutations)
     rows = token_rows(tokenizer_or_ids, texts)
     excluded = [row for row in excluded_rows(excluded_tokens, tokenizer_or_ids, rows) if len(row)]
@@ -219,25 +219,30 @@ def label_information(
         codes[~counted.any(axis=1)] = IGNORED
     else:
         lengths = [min(len(row), context) for row in rows]
-        flat = np.concatenate(
-            [np.asarray(label)[:n] for label, n in zip(given, lengths, strict=True)]
-        )
+        flat = [value for label, n in zip(given, lengths, strict=True) for value in list(label)[:n]]
         codes = np.full(sequences.mask.shape, IGNORED, dtype=np.int64)
         codes[sequences.mask] = dense_codes(*check_labels("labels", flat))
         codes[~counted] = IGNORED
+        counted, of_texts = codes != IGNORED, codes.max(axis=1)
+        if (~counted | (codes == of_texts[:, None])).all():  # labels of texts, after all
+            codes = of_texts
     labelled = codes != IGNORED
     places = np.where(labelled, labelled.cumsum().reshape(labelled.shape) - 1, IGNORED)
     rng = check_random_state(random_state)
     drawn = np.array([rng.permutation(codes[labelled]) for _ in range(n_permutations)])
     if codes.ndim == 1:  # a text's label is that of its tokens
         codes, places = (
-            np.where(counted, of_texts[:, None], IGNORED) for of_texts in (codes, places)
+            np.where(counted, of_text[:, None], IGNORED) for of_text in (codes, places)
         )
     return measure_labels(model, sequences, codes, PermutedLabels(places, drawn), settings)
 
 
 def with_tokens(rows: Sequence[Tokens], labels: Sequence[Any]) -> tuple[list[Tokens], list[Any]]:
     """Return the rows that have tokens, and their labels on the host."""
+    if isinstance(labels, Mapping | Set | pd.DataFrame) or not hasattr(labels, "__len__"):
+        raise TypeError(
+            f"Expected labels as a sequence with those of each text, got {type(labels).__name__}."
+        )
     if len(labels) != len(rows):
         raise ValueError(f"Expected labels of {len(rows)} texts, got {len(labels)}.")
     given = [as_array(label) if isinstance(label, Tensor) else label for label in labels]

@@ -32,7 +32,7 @@ from sklearn_learnability.torch.representations._preference_information import (
     preference_information,
 )
 from sklearn_learnability.torch.representations._token_sequences import token_rows
-from sklearn_learnability.torch.soft_information._ngrams import as_array
+from sklearn_learnability.torch.soft_information._ngrams import label_array
 
 KINDS = (LabelInformation, LabelPoint)
 
@@ -177,7 +177,7 @@ def measure_label_checkpoints(
         "random_state": random_state,
     }
     rows = None if tokenizer_or_ids is None else token_rows(tokenizer_or_ids, texts)
-    given = [as_array(label).tolist() for label in labels]
+    given = [label_array(label).tolist() for label in labels]
 
     def measure(model: nn.Module, tokenizer: Any, path: Path | None) -> LabelInformation:
         seen = token_rows(tokenizer, texts) if rows is None else rows

@@ -13,6 +13,7 @@ from sklearn_learnability._results import Result
 IGNORED = -1
 ONCE = -2
 IGNORE_INDEX = -100  # what losses of torch leave out
+LARGEST = np.iinfo(np.int64).max
 
 Ints = NDArray[np.int64]
 
@@ -260,24 +261,52 @@ def find(sorted_values: NDArray, wanted: NDArray) -> Ints:
 
 def check_labels(name: str, labels: ArrayLike) -> tuple[NDArray, NDArray[np.bool_]]:
     """Return labels as int64 or strings, and which positions have one."""
-    labels = as_array(labels)
-    if labels.dtype.kind in "bui":
-        labels = labels.astype(np.int64)
-        return labels, is_label(labels)
-    if labels.dtype.kind == "U":
-        return labels, np.ones(labels.shape, dtype=bool)
-    if labels.dtype.kind == "O":
-        valid = np.array([v is not None for v in labels.flat], dtype=bool).reshape(labels.shape)
-        for kind, dtype, fill in ((str, str, ""), (Integral, np.int64, IGNORED)):
-            if all(isinstance(v, kind) for v in labels[valid]):
-                filled = np.where(valid, labels, fill).astype(dtype)
-                return filled, valid & (dtype is str or is_label(filled))
-    raise ValueError(f"Expected {name} to be integers or strings, got {labels.dtype}.")
+    values = label_array(labels)
+    if values.dtype.kind == "U":
+        return values, np.ones(values.shape, dtype=bool)
+    if values.dtype.kind in "bui" and values.max(initial=0) <= LARGEST:
+        values = values.astype(np.int64)
+        return values, is_label(values)
+    if values.dtype.kind != "O":
+        got = values.dtype if values.dtype.kind not in "bui" else values.max()
+        raise ValueError(f"Expected {name} to be 64-bit integers or strings, got {got}.")
+    return check_objects(name, values)
+
+
+def check_objects(name: str, values: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+    """Return labels given as objects as int64 or strings, and which positions have one."""
+    flat: list[Any] = values.ravel().tolist()
+    marks = [v is None or (is_integer(v) and v in (IGNORED, IGNORE_INDEX)) for v in flat]
+    valid = ~np.array(marks, dtype=bool).reshape(values.shape)
+    given = values[valid].tolist()
+    if all(isinstance(v, str) for v in given) and given:
+        return np.where(valid, values, "").astype(str), valid
+    if all(is_integer(v) and -LARGEST <= v <= LARGEST for v in given):
+        return np.where(valid, values, IGNORED).astype(np.int64), valid
+    others = [v for v in given if not isinstance(v, str)] or given
+    wrong = next((v for v in others if not is_integer(v) or abs(v) > LARGEST), others[0])
+    raise ValueError(
+        f"Expected {name} to be all 64-bit integers or all strings, and None where there is none, "
+        f"got {wrong!r}{' beside strings' if len(others) < len(given) else ''}."
+    )
+
+
+def is_integer(value: Any) -> bool:
+    """Return whether a value is an integer, truth values included."""
+    return isinstance(value, Integral | np.bool_)
 
 
 def is_label(labels: Ints) -> NDArray[np.bool_]:
     """Return which integers are labels: all but -1 and torch's `ignore_index`."""
     return (labels != IGNORED) & (labels != IGNORE_INDEX)
+
+
+def label_array(labels: Any) -> NDArray:
+    """Return labels as an array in which a number among strings is a number still."""
+    values = as_array(labels)
+    if values.dtype.kind == "U" and not isinstance(labels, np.ndarray):
+        values = np.asarray(labels, dtype=object)  # or NumPy makes a string of the number
+    return values
 
 
 def as_array(values: Any) -> NDArray:

@@ -1,6 +1,7 @@
 """Labels of texts, of tokens and of preference: found where they are, not where they are not."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -57,14 +58,60 @@ def test_labels_of_texts_are_those_of_all_their_tokens(model, ids):
     assert of_texts["information"] == pytest.approx(of_tokens["information"], rel=1e-12)
 
 
+def test_labels_of_tokens_that_are_the_same_all_over_texts_are_permuted_as_those_of_texts(model):
+    rng = np.random.RandomState(0)
+    ids = [rng.choice(rng.randint(VOCABULARY, size=2), size=n).tolist() for n in [1, 9, 12, 15] * 5]
+    of_texts = rng.permutation([0, 1] * 10).tolist()
+    of_tokens = [[label] * len(row) for label, row in zip(of_texts, ids, strict=True)]
+    expected, found = (layer_row(measure(model, ids, given)) for given in (of_texts, of_tokens))
+    assert expected["p_value"] > 0.05
+    assert found.equals(expected)
+    of_tokens[1][:4] = [None] * 4
+    some = measure(model, ids, of_tokens)
+    assert some.n_positions == sum(map(len, ids)) - 4
+    assert some.points[0].p_value > 0.05
+
+
+@pytest.mark.parametrize("missing", [None, -1, -100, np.int64(-100)])
+def test_what_marks_no_label_is_none_among_strings_too(model, ids, missing):
+    given = [["odd" if token % 2 else "even" for token in row] for row in ids]
+    marked = [[missing, *row[1:]] for row in given]
+    marked[3] = [missing] * len(ids[3])
+    numbers = [[-1 if label == missing else len(label) for label in row] for row in marked]
+    expected = measure(model, ids, numbers)
+    found = measure(model, ids, marked)
+    assert found.n_positions == expected.n_positions
+    assert found.to_frame().equals(expected.to_frame())
+    of_texts = [missing if i < 9 else "ab"[i % 2] for i in range(len(ids))]
+    assert measure(model, ids, of_texts).information["n_labels"].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (["a", "b", float("nan")], ValueError, "got nan beside strings"),
+        (["a", "b", 1], ValueError, "got 1 beside strings"),
+        ([0, 1, 2**70], ValueError, "64-bit integers"),
+        (np.array([0, 1, 2**64 - 1], dtype=np.uint64), ValueError, "64-bit integers"),
+        ({0: "a", 1: "b", 2: "a"}, TypeError, "got dict"),
+        ((label for label in "aba"), TypeError, "got generator"),
+        (pd.DataFrame({"a": [0], "b": [1], "c": [0]}), TypeError, "got DataFrame"),
+    ],
+)
+def test_labels_that_are_none_are_refused_and_made_into_none(model, labels, error, message):
+    with pytest.raises(error, match=f"Expected labels .*{message}"):
+        measure(model, [[1, 2], [3], [4]], labels)
+
+
 def test_labels_of_texts_are_permuted_between_texts(model):
     """Texts of one token each: any labels of few texts look informative but to such a null."""
     ids = [[token] * 30 for token in range(VOCABULARY)]
     labels = np.random.RandomState(0).randint(2, size=VOCABULARY)
     of_texts = layer_row(measure(model, ids, labels))
     assert of_texts["p_value"] > 0.05
-    of_tokens = layer_row(measure(model, ids, [[label] * 30 for label in labels]))
-    assert of_tokens["p_value"] == 1 / 40
+    of_tokens = [[label] * 30 for label in labels]
+    of_tokens[0][0] = 1 - labels[0]  # so that they are of tokens
+    assert layer_row(measure(model, ids, of_tokens))["p_value"] == 1 / 40
 
 
 @pytest.mark.parametrize("of", ["texts", "tokens"])

@@ -62,6 +62,17 @@ def alone(follow, model):
 both = pytest.mark.parametrize("follow", [follow_labels, follow_preference])
 
 
+def test_a_store_tells_a_label_from_what_marks_none(paths, tmp_path):
+    named = [["a", "b"][i % 2] for i in range(19)]
+    follow_labels(paths[:1], labels=[-100, *named], store=tmp_path / "kept")
+    with pytest.raises(ValueError, match="it differs in labels"):
+        follow_labels(paths[:1], labels=["-100", *named], store=tmp_path / "kept")
+    rows = [[label] * 10 for label in named]
+    follow_labels(paths[:1], labels=[[-100] + ["a"] * 9, *rows], store=tmp_path / "rows")
+    with pytest.raises(ValueError, match="it differs in labels"):
+        follow_labels(paths[:1], labels=[["-100"] + ["a"] * 9, *rows], store=tmp_path / "rows")
+
+
 @both
 def test_results_are_those_of_each_checkpoint_by_itself(follow, paths):
     trajectory = follow(paths)
