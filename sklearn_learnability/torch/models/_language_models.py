@@ -89,9 +89,9 @@ def load_language_model(
         finite, or the model has an encoder beside the decoder or sees tokens to come.
     ValueError
         If a revision is given of a folder or file, which has none, or an option that this function
-        decides itself.
+        decides itself, that transformers refuses, or that leaves out parameters.
     TypeError
-        If `dtype` is no type of torch.
+        If `dtype` is no type of torch, or an option is unknown.
 
     Examples
     --------
@@ -116,7 +116,8 @@ def load_language_model(
     try:
         base = base_of_adapter(name, found)
         of_base = found if base is None else found | {"revision": None}
-        check_decoder(AutoConfig.from_pretrained(base or name, **of_base), path)
+        config = AutoConfig.from_pretrained(base or name, **of_base)
+        check_decoder(config, path)
         loaded = AutoModelForCausalLM.from_pretrained(
             name, output_loading_info=True, ignore_mismatched_sizes=True, **how, **found
         )
@@ -126,10 +127,11 @@ def load_language_model(
         raise
     # A damaged file shows itself in many ways; the cause is kept and named.
     except Exception as error:
-        if is_out_of_memory(error) or (options and isinstance(error, TypeError)):
+        if is_out_of_memory(error) or is_of_options(error, options):
             raise
         raise own_code(path, error) or damaged(path, error) from error
     model, told = loaded
+    check_not_cut(told["unexpected_keys"], options, config)
     check_whole([*told["missing_keys"], *(key for key, *_ in told["mismatched_keys"])], path)
     check_weights(model, path)
     check_causal(model.eval(), path)
@@ -162,6 +164,23 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise ValueError(
             "Expected options of from_pretrained that are not decided here, got "
             f"{decided[0]!r}. {DECIDED[decided[0]]}"
+        )
+
+
+def is_of_options(error: Exception, options: Mapping[str, Any]) -> bool:
+    """Return whether an error is about an option, and not about a checkpoint."""
+    if isinstance(error, ValueError):
+        return any(name in str(error) for name in options)
+    return bool(options) and isinstance(error, TypeError)
+
+
+def check_not_cut(left_out: Sequence[str], options: Mapping[str, Any], config: Any) -> None:
+    """Refuse changes of a model's architecture that leave out some of its parameters."""
+    changed = [name for name in options if name in config.to_dict()]
+    if changed and left_out:
+        raise ValueError(
+            f"Expected options that leave the model whole, got {', '.join(changed)}, with which "
+            f"{len(left_out)} of the stored parameters are left out."
         )
 
 

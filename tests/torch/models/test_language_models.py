@@ -83,6 +83,18 @@ def test_options_reach_transformers(folder):
         assert model.config._attn_implementation == name
     with pytest.raises(TypeError, match="colour"):
         load_language_model(folder, colour="red")
+    for given in ({"attn_implementation": "none"}, {"device_map": "nowhere"}):
+        with pytest.raises(ValueError, match=next(iter(given))) as caught:  # no damaged checkpoint
+            load_language_model(folder, **given)
+        assert not isinstance(caught.value, CheckpointError)
+
+
+def test_an_option_does_not_cut_a_model(folder):
+    with pytest.raises(
+        ValueError, match="leave the model whole, got num_hidden_layers, with which"
+    ):
+        load_language_model(folder, num_hidden_layers=1)
+    assert not load_language_model(folder, use_cache=False)[0].config.use_cache
 
 
 @pytest.mark.parametrize("name", list(_language_models.DECIDED))
