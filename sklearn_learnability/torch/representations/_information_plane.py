@@ -1,7 +1,8 @@
 """The information plane: what layers keep about past tokens and tell of those to come."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from sklearn_learnability._validation import check_random_state, warn
+from sklearn_learnability._validation import check_count, check_random_state, warn
 from sklearn_learnability.exceptions import NotCausalWarning
 from sklearn_learnability.torch.representations._excluded_tokens import (
     ExcludedTokens,
@@ -187,10 +188,11 @@ def measure_information_plane(
 
 def check_widths(widths: Sequence[int]) -> list[int]:
     """Return the widths in order."""
-    ordered = sorted(set(widths))
-    if not ordered or ordered[0] < 1 or any(int(width) != width for width in ordered):
-        raise ValueError(f"Expected widths of 1 token or more, got {tuple(widths)}.")
-    return [int(width) for width in ordered]
+    given = list(widths) if isinstance(widths, Iterable) else []
+    whole = all(isinstance(width, Real) and width >= 1 and width % 1 == 0 for width in given)
+    if not given or not whole:
+        raise ValueError(f"Expected widths of 1 token or more, got {widths!r}.")
+    return sorted({int(width) for width in given})
 
 
 def draw_sequences(
@@ -202,7 +204,7 @@ def draw_sequences(
     random_state: int,
 ) -> TokenSequences:
     """Return sequences cut from rows of tokens, as many as asked for at random, in their order."""
-    if context < shortest:
+    if check_count("context", context) < shortest:
         raise ValueError(f"Expected a context of at least {shortest} tokens, got {context}.")
     pieces = cut_rows(rows, context, shortest)
     if not pieces:
@@ -211,8 +213,7 @@ def draw_sequences(
             f"{len(rows)} shorter ones."
         )
     if n_sequences is not None:
-        if n_sequences < 1:
-            raise ValueError(f"Expected n_sequences of at least 1, got {n_sequences}.")
+        check_count("n_sequences", n_sequences)
         order = check_random_state(random_state).permutation(len(pieces))
         pieces = [pieces[i] for i in np.sort(order[:n_sequences])]
     return TokenSequences.from_rows(pieces)

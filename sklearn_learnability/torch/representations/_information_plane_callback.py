@@ -132,7 +132,7 @@ class InformationPlaneCallback:
         self.seconds_ = 0.0
         self._rows = token_rows(tokenizer_or_ids, texts)
         self._settings: dict[str, Any] = {
-            "widths": check_widths(list(widths)),
+            "widths": check_widths(widths),
             "layers": layers if isinstance(layers, str) else list(layers),
             "excluded_tokens": list(read_excluded(excluded_tokens, tokenizer_or_ids)),
             "n_sequences": n_sequences,

@@ -141,7 +141,7 @@ def measure_checkpoints(
     ... )  # doctest: +SKIP
     """
     settings: dict[str, Any] = {
-        "widths": check_widths(list(widths)),
+        "widths": check_widths(widths),
         "layers": layers if isinstance(layers, str) else list(layers),
         "n_sequences": n_sequences,
         "context": context,

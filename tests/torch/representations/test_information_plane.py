@@ -478,3 +478,24 @@ def test_names_of_checkpoints_must_differ(checkpoints, ids):
         follow([checkpoints[0], checkpoints[0]], ids)
     named = follow({"first": checkpoints[0], "again": checkpoints[0]}, ids)
     assert named.names == ("first", "again")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"widths": 2}, "widths of 1 token or more, got 2"),
+        ({"widths": "12"}, "widths of 1 token or more, got '12'"),
+        ({"widths": None}, "widths of 1 token or more, got None"),
+        ({"widths": [[1]]}, r"widths of 1 token or more, got \[\[1\]\]"),
+        ({"widths": (1.5,)}, r"widths of 1 token or more, got \(1.5,\)"),
+        ({"widths": (float("nan"),)}, "widths of 1 token or more"),
+        ({"context": 7.5}, "context as an integer >= 1, got 7.5"),
+        ({"n_sequences": 2.5}, "n_sequences as an integer >= 1, got 2.5"),
+    ],
+)
+def test_counts_that_are_none_are_refused_in_words(ids, settings, message):
+    settings = {"widths": (1,), "layers": ["embedding"], "progress": False} | settings
+    with pytest.raises(ValueError, match=f"Expected {message}"):
+        measure_information_plane(Recurrent(), ids, **settings)
+    with pytest.raises(ValueError, match=f"Expected {message}"):
+        measure_checkpoints({"a": 0}, ids, load=Recurrent, **settings)
