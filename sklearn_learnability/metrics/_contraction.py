@@ -55,13 +55,16 @@ def _of_pairs(p: Floats, q: Floats) -> Floats:
     low, high = np.zeros((len(p), 1)), np.ones((len(p), 1))
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        mixed = q + middle * difference
+        mixed = middle * p + (1 - middle) * q
         ratio = np.divide(product, mixed**2, out=np.zeros_like(mixed), where=product > 0)
         falls = (ratio * difference).sum(axis=1, keepdims=True) > 0  # the sum is convex in b
         low, high = np.where(falls, middle, low), np.where(falls, high, middle)
-    mixed = q + (low + high) / 2 * difference
-    kept = np.divide(product, mixed, out=np.zeros_like(mixed), where=product > 0)
-    return np.clip(1 - kept.sum(axis=1), 0, 1)
+    smallest = np.finfo(np.float64).eps  # at 0 and at 1 what one of the two never has is lost
+    middle = np.clip((low + high) / 2, smallest, 1 - smallest)
+    mixed = middle * p + (1 - middle) * q
+    # The same as in the formula above, without a difference of numbers close to 1.
+    apart = np.divide(difference**2, mixed, out=np.zeros_like(mixed), where=mixed > 0)
+    return np.clip((middle * (1 - middle) * apart).sum(axis=1), 0, 1)
 
 
 def _dense(rows: Any) -> Floats:

@@ -63,8 +63,8 @@ class InformationBottleneck(Result):
     input_entropy : float
         H(X).
     contraction : float
-        Largest share of the information about X that Y can keep, whatever encodes X; 1 where X has
-        more than 2,000 values.
+        Largest share of the information about X that Y can keep, whatever encodes X, or a number
+        above it where there are many pairs of inputs; 1 where X has more than 2,000 values.
     units : str
         Unit of all informations.
     encoders : tuple of ndarray of shape (n_x, n_clusters)

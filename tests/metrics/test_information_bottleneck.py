@@ -91,6 +91,17 @@ def test_no_input_distribution_passes_a_larger_share_than_the_contraction(seed):
     assert passed.max() == pytest.approx(found, abs=1e-7)
 
 
+@pytest.mark.parametrize("share", [1e-3, 1e-6, 1e-8])
+def test_the_contraction_of_a_channel_that_hardly_passes_anything(share):
+    """A bit flipped in nearly half of all cases passes the square of what is missing to half."""
+    joint = np.array([[1 + share, 1 - share], [1 - share, 1 + share]]) / 4
+    found = information_bottleneck(joint, [2.0]).contraction
+    assert found == pytest.approx(share**2, rel=1e-6, abs=0)
+    for rare in ([[1, 0], [1 - share, share]], [[1 - share, share], [1, 0]]):
+        found = information_bottleneck(np.array(rare) / 2, [2.0]).contraction
+        assert found == pytest.approx(share, rel=1e-6, abs=0)
+
+
 def test_gaussian_source():
     grid, correlation = np.linspace(-5.5, 5.5, 45), 0.7
     x, y = np.meshgrid(grid, grid, indexing="ij")
