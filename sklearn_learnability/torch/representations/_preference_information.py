@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from torch import nn
 
 from sklearn_learnability._validation import check_count, check_random_state
@@ -113,8 +114,7 @@ def preference_information(
     """
     if positions not in ("continuation", "all"):
         raise ValueError(f"Expected positions 'continuation' or 'all', got {positions!r}.")
-    if context < 1:
-        raise ValueError(f"Expected a context of at least 1 token, got {context}.")
+    check_count("context", context)
     check_count("n_permutations", n_permutations)
     rows, starts = pair_rows(tokenizer, pairs, context)
     sequences = TokenSequences.from_rows(rows, np.arange(len(rows)) // 2)
@@ -146,6 +146,10 @@ def pair_rows(
     tokenizer: Any, pairs: Sequence[tuple[Any, Any, Any] | Mapping[str, Any]], context: int
 ) -> tuple[list[Tokens], list[int]]:
     """Return the tokens of each prompt with each continuation, and where the latter begins."""
+    if isinstance(pairs, Mapping | pd.DataFrame) or not hasattr(pairs, "__len__"):
+        raise TypeError(f"Expected pairs as a sequence of them, got {type(pairs).__name__}.")
+    if not len(pairs):
+        raise ValueError("Expected at least one pair, got none.")
     rows: list[Tokens] = []
     starts: list[int] = []
     for index, pair in enumerate(pairs):
@@ -182,8 +186,10 @@ def parts_of(pair: Any, index: int) -> tuple[Any, Any, Any]:
         if missing := [name for name in PARTS if name not in pair]:
             raise ValueError(f"Expected the keys {PARTS}, got pair {index} without {missing}.")
         return pair["prompt"], pair["chosen"], pair["rejected"]
-    if isinstance(pair, str) or len(pair) != len(PARTS):
-        got = f"the text {pair!r}" if isinstance(pair, str) else f"{len(pair)} parts"
+    whole = isinstance(pair, str) or not hasattr(pair, "__len__")
+    if whole or len(pair) != len(PARTS):
+        text = "the text " if isinstance(pair, str) else ""
+        got = f"{text}{pair!r}" if whole else f"{len(pair)} parts"
         raise ValueError(f"Expected (prompt, chosen, rejected), got {got} in pair {index}.")
     return tuple(pair)
 

@@ -331,3 +331,20 @@ def test_sizes_below_one_are_named(model, ids):
             measure(model, ids, [0, 1] * 20, **{size: 0})
         with pytest.raises(ValueError, match=f"{size} .*1.*, got 0"):
             prefer(model, make_pairs(0.5), **{size: 0})
+
+
+@pytest.mark.parametrize(
+    ("pairs", "settings", "error", "message"),
+    [
+        ([], {}, ValueError, "at least one pair, got none"),
+        (None, {}, TypeError, "pairs as a sequence of them, got NoneType"),
+        ((pair for pair in [([1], [2], [3])]), {}, TypeError, "pairs as a sequence .* generator"),
+        (pd.DataFrame([["a"] * 3]), {}, TypeError, "pairs as a sequence of them, got DataFrame"),
+        ({"prompt": [[1]]}, {}, TypeError, "pairs as a sequence of them, got dict"),
+        ([1, 2], {}, ValueError, r"\(prompt, chosen, rejected\), got 1 in pair 0"),
+        ([([1], [2], [3])], {"context": 1.5}, ValueError, "context as an integer >= 1, got 1.5"),
+    ],
+)
+def test_pairs_that_are_none_are_refused_in_words(model, pairs, settings, error, message):
+    with pytest.raises(error, match=f"Expected {message}"):
+        preference_information(model, None, pairs, layers=["0"], progress=False, **settings)
