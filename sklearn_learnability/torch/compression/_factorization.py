@@ -13,6 +13,11 @@ from sklearn_learnability.torch.compression._compression import (
     float_parameters,
     restored,
 )
+from sklearn_learnability.torch.compression._layers import (
+    check_layers,
+    frozen_beside_trained,
+    held_in,
+)
 from sklearn_learnability.torch.models._devices import has_float64
 
 
@@ -30,12 +35,18 @@ class Factorization(CompressionScheme):
     where :math:`n` is near the full rank: the size reported, the parameters after over those
     before, can exceed 1.
 
+    Without `layers` the scheme applies to every second of the model's blocks (the longest list of
+    modules with matrices), from the second on, without the last: so neither the first, the last nor
+    two consecutive ones. Matrices of embeddings are never factorized, also where they are used as
+    the output layer.
+
     Parameters
     ----------
     layers : sequence of str, default=None
-        Names of the modules whose matrices are factorized. None takes every second of the model's
-        blocks (the longest list of modules with matrices), from the second on, without the last:
-        so neither the first, the last nor two consecutive ones.
+        Names of the modules to compress, with all that is in them; shell patterns such as
+        "blocks.*.mlp" are names too, and "*" is everything. Named layers are compressed whether
+        frozen or not. None takes all that the scheme applies to and that is trained; frozen
+        parameters (`requires_grad=False`) too where nothing is trained.
 
     Attributes
     ----------
@@ -47,9 +58,9 @@ class Factorization(CompressionScheme):
     Raises
     ------
     ValueError
-        If there are not three blocks to choose from, a name is unknown, or no matrix of the layers
-        can be made smaller. Matrices of embeddings are never factorized, also where they are used
-        as the output layer.
+        If there are not three blocks to choose from, none of those chosen has a matrix that factors
+        make smaller and that is trained, or a name stands for no layer or for one without such a
+        matrix.
 
     References
     ----------
@@ -78,8 +89,7 @@ class Factorization(CompressionScheme):
     )
 
     def __post_init__(self) -> None:
-        if isinstance(self.layers, str):
-            raise ValueError(f"Expected layers as a list of names, got {self.layers!r}.")
+        check_layers(self.layers)
 
     def __call__(self, model: nn.Module, amount: float) -> AbstractContextManager[None]:
         """Truncate the matrices of a model inside the context.
@@ -156,28 +166,28 @@ class Factorization(CompressionScheme):
 
     def _matrices(self, model: nn.Module) -> list[Tensor]:
         """Return the matrices to factorize, each once."""
-        modules = dict(model.named_modules())
-        if self.layers is None:
-            chosen = _every_second(model)
-        else:
-            unknown = [name for name in self.layers if name not in modules]
-            if unknown:
-                raise ValueError(
-                    f"Expected names of modules of the model, got {unknown[0]!r}. There are "
-                    f"{', '.join(name for name in modules if name)}."
-                )
-            chosen = [modules[name] for name in self.layers]
         spared = {
-            id(p) for m in modules.values() if isinstance(m, nn.Embedding) for p in m.parameters()
+            id(p) for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()
         }
-        found = {id(p): p.data for m in chosen for p in _matrices_of(m) if id(p) not in spared}
-        matrices = [m for m in found.values() if m.numel() > sum(m.shape) + 1]
-        if not matrices:
-            raise ValueError(
-                "Expected layers with a matrix that factors of rank 1 are smaller than, got "
-                f"{[tuple(m.shape) for m in found.values()]}."
-            )
-        return matrices
+
+        def held(module: nn.Module) -> list[Tensor]:
+            found = [p for p in _matrices_of(module) if id(p) not in spared]
+            return [m for m in found if m.numel() > sum(m.shape) + 1]
+
+        if self.layers is not None:
+            wanted = "a matrix, no embedding, that factors make smaller"
+            chosen = held_in(model, self.layers, held, wanted)
+        else:
+            blocks = _every_second(model)
+            spared |= frozen_beside_trained(model)
+            chosen = {id(p) for block in blocks for p in held(block)}
+            if not chosen:
+                shapes = [tuple(p.shape) for block in blocks for p in _matrices_of(block)]
+                raise ValueError(
+                    "Expected blocks with a matrix that is trained and that factors of rank 1 are "
+                    f"smaller than, got {shapes}. Name the layers to factorize."
+                )
+        return [p.data for p in model.parameters() if id(p) in chosen]
 
 
 def _matrices_of(module: nn.Module) -> list[Tensor]:

@@ -15,9 +15,9 @@ from sklearn_learnability.torch.compression._compression import (
     CompressedLoss,
     CompressionScheme,
     LossNow,
-    float_parameters,
     restored,
 )
+from sklearn_learnability.torch.compression._layers import check_layers, chosen_parameters
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class GaussianNoise(CompressionScheme):
         Number of draws to average over, at least 2.
     random_state : int, RandomState instance or None, default=0
         Source of randomness: of the draws.
+    layers : sequence of str, default=None
+        Names of the modules to compress, with all that is in them; shell patterns such as
+        "blocks.*.mlp" are names too, and "*" is everything. Named layers are compressed whether
+        frozen or not. None takes all that the scheme applies to and that is trained; frozen
+        parameters (`requires_grad=False`) too where nothing is trained.
 
     Attributes
     ----------
@@ -54,7 +59,8 @@ class GaussianNoise(CompressionScheme):
     Raises
     ------
     ValueError
-        If there are less than 2 draws, or :math:`\sigma` is not positive.
+        If there are less than 2 draws, :math:`\sigma` is not positive, or a name stands for no
+        layer or for one without parameters.
 
     References
     ----------
@@ -80,6 +86,7 @@ class GaussianNoise(CompressionScheme):
     relative: bool = False
     n_draws: int = 5
     random_state: Any = field(default=0, repr=False)
+    layers: Sequence[str] | None = None
     seeds: tuple[int, ...] = field(init=False)
 
     quantity: ClassVar[str] = "sigma"
@@ -89,6 +96,7 @@ class GaussianNoise(CompressionScheme):
     )
 
     def __post_init__(self) -> None:
+        check_layers(self.layers)
         if self.n_draws < 2:
             raise ValueError(f"Expected at least 2 draws to average over, got {self.n_draws}.")
         drawn = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_draws)
@@ -114,7 +122,7 @@ class GaussianNoise(CompressionScheme):
 
     @contextmanager
     def _perturbed(self, model: nn.Module, sigma: float) -> Iterator[None]:
-        parameters = float_parameters(model)
+        parameters = chosen_parameters(model, self.layers)
         with restored(parameters) as kept:
             self._perturb(parameters, kept, sigma, self.seeds[0])
             yield
@@ -172,7 +180,7 @@ class GaussianNoise(CompressionScheme):
             The mean and its standard error.
         """
         self.check(amount)
-        parameters = float_parameters(model)
+        parameters = chosen_parameters(model, self.layers)
         losses = []
         with restored(parameters) as kept:
             for seed in self.seeds:

@@ -23,6 +23,11 @@ from sklearn_learnability.torch.compression._compression import (
     float_parameters,
     restored,
 )
+from sklearn_learnability.torch.compression._layers import (
+    check_layers,
+    frozen_beside_trained,
+    named_layers,
+)
 from sklearn_learnability.torch.compression._retraining import Retraining, retrain
 from sklearn_learnability.torch.models._held_still import held_still
 
@@ -33,9 +38,10 @@ Heads = Sequence[Sequence[tuple[str, int, int, int]]]
 class HeadPruning(CompressionScheme):
     r"""Set the weight matrices of randomly chosen attention heads to zero.
 
-    Of :math:`N_h` heads, :math:`\lfloor (1 - p) N_h \rfloor` are pruned, where the amount :math:`p`
-    is the share that is kept; those of a larger share are among those of a smaller. Biases stay.
-    With `retraining`, the loss is the least of those before, during and after it.
+    Of the :math:`N_h` heads whose weights are all among those to compress,
+    :math:`\lfloor (1 - p) N_h \rfloor` are pruned, where the amount :math:`p` is the share that is
+    kept; those of a larger share are among those of a smaller. Biases stay. With `retraining`, the
+    loss is the least of those before, during and after it.
 
     Parameters
     ----------
@@ -48,6 +54,11 @@ class HeadPruning(CompressionScheme):
         How to train the pruned model on; None does not.
     random_state : int, RandomState instance or None, default=0
         Source of randomness: of the order in which heads are pruned.
+    layers : sequence of str, default=None
+        Names of the modules to compress, with all that is in them; shell patterns such as
+        "blocks.*.mlp" are names too, and "*" is everything. Named layers are compressed whether
+        frozen or not. None takes all that the scheme applies to and that is trained; frozen
+        parameters (`requires_grad=False`) too where nothing is trained.
 
     Attributes
     ----------
@@ -61,7 +72,9 @@ class HeadPruning(CompressionScheme):
     Raises
     ------
     ValueError
-        If the share is not in [0, 1], or the model's attention is not of a known kind.
+        If the share is not in [0, 1], the model's attention is not of a known kind, all heads are
+        frozen beside parameters that are trained, or a name stands for no layer or for one without
+        a whole head.
 
     References
     ----------
@@ -81,12 +94,14 @@ class HeadPruning(CompressionScheme):
     heads: Callable[[nn.Module], Heads] | None = field(default=None, repr=False)
     retraining: Retraining | None = None
     random_state: Any = field(default=0, repr=False)
+    layers: Sequence[str] | None = None
     seed: int = field(init=False)
 
     quantity: ClassVar[str] = "heads kept"
     amounts: ClassVar[tuple[float, ...]] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 
     def __post_init__(self) -> None:
+        check_layers(self.layers)
         drawn = check_random_state(self.random_state).randint(2**31 - 1)
         object.__setattr__(self, "seed", int(drawn))
 
@@ -207,7 +222,35 @@ class HeadPruning(CompressionScheme):
         unknown = [w.parameter for head in heads for w in head if w.parameter not in parameters]
         if unknown:
             raise ValueError(f"Expected the name of a parameter of the model, got {unknown[0]!r}.")
+        heads = self._among_layers(model, heads)
         n_pruned = math.floor((1 - kept) * len(heads) + 1e-9)
         generator = torch.Generator().manual_seed(self.seed)
         order = torch.randperm(len(heads), generator=generator)[:n_pruned]
         return [heads[i] for i in order], parameters
+
+    def _among_layers(
+        self, model: nn.Module, heads: list[list[HeadWeights]]
+    ) -> list[list[HeadWeights]]:
+        """Return the heads whose weights are all in the layers to compress."""
+        ids = {name: id(p) for name, p in model.named_parameters()}
+
+        def within(parameters: set[int]) -> list[list[HeadWeights]]:
+            return [head for head in heads if all(ids[w.parameter] in parameters for w in head)]
+
+        if self.layers is None:
+            found = within(set(ids.values()) - frozen_beside_trained(model))
+            if heads and not found:
+                raise ValueError(
+                    "Expected heads that are trained, got a model where all are frozen and other "
+                    "parameters are not. Name the layers to prune."
+                )
+            return found
+        chosen: list[list[HeadWeights]] = []
+        for name, modules in named_layers(model, self.layers).items():
+            held = [head for m in modules for head in within({id(p) for p in m.parameters()})]
+            if not held:
+                raise ValueError(
+                    f"Expected layers with whole attention heads, got {name!r}, which has none."
+                )
+            chosen += held
+        return [head for head in heads if head in chosen]

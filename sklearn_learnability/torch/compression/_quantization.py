@@ -14,9 +14,9 @@ from sklearn_learnability.torch.compression._compression import (
     CompressedLoss,
     CompressionScheme,
     LossNow,
-    float_parameters,
     restored,
 )
+from sklearn_learnability.torch.compression._layers import check_layers, chosen_parameters
 
 # Clamps are searched at 2^(-k/8) of the largest value.
 STEPS_PER_OCTAVE = 8
@@ -33,8 +33,8 @@ class Quantization(CompressionScheme):
         w^{\mathrm{quant}} = \Delta \, \mathrm{round}\left(\mathrm{clamp}(w, -m, m) / \Delta\right)
 
     The values are symmetric and include 0 and :math:`\pm m`. The amount is :math:`n_q`, an even
-    number of at least 4; the fewer, the more compressed. All floating parameters are rounded, one
-    that is used several times once; buffers are left alone.
+    number of at least 4; the fewer, the more compressed. A parameter that is used several times is
+    rounded once; buffers are left alone.
 
     Parameters
     ----------
@@ -43,8 +43,13 @@ class Quantization(CompressionScheme):
         loss, 1, or a share in (0, 1]. The search needs a loss, which :func:`critical_amount` has;
         it tries shares an eighth of an octave apart and stops where none beside is better.
     scope : "model", "tensor" or "channel", default="model"
-        Where the largest absolute value is taken: over all parameters, over each tensor, or over
-        each row of a matrix (its output, for `torch.nn.Linear`). One share serves all.
+        Where the largest absolute value is taken: over all that is rounded, over each tensor, or
+        over each row of a matrix (its output, for `torch.nn.Linear`). One share serves all.
+    layers : sequence of str, default=None
+        Names of the modules to compress, with all that is in them; shell patterns such as
+        "blocks.*.mlp" are names too, and "*" is everything. Named layers are compressed whether
+        frozen or not. None takes all that the scheme applies to and that is trained; frozen
+        parameters (`requires_grad=False`) too where nothing is trained.
 
     Attributes
     ----------
@@ -56,8 +61,8 @@ class Quantization(CompressionScheme):
     Raises
     ------
     ValueError
-        If the clamp or the scope is unknown, :math:`n_q` is odd or less than 4, or a search is
-        asked for without a loss.
+        If the clamp or the scope is unknown, :math:`n_q` is odd or less than 4, a search is asked
+        for without a loss, or a name stands for no layer or for one without parameters.
 
     References
     ----------
@@ -83,6 +88,7 @@ class Quantization(CompressionScheme):
 
     clamp: Literal["search", "max"] | float = "search"
     scope: Literal["model", "tensor", "channel"] = "model"
+    layers: Sequence[str] | None = None
 
     quantity: ClassVar[str] = "n_q"
     amounts: ClassVar[tuple[float, ...]] = (
@@ -91,6 +97,7 @@ class Quantization(CompressionScheme):
     )
 
     def __post_init__(self) -> None:
+        check_layers(self.layers)
         if self.scope not in ("model", "tensor", "channel"):
             raise ValueError(f'Expected scope="model", "tensor" or "channel", got {self.scope!r}.')
         named = isinstance(self.clamp, str) and self.clamp in ("search", "max")
@@ -102,7 +109,7 @@ class Quantization(CompressionScheme):
 
     @contextmanager
     def _rounded(self, model: nn.Module, n_q: int) -> Iterator[None]:
-        parameters = float_parameters(model)
+        parameters = chosen_parameters(model, self.layers)
         share = 1.0 if self.clamp == "max" else float(self.clamp)
         with restored(parameters) as kept:
             limits = _limits(kept, self.scope)
@@ -206,7 +213,7 @@ class Quantization(CompressionScheme):
         self.check(amount)
         if self.clamp != "search":
             return super().measure(model, amount, loss)
-        parameters = float_parameters(model)
+        parameters = chosen_parameters(model, self.layers)
         with restored(parameters) as kept:
             limits = _limits(kept, self.scope)
 

@@ -180,9 +180,11 @@ def test_which_layers_and_true_counts():
 def test_embeddings_are_not_factorized():
     model = tied_model()
     embedding = model.embedding.weight.detach().clone()
-    with Factorization(layers=["blocks.1", "output"])(model, 0.2):
+    with Factorization(layers=["*"])(model, 0.2):
         assert torch.equal(model.embedding.weight, embedding)
         assert torch.linalg.matrix_rank(model.blocks[1].in_proj_weight) == 2
+    with pytest.raises(ValueError, match=r"no embedding, .* got 'output', which has none"):
+        Factorization(layers=["blocks.1", "output"])(model, 0.2)
 
 
 def test_layers_too_thin_or_unknown():
@@ -351,6 +353,9 @@ def test_retraining_keeps_heads_pruned_and_returns_the_least_loss():
         (lambda: Factorization().check(0), r"singular values in \(0, 1\], got 0"),
         (lambda: Factorization().check(1.5), r"singular values in \(0, 1\], got 1.5"),
         (lambda: Factorization("head"), "layers as a list of names, got 'head'"),
+        (lambda: Quantization(layers="head"), "layers as a list of names, got 'head'"),
+        (lambda: GaussianNoise(layers=[]), r"layers as a list of names, got \[\]"),
+        (lambda: HeadPruning(layers=[1]), r"layers as a list of names, got \[1\]"),
         (lambda: Quantization(None), r"a share in \(0, 1\], got None"),
         (lambda: Quantization(True), r"a share in \(0, 1\], got True"),
         (lambda: Retraining(None, None, -0.1), "learning_rate above 0, got -0.1"),
