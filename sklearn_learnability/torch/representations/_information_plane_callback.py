@@ -34,7 +34,8 @@ class InformationPlaneCallback:
 
     One of the callbacks of transformers' `Trainer`, or called in a loop of one's own. A model comes
     out of it as it went in: its mode, weights, gradients and buffers, and torch's random state.
-    Training with it gives the weights that training without it gives, to the last bit.
+    Training with it gives the weights that training without it gives, to the last bit, unless the
+    forward pass counts its calls or draws from a generator of its own, of numpy or of Python.
 
     Parameters
     ----------
