@@ -1,5 +1,6 @@
 """Low-rank factorization of some of a model's matrices."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from sklearn_learnability.torch.compression._layers import (
 )
 from sklearn_learnability.torch.models._devices import has_float64
 
+CONVOLUTIONS = (
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+)
+
 
 @dataclass(frozen=True)
 class Factorization(CompressionScheme):
@@ -34,6 +40,11 @@ class Factorization(CompressionScheme):
     compressed. A matrix then takes :math:`d_1 n + n + n d_2` numbers, which is more than it has
     where :math:`n` is near the full rank: the size reported, the parameters after over those
     before, can exceed 1.
+
+    The kernel of a convolution, transposed ones too, is a matrix with a row for each output channel
+    and a column for each input channel of a group and each position in the kernel. Its :math:`n`
+    right singular vectors are filters, which all groups share. Kernels that are computed from other
+    parameters, as by weight normalisation, are left alone.
 
     Without `layers` the scheme applies to every second of the model's blocks (the longest list of
     modules with matrices), from the second on, without the last: so neither the first, the last nor
@@ -160,7 +171,7 @@ class Factorization(CompressionScheme):
         """
         before = sum(p.numel() for p in float_parameters(model))
         after = before + sum(
-            _rank(m, amount) * (sum(m.shape) + 1) - m.numel() for m in self._matrices(model)
+            _rank(m, amount) * (sum(_shape(m)) + 1) - m.numel() for m in self._matrices(model)
         )
         return after / before
 
@@ -170,9 +181,9 @@ class Factorization(CompressionScheme):
             id(p) for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()
         }
 
-        def held(module: nn.Module) -> list[Tensor]:
-            found = [p for p in _matrices_of(module) if id(p) not in spared]
-            return [m for m in found if m.numel() > sum(m.shape) + 1]
+        def held(module: nn.Module) -> list[int]:
+            found = {i: m for i, m in _matrices_of(module).items() if i not in spared}
+            return [i for i, m in found.items() if m.numel() > sum(_shape(m)) + 1]
 
         if self.layers is not None:
             wanted = "a matrix, no embedding, that factors make smaller"
@@ -180,18 +191,32 @@ class Factorization(CompressionScheme):
         else:
             blocks = _every_second(model)
             spared |= frozen_beside_trained(model)
-            chosen = {id(p) for block in blocks for p in held(block)}
+            chosen = {i for block in blocks for i in held(block)}
             if not chosen:
-                shapes = [tuple(p.shape) for block in blocks for p in _matrices_of(block)]
+                shapes = [_shape(m) for block in blocks for m in _matrices_of(block).values()]
                 raise ValueError(
                     "Expected blocks with a matrix that is trained and that factors of rank 1 are "
                     f"smaller than, got {shapes}. Name the layers to factorize."
                 )
-        return [p.data for p in model.parameters() if id(p) in chosen]
+        return [m for i, m in _matrices_of(model).items() if i in chosen]
 
 
-def _matrices_of(module: nn.Module) -> list[Tensor]:
-    return [p for p in module.parameters() if p.ndim == 2 and p.is_floating_point()]
+def _matrices_of(module: nn.Module) -> dict[int, Tensor]:
+    """Return matrices by the ids of their parameters: views, whose first two axes are the rows."""
+    found = {id(p): p.data[None] for p in module.parameters() if p.ndim == 2}
+    for part in module.modules():
+        weight = part._parameters.get("weight") if isinstance(part, CONVOLUTIONS) else None
+        if weight is not None:
+            found[id(weight)] = (
+                weight.data.unflatten(0, (int(part.groups), -1)).transpose(1, 2)  # type: ignore[arg-type]
+                if part.transposed
+                else weight.data[None]
+            )
+    return {i: m for i, m in found.items() if m.is_floating_point()}
+
+
+def _shape(matrix: Tensor) -> tuple[int, int]:
+    return math.prod(matrix.shape[:2]), math.prod(matrix.shape[2:])
 
 
 def _every_second(model: nn.Module) -> list[nn.Module]:
@@ -207,18 +232,20 @@ def _every_second(model: nn.Module) -> list[nn.Module]:
 
 
 def _rank(matrix: Tensor, kept: float) -> int:
-    return max(1, round(kept * min(matrix.shape)))
+    return max(1, round(kept * min(_shape(matrix))))
 
 
-def _truncate(matrix: Tensor, rank: int) -> None:
+def _truncate(view: Tensor, rank: int) -> None:
     """Replace a matrix by its best approximation of a rank, in place."""
-    if rank == min(matrix.shape):
+    shape = _shape(view)
+    if rank == min(shape):
         return
-    wide = matrix.shape[0] < matrix.shape[1]
+    wide = shape[0] < shape[1]
+    matrix = view.reshape(shape)
     host = matrix if has_float64(matrix.device) else matrix.cpu()
     tall = (host.T if wide else host).double()
     # The right singular vectors, from the eigenvectors of the smaller Gram matrix.
     _, vectors = torch.linalg.eigh(tall.T @ tall)
     top = vectors[:, -rank:]
     truncated = tall @ top @ top.T
-    matrix.copy_(truncated.T if wide else truncated)
+    view.copy_((truncated.T if wide else truncated).reshape(view.shape))

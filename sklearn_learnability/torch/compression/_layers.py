@@ -1,6 +1,6 @@
 """Which parameters of a model a scheme compresses."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from torch import Tensor, nn
@@ -23,20 +23,22 @@ def chosen_parameters(model: nn.Module, layers: Sequence[str] | None) -> list[Te
         spared = frozen_beside_trained(model)
         chosen = {id(p) for p in model.parameters()} - spared
     else:
-        chosen = held_in(model, layers, _floats_of, "floating parameters")
+        chosen = held_in(
+            model, layers, lambda module: map(id, _floats_of(module)), "floating parameters"
+        )
     return [tensor for p, tensor in zip(_floats_of(model), tensors, strict=True) if id(p) in chosen]
 
 
 def held_in(
     model: nn.Module,
     layers: Sequence[str],
-    held: Callable[[nn.Module], Sequence[Tensor]],
+    held: Callable[[nn.Module], Iterable[int]],
     what: str,
 ) -> set[int]:
     """Return the ids of what layers hold that a scheme compresses; each must hold something."""
     chosen: set[int] = set()
     for name, modules in named_layers(model, layers).items():
-        found = {id(tensor) for module in modules for tensor in held(module)}
+        found = {parameter for module in modules for parameter in held(module)}
         if not found:
             raise ValueError(f"Expected layers with {what}, got {name!r}, which has none.")
         chosen |= found
