@@ -11,7 +11,10 @@ from sklearn_learnability.torch import measure_checkpoints
 FIRST_STEP = 100  # before, nothing is learned
 N_ROWS = 512
 DRAWS = (0, 1, 2)  # of reference points, at the last checkpoint
-MEASURES = ["complexity", "expressivity", "optimality", "optimality_quadratic", "proportion"]
+MEASURES = [
+    *("complexity", "expressivity", "optimality", "proportion"),
+    *("complexity_quadratic", "expressivity_quadratic", "optimality_quadratic"),
+]
 
 
 class ZooMeasures:
@@ -43,8 +46,8 @@ class ZooMeasures:
         return table
 
     def _planes(self, member, paths, seed):
-        """Return the mean of the layers at every checkpoint, a column a measure and width."""
-        layers = layer_names(load_small_lm(paths[0]))
+        """Return the mean of the blocks at every checkpoint, a column a measure and width."""
+        layers = layer_names(load_small_lm(paths[0]))[1:]  # without the embedding, as the paper
         trajectory = measure_checkpoints(
             paths,
             self.rows,

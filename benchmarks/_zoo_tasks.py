@@ -74,7 +74,9 @@ def logits_of(model, rows):
 
 def next_token_loss(model, rows):
     """Return nats a token."""
-    return float(F.cross_entropy(logits_of(model, rows)[:, :-1].flatten(0, 1), rows[:, 1:].flatten()))
+    return float(
+        F.cross_entropy(logits_of(model, rows)[:, :-1].flatten(0, 1), rows[:, 1:].flatten())
+    )
 
 
 def make_tasks(tokenizer, held_out, n_rows=256):
@@ -131,7 +133,7 @@ def last_word_rows(tokenizer, texts, n_rows=1000):
         for match in SENTENCE_END.finditer(text):
             end = int(np.searchsorted(starts, match.end()))
             first = int(np.searchsorted(starts, match.start()))
-            if end >= CONTEXT and 0 < end - first and starts[first] == match.start():
+            if end >= CONTEXT and end > first and starts[first] == match.start():
                 rows.append(encoded.ids[end - CONTEXT : end])
                 lengths.append(end - first)
     return draw(rows, n_rows, lengths)

@@ -1,0 +1,201 @@
+"""Relate the compression of small language models to what they can do, beyond scale.
+
+    python benchmarks/train_zoo.py                       # first; about 60 CPU-minutes
+    python benchmarks/compression_and_performance.py     # about 30 CPU-minutes
+    python benchmarks/compression_and_performance.py --again     # from the committed table
+
+48 models (train_zoo.py) are measured on text that none of them saw, and scored on five tasks: the
+loss on English prose and on code, last words of sentences, closing brackets, and the gain from
+reading a piece of code twice. Four questions: does optimality predict the scores beyond parameters,
+tokens and loss; how reliable is it under other reference points; which checkpoint do rules choose,
+and which model, and what is lost against the best choice (regret). With --outside, SmolLM2-135M is
+measured on the same text, in its own tokens.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from _results import records
+
+from sklearn_learnability.metrics import relate_to_performance, spearman
+
+RESULTS = Path(__file__).parent / "results" / "compression_and_performance.json"
+TABLE = RESULTS.with_suffix(".csv")
+WIDTHS = (1, 2, 3, 4)
+TASKS = ["prose", "code", "last_word", "bracket", "copy"]
+MEASURES = [
+    f"{name}_{width}"
+    for name in ("optimality", "optimality_quadratic", "proportion")
+    for width in WIDTHS
+]
+LAST = 1000
+RULES = {
+    "lowest loss": ("validation", 1),
+    "last": ("step", 1),
+    **{f"optimality {n}": (f"optimality_{n}", 1) for n in WIDTHS},
+    **{f"quadratic optimality {n}": (f"optimality_quadratic_{n}", 1) for n in WIDTHS},
+    "lowest complexity 1": ("complexity_1", -1),
+}
+
+
+def collect():
+    """Measure every model of the zoo, or read what is kept of it."""
+    from _zoo_measures import ZooMeasures
+    from train_zoo import members
+
+    torch.set_num_threads(1)
+    zoo = ZooMeasures()
+    tables = []
+    for member in members():
+        tables.append(zoo.of_member(member))
+        print(member.name, flush=True)
+    table = pd.concat(tables, ignore_index=True)
+    table.to_csv(TABLE, index=False, float_format="%.6g")
+
+
+def last_checkpoints(table):
+    """Return one row a model: its last checkpoint, measures averaged over reference points."""
+    last = table[table["step"] == LAST]
+    numbers = last.select_dtypes("number").columns
+    frame = last.groupby("model", sort=False)[numbers].mean()
+    frame["n_layers"] = [int(name.split("_")[0].split("x")[1]) for name in frame.index]
+    frame["overall"] = frame[TASKS].rank().mean(axis=1)
+    return frame
+
+
+def associations(models, covariates):
+    """Return the relation of every measure to every score."""
+    relation = relate_to_performance(
+        models[MEASURES],
+        models[["overall", *TASKS]],
+        models[covariates],
+        size=models["n_parameters"],
+        random_state=0,
+    )
+    return relation.to_frame()
+
+
+def reliability(table):
+    """Return the rank correlation of each measure between two draws of reference points."""
+    last = table[table["step"] == LAST].pivot(index="model", columns="draw", values=MEASURES)
+    rows = []
+    for measure in MEASURES:
+        draws = last[measure]
+        pairs = [(0, 1), (0, 2), (1, 2)]
+        rho = [spearman(draws[a], draws[b], n_permutations=1).rho for a, b in pairs]
+        rows.append({"measure": measure, "between draws": float(np.mean(rho))})
+    return pd.DataFrame(rows)
+
+
+def regrets(table):
+    """Return the regret of each rule for choosing a checkpoint, a row a model and rule.
+
+    In nats of the test text's loss, and in nats of prose and of code.
+    """
+    rows = []
+    for model, run in table[table["draw"] == 0].groupby("model", sort=False):
+        run = run.sort_values("step")
+        for rule, (column, sign) in RULES.items():
+            values = sign * run[column].to_numpy()
+            for kind, at in (("best", int(values.argmax())), ("stop", first_fall(values))):
+                chosen = run.iloc[at]
+                lost = {f"{s} regret": run[s].max() - chosen[s] for s in ("test", "prose", "code")}
+                rows.append({"model": model, "share": run["share"].iloc[0], "rule": rule,
+                             "kind": kind, "step": int(chosen["step"]), **lost})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def first_fall(values):
+    """Return the place after which values first fall, the last if they never do."""
+    falls = np.flatnonzero(np.diff(values) < 0)
+    return int(falls[0]) if len(falls) else len(values) - 1
+
+
+def regret_summary(regret, n_draws=2000):
+    """Return the mean regret of each rule, with an interval over models."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for (kind, rule), part in regret.groupby(["kind", "rule"], sort=False):
+        for name, shares in (("little text", (0.01, 0.03)), ("much text", (0.2, 1.0))):
+            chosen = part[part["share"].isin(shares)]
+            for score in ("test", "prose", "code"):
+                values = chosen[f"{score} regret"].to_numpy()
+                means = rng.choice(values, (n_draws, len(values))).mean(axis=1)
+                low, high = np.quantile(means, [0.025, 0.975])
+                rows.append({"kind": kind, "rule": rule, "models": name, "score": score,
+                             "regret": values.mean(), "lower": low, "upper": high,
+                             "n": len(values)})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def model_choice(models):
+    """Return what choosing one of the models by a rule loses on each task, in ranks of 48."""
+    rows = []
+    for rule, (column, sign) in RULES.items():
+        if column == "step":
+            continue
+        chosen = (sign * models[column]).idxmax()
+        ranks = models[["test", *TASKS]].rank(ascending=False).loc[chosen]
+        rows.append({"rule": rule, "model": chosen, **ranks.to_dict()})
+    return pd.DataFrame(rows)
+
+
+def outside():
+    """Return SmolLM2-135M on the same text, the mean of its layers without the embedding."""
+    from _zoo_tasks import read_held_out
+    from information_plane_smollm2 import load_model
+    from train_zoo import ZOO
+
+    from sklearn_learnability.torch import measure_information_plane
+
+    model, tokenizer = load_model()
+    held_out = read_held_out(ZOO)
+    plane = measure_information_plane(
+        model, tokenizer, held_out[: len(held_out) // 2], context=64, n_sequences=512
+    )
+    return plane.to_frame().query("layer == 'mean without embedding'")
+
+
+def analyse():
+    """Return every table of the study."""
+    table = pd.read_csv(TABLE)
+    models = last_checkpoints(table)
+    loss = ["n_parameters", "share", "validation"]
+    results = {
+        "n_models": len(models),
+        "associations": associations(models, loss),
+        "given_scale": associations(models, loss[:2]),
+        "given_depth": associations(models, [*loss, "n_layers"]),
+        "reliability": reliability(table),
+        "regrets": regret_summary(regrets(table)),
+        "model_choice": model_choice(models),
+    }
+    return {
+        name: records(value) if isinstance(value, pd.DataFrame) else value
+        for name, value in results.items()
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--again", action="store_true", help="from the committed table")
+    parser.add_argument("--outside", action="store_true", help="measure SmolLM2-135M too")
+    arguments = parser.parse_args()
+    if not arguments.again:
+        collect()
+    old = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results = analyse() | {"outside": old.get("outside", [])}
+    if arguments.outside:
+        results["outside"] = records(outside())
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    for name in ("associations", "reliability", "regrets", "model_choice"):
+        frame = pd.DataFrame(results[name])
+        print(f"\n{name}\n{frame.drop(columns='reading', errors='ignore').to_string()}")
+
+
+if __name__ == "__main__":
+    main()
