@@ -147,12 +147,13 @@ def model_choice(models):
 def outside():
     """Return SmolLM2-135M on the same text, the mean of its layers without the embedding."""
     from _zoo_tasks import read_held_out
-    from information_plane_smollm2 import load_model
+    from information_plane_smollm2 import find_model
     from train_zoo import ZOO
 
-    from sklearn_learnability.torch import measure_information_plane
+    from sklearn_learnability.torch import load_language_model, measure_information_plane
 
-    model, tokenizer = load_model()
+    torch.set_num_threads(1)
+    model, tokenizer = load_language_model(find_model(), dtype=torch.float32)
     held_out = read_held_out(ZOO)
     plane = measure_information_plane(
         model, tokenizer, held_out[: len(held_out) // 2], context=64, n_sequences=512
