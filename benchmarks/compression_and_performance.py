@@ -27,11 +27,8 @@ RESULTS = Path(__file__).parent / "results" / "compression_and_performance.json"
 TABLE = RESULTS.with_suffix(".csv")
 WIDTHS = (1, 2, 3, 4)
 TASKS = ["prose", "code", "last_word", "bracket", "copy"]
-MEASURES = [
-    f"{name}_{width}"
-    for name in ("optimality", "optimality_quadratic", "proportion")
-    for width in WIDTHS
-]
+KINDS = ("optimality", "optimality_quadratic", "proportion")
+MEASURES = [f"{kind}_{width}" for kind in KINDS for width in WIDTHS]
 LAST = 1000
 RULES = {
     "lowest loss": ("validation", 1),
@@ -40,6 +37,14 @@ RULES = {
     **{f"quadratic optimality {n}": (f"optimality_quadratic_{n}", 1) for n in WIDTHS},
     "lowest complexity 1": ("complexity_1", -1),
 }
+
+
+COLUMNS = {
+    "overall": "given scale and loss",
+    "given_scale": "given scale",
+    "given_depth": "given scale, loss and depth",
+}
+KIND_NAMES = {"best": "best", "stop": "first fall"}
 
 
 def collect():
@@ -63,20 +68,23 @@ def last_checkpoints(table):
     numbers = last.select_dtypes("number").columns
     frame = last.groupby("model", sort=False)[numbers].mean()
     frame["n_layers"] = [int(name.split("_")[0].split("x")[1]) for name in frame.index]
+    frame["size"] = [name.split("_")[0] for name in frame.index]
     frame["overall"] = frame[TASKS].rank().mean(axis=1)
     return frame
 
 
-def associations(models, covariates):
-    """Return the relation of every measure to every score."""
-    relation = relate_to_performance(
-        models[MEASURES],
-        models[["overall", *TASKS]],
-        models[covariates],
-        size=models["n_parameters"],
-        random_state=0,
-    )
-    return relation.to_frame()
+def associations(models, covariates, scores):
+    """Return the relation of every measure to every score; one kind of measure is one family."""
+    return [
+        relate_to_performance(
+            models[[f"{kind}_{width}" for width in WIDTHS]],
+            models[scores],
+            models[covariates],
+            size=models["n_parameters"],
+            random_state=0,
+        )
+        for kind in KINDS
+    ]
 
 
 def reliability(table):
@@ -161,6 +169,11 @@ def outside():
     return plane.to_frame().query("layer == 'mean without embedding'")
 
 
+def table_of(relations):
+    """Return the rows of several relations."""
+    return pd.concat([relation.to_frame() for relation in relations], ignore_index=True)
+
+
 def analyse():
     """Return every table of the study."""
     table = pd.read_csv(TABLE)
@@ -168,9 +181,10 @@ def analyse():
     loss = ["n_parameters", "share", "validation"]
     results = {
         "n_models": len(models),
-        "associations": associations(models, loss),
-        "given_scale": associations(models, loss[:2]),
-        "given_depth": associations(models, [*loss, "n_layers"]),
+        "overall": table_of(associations(models, loss, ["overall"])),
+        "tasks": table_of(associations(models, loss, TASKS)),
+        "given_scale": table_of(associations(models, loss[:2], ["overall"])),
+        "given_depth": table_of(associations(models, [*loss, "n_layers"], ["overall"])),
         "reliability": reliability(table),
         "regrets": regret_summary(regrets(table)),
         "model_choice": model_choice(models),
@@ -178,6 +192,45 @@ def analyse():
     return {
         name: records(value) if isinstance(value, pd.DataFrame) else value
         for name, value in results.items()
+    }
+
+
+def tables(results):
+    """Return the tables of the documentation."""
+    signed, plain = "{:+.2f}".format, "{:.2f}".format
+    overall = pd.DataFrame(results["overall"])
+    shown = pd.DataFrame({"measure": overall["measure"].str.replace("_", " ")})
+    shown["raw"] = overall["raw"].map(signed)
+    for name in ("overall", "given_scale", "given_depth"):
+        part = pd.DataFrame(results[name])
+        column = COLUMNS[name]
+        shown[column] = part["controlled"].map(signed)
+        if name == "overall":
+            ends = zip(part["controlled_lower"], part["controlled_upper"], strict=True)
+            shown["interval"] = [f"{low:+.2f} to {high:+.2f}" for low, high in ends]
+            shown["p"] = part["p_value"].map(plain)
+    shown["verdict"] = overall["verdict"]
+    repeated = pd.DataFrame(results["reliability"]).set_index("measure")["between draws"]
+    shown["between draws"] = repeated.loc[overall["measure"]].map(plain).to_list()
+    regret = pd.DataFrame(results["regrets"])
+    regret["shown"] = [
+        f"{mean:.3f} ({low:.3f} to {high:.3f})"
+        for mean, low, high in regret[["regret", "lower", "upper"]].to_numpy()
+    ]
+    test = regret[regret["score"] == "test"]
+    wide = test.pivot(index="rule", columns=["models", "kind"], values="shown").loc[list(RULES)]
+    wide.columns = [f"{models}, {KIND_NAMES[kind]}" for models, kind in wide.columns]
+    tasks = pd.DataFrame(results["tasks"])
+    cells = [
+        f"{raw:+.2f} / {given:+.2f}{' *' if p <= 0.05 else ''}"
+        for raw, given, p in tasks[["raw", "controlled", "p_value"]].to_numpy()
+    ]
+    of_tasks = tasks.assign(cell=cells).pivot(index="measure", columns="score", values="cell")
+    return {
+        "zoo_overall": shown,
+        "zoo_tasks": of_tasks.loc[MEASURES, TASKS].reset_index(),
+        "zoo_regrets": wide.reset_index(),
+        "zoo_model_choice": pd.DataFrame(results["model_choice"]),
     }
 
 
@@ -193,7 +246,10 @@ def main():
     if arguments.outside:
         results["outside"] = records(outside())
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    for name in ("associations", "reliability", "regrets", "model_choice"):
+    from _zoo_figures import draw  # matplotlib, which the documentation's tables do without
+
+    draw(last_checkpoints(pd.read_csv(TABLE)), results)
+    for name in ("overall", "tasks", "reliability", "regrets", "model_choice"):
         frame = pd.DataFrame(results[name])
         print(f"\n{name}\n{frame.drop(columns='reading', errors='ignore').to_string()}")
 
