@@ -67,7 +67,9 @@ def last_checkpoints(table):
     last = table[table["step"] == LAST]
     numbers = last.select_dtypes("number").columns
     frame = last.groupby("model", sort=False)[numbers].mean()
-    frame["n_layers"] = [int(name.split("_")[0].split("x")[1]) for name in frame.index]
+    frame = frame.rename(columns={"n_parameters": "parameters", "share": "tokens"})
+    frame["loss"] = -frame["validation"]
+    frame["depth"] = [int(name.split("_")[0].split("x")[1]) for name in frame.index]
     frame["size"] = [name.split("_")[0] for name in frame.index]
     frame["overall"] = frame[TASKS].rank().mean(axis=1)
     return frame
@@ -80,7 +82,7 @@ def associations(models, covariates, scores):
             models[[f"{kind}_{width}" for width in WIDTHS]],
             models[scores],
             models[covariates],
-            size=models["n_parameters"],
+            size=models["parameters"],
             random_state=0,
         )
         for kind in KINDS
@@ -154,14 +156,14 @@ def model_choice(models):
 
 def outside():
     """Return SmolLM2-135M on the same text, the mean of its layers without the embedding."""
+    from _smollm2 import load_model
     from _zoo_tasks import read_held_out
-    from information_plane_smollm2 import find_model
     from train_zoo import ZOO
 
-    from sklearn_learnability.torch import load_language_model, measure_information_plane
+    from sklearn_learnability.torch import measure_information_plane
 
     torch.set_num_threads(1)
-    model, tokenizer = load_language_model(find_model(), dtype=torch.float32)
+    model, tokenizer = load_model()
     held_out = read_held_out(ZOO)
     plane = measure_information_plane(
         model, tokenizer, held_out[: len(held_out) // 2], context=64, n_sequences=512
@@ -178,13 +180,13 @@ def analyse():
     """Return every table of the study."""
     table = pd.read_csv(TABLE)
     models = last_checkpoints(table)
-    loss = ["n_parameters", "share", "validation"]
+    loss = ["parameters", "tokens", "loss"]
     results = {
         "n_models": len(models),
         "overall": table_of(associations(models, loss, ["overall"])),
         "tasks": table_of(associations(models, loss, TASKS)),
         "given_scale": table_of(associations(models, loss[:2], ["overall"])),
-        "given_depth": table_of(associations(models, [*loss, "n_layers"], ["overall"])),
+        "given_depth": table_of(associations(models, [*loss, "depth"], ["overall"])),
         "reliability": reliability(table),
         "regrets": regret_summary(regrets(table)),
         "model_choice": model_choice(models),
