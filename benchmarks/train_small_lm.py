@@ -12,6 +12,7 @@ run. A killed run goes on from its last checkpoint, with the same result.
 
 import argparse
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -47,7 +48,7 @@ def learning_rate(step, n_steps):
     if step < WARM_UP:
         return PEAK_RATE * (step + 1) / WARM_UP
     share = (step - WARM_UP) / max(n_steps - WARM_UP, 1)
-    return PEAK_RATE * (0.1 + 0.45 * (1 + np.cos(np.pi * share)))
+    return PEAK_RATE * (0.1 + 0.45 * (1 + math.cos(math.pi * share)))
 
 
 def draw_batch(tokens, context, step, seed):

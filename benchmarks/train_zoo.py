@@ -96,6 +96,8 @@ def main():
     print(f"{len(tokens)} tokens to train on, {len(held_out)} held out")
     for member in members(arguments.seeds):
         folder = ZOO / member.name
+        if (folder / f"step_{N_STEPS:06d}.safetensors").exists():
+            continue
         folder.mkdir(exist_ok=True)
         config = SIZES[member.size]
         save_config(config, folder)
