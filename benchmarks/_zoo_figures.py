@@ -44,8 +44,8 @@ def plane(models):
                 cmap="viridis",
                 marker=marker,
                 s=42,
-                label=size,
             )
+            axes[0].scatter([], [], marker=marker, s=42, color="#555555", label=size)
         ax.set_xlabel(f"complexity I(X{width};Z)")
         ax.set_ylabel(f"expressivity I(Y{width};Z)")
         ax.spines[["top", "right"]].set_visible(False)

@@ -75,6 +75,12 @@ def last_checkpoints(table):
     return frame
 
 
+def seeds_averaged(models):
+    """Return one row for each size and amount of text: two seeds of one kind are alike."""
+    cells = [name.rsplit("_", 1)[0] for name in models.index]
+    return models.select_dtypes("number").groupby(cells, sort=False).mean()
+
+
 def associations(models, covariates, scores):
     """Return the relation of every measure to every score; one kind of measure is one family."""
     return [
@@ -185,6 +191,7 @@ def analyse():
         "n_models": len(models),
         "overall": table_of(associations(models, loss, ["overall"])),
         "tasks": table_of(associations(models, loss, TASKS)),
+        "seeds_averaged": table_of(associations(seeds_averaged(models), loss, TASKS)),
         "given_scale": table_of(associations(models, loss[:2], ["overall"])),
         "given_depth": table_of(associations(models, [*loss, "depth"], ["overall"])),
         "reliability": reliability(table),
@@ -222,18 +229,25 @@ def tables(results):
     test = regret[regret["score"] == "test"]
     wide = test.pivot(index="rule", columns=["models", "kind"], values="shown").loc[list(RULES)]
     wide.columns = [f"{models}, {KIND_NAMES[kind]}" for models, kind in wide.columns]
-    tasks = pd.DataFrame(results["tasks"])
+    return {
+        "zoo_overall": shown,
+        "zoo_tasks": by_task(results["tasks"]),
+        "zoo_seeds_averaged": by_task(results["seeds_averaged"]),
+        "zoo_regrets": wide.reset_index(),
+        "zoo_model_choice": pd.DataFrame(results["model_choice"]),
+    }
+
+
+def by_task(rows):
+    """Return raw and controlled correlations, a row a measure and a column a task."""
+    tasks = pd.DataFrame(rows)
     cells = [
         f"{raw:+.2f} / {given:+.2f}{' *' if p <= 0.05 else ''}"
         for raw, given, p in tasks[["raw", "controlled", "p_value"]].to_numpy()
     ]
-    of_tasks = tasks.assign(cell=cells).pivot(index="measure", columns="score", values="cell")
-    return {
-        "zoo_overall": shown,
-        "zoo_tasks": of_tasks.loc[MEASURES, TASKS].reset_index(),
-        "zoo_regrets": wide.reset_index(),
-        "zoo_model_choice": pd.DataFrame(results["model_choice"]),
-    }
+    wide = tasks.assign(cell=cells).pivot(index="measure", columns="score", values="cell")
+    wide = wide.loc[MEASURES, TASKS].reset_index()
+    return wide.assign(measure=wide["measure"].str.replace("_", " "))
 
 
 def main():
