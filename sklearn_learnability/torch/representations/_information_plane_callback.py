@@ -23,7 +23,7 @@ from sklearn_learnability.torch.representations._information_plane import (
     measure_information_plane,
 )
 from sklearn_learnability.torch.representations._kept_results import from_store, to_store
-from sklearn_learnability.torch.representations._pass_settings import points_by_size
+from sklearn_learnability.torch.representations._pass_settings import listed_layers, points_by_size
 from sklearn_learnability.torch.representations._plane_results import InformationPlane, PlanePoint
 from sklearn_learnability.torch.representations._token_sequences import token_rows
 from sklearn_learnability.torch.representations._trajectory import Trajectory
@@ -134,7 +134,7 @@ class InformationPlaneCallback:
         self._rows = token_rows(tokenizer_or_ids, texts)
         self._settings: dict[str, Any] = {
             "widths": check_widths(widths),
-            "layers": layers if isinstance(layers, str) else list(layers),
+            "layers": listed_layers(layers),
             "excluded_tokens": list(read_excluded(excluded_tokens, tokenizer_or_ids)),
             "n_sequences": n_sequences,
             "context": context,

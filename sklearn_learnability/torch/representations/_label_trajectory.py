@@ -25,7 +25,7 @@ from sklearn_learnability.torch.representations._label_information import (
     LabelPoint,
     label_information,
 )
-from sklearn_learnability.torch.representations._pass_settings import points_by_size
+from sklearn_learnability.torch.representations._pass_settings import listed_layers, points_by_size
 from sklearn_learnability.torch.representations._preference_information import (
     pair_rows,
     parts_of,
@@ -167,7 +167,7 @@ def measure_label_checkpoints(
     2    another        0.104       0.012
     """
     settings: dict[str, Any] = {
-        "layers": layers if isinstance(layers, str) else list(layers),
+        "layers": listed_layers(layers),
         "n_permutations": n_permutations,
         "context": context,
         "batch_size": batch_size,
@@ -291,7 +291,7 @@ def measure_preference_checkpoints(
     """
     settings: dict[str, Any] = {
         "positions": positions,
-        "layers": layers if isinstance(layers, str) else list(layers),
+        "layers": listed_layers(layers),
         "n_permutations": n_permutations,
         "context": context,
         "batch_size": batch_size,

@@ -1,6 +1,6 @@
 """What the functions that measure a model have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +26,10 @@ class PassSettings:
     progress: bool
 
     def __post_init__(self) -> None:
-        """Refuse batches of no sequence, and points or a temperature that none can be."""
+        """Refuse batches of no sequence, and layers, points or a temperature that none can be."""
         check_count("batch_size", self.batch_size)
         resolve_temperature(self.temperature, dim=3, n_points=2)
+        object.__setattr__(self, "layers", listed_layers(self.layers))
         object.__setattr__(self, "reference_points", points_by_size(self.reference_points))
 
     def of_states(self, dim: int) -> dict[str, Any]:
@@ -49,13 +50,25 @@ class PassSettings:
     def key(self) -> dict[str, Any]:
         """Return what the sums of a pass depend on."""
         return {
-            "layers": self.layers if isinstance(self.layers, str) else list(self.layers),
+            "layers": self.layers,
             "batch_size": self.batch_size,
             "n_points": self.n_points,
             "temperature": self.temperature,
             "reference_points": self.reference_points,
             "random_state": self.random_state,
         }
+
+
+def listed_layers(layers: Any) -> str | list[Any]:
+    """Return layers as "all", one side, or a list of numbers or names."""
+    if isinstance(layers, str):
+        return layers
+    if not isinstance(layers, Iterable):
+        raise TypeError(
+            "Expected layers as 'all', 'encoder', 'decoder', or a list of numbers or names, got "
+            f"{layers!r}."
+        )
+    return list(layers)
 
 
 def points_by_size(reference_points: Any) -> dict[int, Tensor] | None:

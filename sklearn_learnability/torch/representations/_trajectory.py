@@ -23,7 +23,7 @@ from sklearn_learnability.torch.representations._kept_results import (
     measure_each,
     table_of_checkpoints,
 )
-from sklearn_learnability.torch.representations._pass_settings import points_by_size
+from sklearn_learnability.torch.representations._pass_settings import listed_layers, points_by_size
 from sklearn_learnability.torch.representations._plane_results import InformationPlane, PlanePoint
 from sklearn_learnability.torch.representations._token_sequences import token_rows
 
@@ -142,7 +142,7 @@ def measure_checkpoints(
     """
     settings: dict[str, Any] = {
         "widths": check_widths(widths),
-        "layers": layers if isinstance(layers, str) else list(layers),
+        "layers": listed_layers(layers),
         "n_sequences": n_sequences,
         "context": context,
         "batch_size": batch_size,

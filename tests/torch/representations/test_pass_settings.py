@@ -129,3 +129,14 @@ def test_a_store_knows_points_however_they_are_held(model, ids, measure, tmp_pat
     for points in (POINTS.tolist(), torch.from_numpy(POINTS), {DIM: POINTS}):
         again = measure(model, ids, store=tmp_path / "kept", reference_points=points)
         assert again == kept
+
+
+@pytest.mark.parametrize("layers", [None, 0, 1.5])
+def test_layers_that_are_no_list_are_refused_in_words(model, ids, layers):
+    said = "Expected layers as 'all', 'encoder', 'decoder', or a list of numbers or names, got"
+    with pytest.raises(TypeError, match=said):
+        measure_information_plane(model, ids, layers=layers, progress=False)
+    with pytest.raises(TypeError, match=said):
+        measure_checkpoints([model], ids, load=lambda source: source, layers=layers)
+    with pytest.raises(TypeError, match=said):
+        label_information(model, ids, labels=range(len(ids)), layers=layers, progress=False)
