@@ -44,7 +44,9 @@ def fold_norms(model: nn.Module, inputs: Batch) -> FoldedNorms:
     those are folded that leave the outputs as they are. A model in halves is tried in a copy in
     float32, as rounding would hide what changes. After an error nothing is folded. Left as it is,
     is a normalisation that something else reads too, whose linear layer reads something else too,
-    or whose matrix is used elsewhere (a tied embedding).
+    or whose matrix is used elsewhere (a tied embedding): it cannot take the weights for one of its
+    uses alone, and a copy of it would be more to compress, not less. Untie it first if that is what
+    you want: ``model.lm_head.weight = Parameter(model.lm_head.weight.detach().clone())``.
 
     Parameters
     ----------
@@ -80,6 +82,7 @@ def fold_norms(model: nn.Module, inputs: Batch) -> FoldedNorms:
     ['1.weight', '1.bias']
     """
     judged, given = _in_full(model, inputs)
+    shared = _used_twice(model)
     norms = {name: m for name, m in judged.named_modules() if _is_norm(m)}
     folded: dict[str, tuple[str, ...]] = {}
     left: dict[str, str] = {}
@@ -91,7 +94,7 @@ def fold_norms(model: nn.Module, inputs: Batch) -> FoldedNorms:
                 "got none among its outputs."
             )
         for name, norm in norms.items():
-            reason = _obstacle(judged, norm, readers[name])
+            reason = _obstacle(name, norm, readers[name], shared)
             if not reason and not _is_same_folded(judged, norm, readers[name], given, outputs):
                 reason = "more than linear layers read it"
             if reason:
@@ -185,15 +188,23 @@ def _readers(
     return readers, outputs
 
 
-def _obstacle(model: nn.Module, norm: nn.Module, readers: Mapping[str, nn.Module]) -> str:
+def _used_twice(model: nn.Module) -> set[str]:
+    """Return the names of parameters whose memory is that of another name too."""
+    places = {n: p.data_ptr() for n, p in model.named_parameters(remove_duplicate=False)}
+    uses = Counter(places.values())
+    return {name for name, place in places.items() if uses[place] > 1}
+
+
+def _obstacle(
+    name: str, norm: nn.Module, readers: Mapping[str, nn.Module], shared: set[str]
+) -> str:
     """Return why a normalisation cannot be folded, an empty text if it can."""
     if not readers:
         return "no linear layer reads it alone"
-    uses = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
-    tied = [name for name, m in readers.items() if uses[id(m.weight)] > 1]
+    tied = [reader for reader in readers if f"{reader}.weight" in shared]
     if tied:
         return f"the matrix of {tied[0]} is used elsewhere"
-    if uses[id(norm.weight)] > 1:
+    if f"{name}.weight" in shared:
         return "its weight is used elsewhere"
     if _keeps_bias(norm, readers) and bool((norm.weight == 0).any()):  # type: ignore[union-attr]
         return "its bias can be moved nowhere"

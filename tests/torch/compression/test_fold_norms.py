@@ -94,6 +94,28 @@ def test_a_tied_matrix_is_left(kind, last):
     assert model.lm_head.weight is model.get_input_embeddings().weight
 
 
+@pytest.mark.parametrize(("kind", "last"), [("llama", "model.norm"), ("gpt2", "transformer.ln_f")])
+def test_a_matrix_that_was_untied_takes_the_last_norm(kind, last):
+    model = transformer(kind, tie_word_embeddings=True)
+    before = outputs(model)
+    embedding = model.get_input_embeddings().weight.detach().clone()
+    model.lm_head.weight = nn.Parameter(model.lm_head.weight.detach().clone())
+    assert fold_norms(model, TOKENS).folded[last] == ("lm_head",)
+    torch.testing.assert_close(outputs(model), before, rtol=1e-4, atol=1e-5)
+    assert torch.equal(model.get_input_embeddings().weight, embedding)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_matrices_that_share_memory_are_tied(dtype):
+    """A copy in float32, in which halves are judged, has two matrices of them."""
+    parts = nn.Embedding(9, 6), nn.LayerNorm(6, bias=False), nn.Linear(6, 9, bias=False)
+    model = randomized(nn.Sequential(*parts)).to(dtype)
+    model[2].weight.data = model[0].weight.data
+    before = outputs(model, torch.arange(9))
+    assert fold_norms(model, torch.arange(9)).left == {"1": "the matrix of 2 is used elsewhere"}
+    assert torch.equal(outputs(model, torch.arange(9)), before)
+
+
 class Residual(nn.Module):
     """The normalised input is also added to the output."""
 
