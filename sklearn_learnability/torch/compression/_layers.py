@@ -12,7 +12,8 @@ def check_layers(layers: Sequence[str] | None) -> None:
     """Raise ValueError unless layers are None or a list of names."""
     if layers is None:
         return
-    if isinstance(layers, str) or not len(layers) or not all(isinstance(n, str) for n in layers):
+    listed = isinstance(layers, Sequence) and not isinstance(layers, str) and len(layers) > 0
+    if not listed or not all(isinstance(name, str) for name in layers):
         raise ValueError(f"Expected layers as a list of names, got {layers!r}.")
 
 

@@ -354,6 +354,7 @@ def test_retraining_keeps_heads_pruned_and_returns_the_least_loss():
         (lambda: Factorization().check(1.5), r"singular values in \(0, 1\], got 1.5"),
         (lambda: Factorization("head"), "layers as a list of names, got 'head'"),
         (lambda: Quantization(layers="head"), "layers as a list of names, got 'head'"),
+        (lambda: GaussianNoise(layers=5), "layers as a list of names, got 5"),
         (lambda: GaussianNoise(layers=[]), r"layers as a list of names, got \[\]"),
         (lambda: HeadPruning(layers=[1]), r"layers as a list of names, got \[1\]"),
         (lambda: Quantization(None), r"a share in \(0, 1\], got None"),
