@@ -177,9 +177,7 @@ class Factorization(CompressionScheme):
 
     def _matrices(self, model: nn.Module) -> list[Tensor]:
         """Return the matrices to factorize, each once."""
-        spared = {
-            id(p) for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()
-        }
+        spared = _of_embeddings(model)
 
         def held(module: nn.Module) -> list[int]:
             found = {i: m for i, m in _matrices_of(module).items() if i not in spared}
@@ -199,6 +197,13 @@ class Factorization(CompressionScheme):
                     f"smaller than, got {shapes}. Name the layers to factorize."
                 )
         return [m for i, m in _matrices_of(model).items() if i in chosen]
+
+
+def _of_embeddings(model: nn.Module) -> set[int]:
+    """Return the ids of the parameters of embeddings, and of others in the same memory."""
+    embeddings = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
+    places = {p.data_ptr() for m in embeddings for p in m.parameters()}
+    return {id(p) for p in model.parameters() if p.data_ptr() in places}
 
 
 def _matrices_of(module: nn.Module) -> dict[int, Tensor]:

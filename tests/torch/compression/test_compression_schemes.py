@@ -416,3 +416,18 @@ def test_retraining_on_other_rows_is_another_scheme_to_a_store():
     keys = [digest(scheme, "scheme") for scheme in schemes]
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
+
+
+@pytest.mark.parametrize("tie", ["none", "parameter", "memory", "transposed memory"])
+@pytest.mark.parametrize("kind", [nn.Embedding, nn.EmbeddingBag])
+def test_embeddings_are_never_factorized_however_they_are_shared(kind, tie):
+    model = nn.ModuleDict({"tokens": kind(30, 30), "mlp": nn.Linear(30, 30)})
+    model["head"] = nn.Linear(30, 30, bias=False)
+    weight = model["tokens"].weight
+    if tie == "parameter":
+        model["head"].weight = weight
+    elif tie != "none":
+        model["head"].weight = nn.Parameter(weight.data.T if "trans" in tie else weight.data)
+    with Factorization(layers=["*"])(model, 0.1):
+        ranks = {n: int(torch.linalg.matrix_rank(m.weight)) for n, m in model.items()}
+    assert ranks == {"tokens": 30, "mlp": 3, "head": 3 if tie == "none" else 30}
