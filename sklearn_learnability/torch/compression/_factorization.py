@@ -15,7 +15,7 @@ from sklearn_learnability.torch.compression._compression import (
     restored,
 )
 from sklearn_learnability.torch.compression._layers import (
-    check_layers,
+    checked_layers,
     frozen_beside_trained,
     held_in,
 )
@@ -100,7 +100,7 @@ class Factorization(CompressionScheme):
     )
 
     def __post_init__(self) -> None:
-        check_layers(self.layers)
+        object.__setattr__(self, "layers", checked_layers(self.layers))
 
     def __call__(self, model: nn.Module, amount: float) -> AbstractContextManager[None]:
         """Truncate the matrices of a model inside the context.

@@ -17,7 +17,7 @@ from sklearn_learnability.torch.compression._compression import (
     LossNow,
     restored,
 )
-from sklearn_learnability.torch.compression._layers import check_layers, chosen_parameters
+from sklearn_learnability.torch.compression._layers import checked_layers, chosen_parameters
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class GaussianNoise(CompressionScheme):
     )
 
     def __post_init__(self) -> None:
-        check_layers(self.layers)
+        object.__setattr__(self, "layers", checked_layers(self.layers))
         if self.n_draws < 2:
             raise ValueError(f"Expected at least 2 draws to average over, got {self.n_draws}.")
         drawn = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_draws)

@@ -24,7 +24,7 @@ from sklearn_learnability.torch.compression._compression import (
     restored,
 )
 from sklearn_learnability.torch.compression._layers import (
-    check_layers,
+    checked_layers,
     frozen_beside_trained,
     named_layers,
 )
@@ -101,7 +101,7 @@ class HeadPruning(CompressionScheme):
     amounts: ClassVar[tuple[float, ...]] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 
     def __post_init__(self) -> None:
-        check_layers(self.layers)
+        object.__setattr__(self, "layers", checked_layers(self.layers))
         drawn = check_random_state(self.random_state).randint(2**31 - 1)
         object.__setattr__(self, "seed", int(drawn))
 

@@ -8,13 +8,20 @@ from torch import Tensor, nn
 from sklearn_learnability.torch.compression._compression import float_parameters
 
 
-def check_layers(layers: Sequence[str] | None) -> None:
-    """Raise ValueError unless layers are None or a list of names."""
+def checked_layers(layers: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return names sorted, each once, so that two lists of the same names are one setting.
+
+    Raises
+    ------
+    ValueError
+        If layers are neither None nor a list of names.
+    """
     if layers is None:
-        return
+        return None
     listed = isinstance(layers, Sequence) and not isinstance(layers, str) and len(layers) > 0
     if not listed or not all(isinstance(name, str) for name in layers):
         raise ValueError(f"Expected layers as a list of names, got {layers!r}.")
+    return tuple(sorted({str(name) for name in layers}))
 
 
 def chosen_parameters(model: nn.Module, layers: Sequence[str] | None) -> list[Tensor]:

@@ -16,7 +16,7 @@ from sklearn_learnability.torch.compression._compression import (
     LossNow,
     restored,
 )
-from sklearn_learnability.torch.compression._layers import check_layers, chosen_parameters
+from sklearn_learnability.torch.compression._layers import checked_layers, chosen_parameters
 
 # Clamps are searched at 2^(-k/8) of the largest value.
 STEPS_PER_OCTAVE = 8
@@ -97,7 +97,7 @@ class Quantization(CompressionScheme):
     )
 
     def __post_init__(self) -> None:
-        check_layers(self.layers)
+        object.__setattr__(self, "layers", checked_layers(self.layers))
         if self.scope not in ("model", "tensor", "channel"):
             raise ValueError(f'Expected scope="model", "tensor" or "channel", got {self.scope!r}.')
         named = isinstance(self.clamp, str) and self.clamp in ("search", "max")

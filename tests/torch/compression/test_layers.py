@@ -185,3 +185,20 @@ def test_a_store_of_other_layers_or_frozen_parameters_is_refused(name, tmp_path)
         measure(frozen, ["blocks.1"])
     other = measure(network(), ["blocks.2"], None)
     assert not (other.curve.losses[1:] == first.curve.losses[1:]).any()
+
+
+@every
+def test_the_same_names_are_the_same_scheme(name, tmp_path):
+    make = SCHEMES[name][0]
+    names = ["blocks.2", "blocks.0"]
+    first, *others = map(make, (names, tuple(names), names[::-1], [*names, "blocks.0"]))
+    names.append("head")  # what becomes of the list is no matter
+    amounts = {"quantization": [64, 4], "noise": [0.01, 0.3]}.get(name, [1.0, 0.5])
+    settings = {"tolerance": 1e9, "amounts": amounts, "progress": False}
+    wanted = critical_amount(network(), squared, X, first, store=tmp_path / "store", **settings)
+    for scheme in others:
+        assert scheme == first
+        assert hash(scheme) == hash(first)
+        again = critical_amount(network(), squared, X, scheme, store=tmp_path / "store", **settings)
+        assert again.curve.losses.tolist() == wanted.curve.losses.tolist()
+    assert make(["blocks.0"]) != first
