@@ -144,5 +144,5 @@ def zero_heads(heads: Sequence[Sequence[HeadWeights]], tensors: dict[str, Tensor
 
 
 def n_weights(heads: Sequence[Sequence[HeadWeights]], parameters: dict[str, Tensor]) -> int:
-    """Return the number of weights of some heads."""
-    return sum(part_of(weights, parameters).numel() for head in heads for weights in head)
+    """Return the number of weights of some heads, those that heads share once."""
+    return sum(part_of(w, parameters).numel() for w in {w for head in heads for w in head})

@@ -73,8 +73,8 @@ class HeadPruning(CompressionScheme):
     ------
     ValueError
         If the share is not in [0, 1], the model's attention is not of a known kind, all heads are
-        frozen beside parameters that are trained, or a name stands for no layer or for one without
-        a whole head.
+        frozen beside parameters that are trained, nothing is left to train on, or a name stands for
+        no layer or for one without a whole head.
 
     References
     ----------
@@ -217,7 +217,14 @@ class HeadPruning(CompressionScheme):
     ) -> tuple[list[list[HeadWeights]], dict[str, Tensor]]:
         """Return the heads to prune, and the model's parameters by name."""
         given = attention_heads(model) if self.heads is None else self.heads(model)
-        heads = [[HeadWeights(*weights) for weights in head] for head in given]
+        first = {id(p): name for name, p in model.named_parameters()}
+        every = model.named_parameters(remove_duplicate=False)
+        names = {name: first[id(p)] for name, p in every}  # of shared ones, the first
+        heads = [
+            [w._replace(parameter=names.get(w.parameter, w.parameter)) for w in head]
+            for head in ([HeadWeights(*weights) for weights in head] for head in given)
+        ]
+        heads = [list(head) for head in dict.fromkeys(map(tuple, heads))]
         parameters = {name: p.data for name, p in model.named_parameters()}
         unknown = [w.parameter for head in heads for w in head if w.parameter not in parameters]
         if unknown:

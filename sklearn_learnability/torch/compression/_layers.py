@@ -34,7 +34,14 @@ def chosen_parameters(model: nn.Module, layers: Sequence[str] | None) -> list[Te
         chosen = held_in(
             model, layers, lambda module: map(id, _floats_of(module)), "floating parameters"
         )
-    return [tensor for p, tensor in zip(_floats_of(model), tensors, strict=True) if id(p) in chosen]
+    pairs = zip(_floats_of(model), tensors, strict=True)
+    found = [tensor for p, tensor in pairs if id(p) in chosen]
+    if not found:
+        raise ValueError(
+            "Expected floating parameters that are trained, got a model where all are frozen and "
+            "others are not. Name the layers to compress."
+        )
+    return found
 
 
 def held_in(

@@ -82,6 +82,11 @@ def retrain(
 ) -> Iterator[tuple[int, float]]:
     """Train a pruned model, yield a few steps and the loss there, and give gradients back."""
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if not parameters:
+        raise ValueError(
+            "Expected a model with parameters to train on, got one where all are frozen. Let some "
+            "require gradients, or leave out the retraining."
+        )
     before = {name: p.grad for name, p in parameters.items()}
     optimizer = torch.optim.Adam(parameters.values(), lr=how.learning_rate / 10)
     rows = data_rows(how.data, device_of(model), dtype_of(model))

@@ -11,6 +11,7 @@ from sklearn_learnability.torch import (
     GaussianNoise,
     HeadPruning,
     Quantization,
+    Retraining,
     critical_amount,
 )
 
@@ -202,3 +203,47 @@ def test_the_same_names_are_the_same_scheme(name, tmp_path):
         again = critical_amount(network(), squared, X, scheme, store=tmp_path / "store", **settings)
         assert again.curve.losses.tolist() == wanted.curve.losses.tolist()
     assert make(["blocks.0"]) != first
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_heads_of_shared_matrices_are_counted_once(whole):
+    model = nn.ModuleDict({n: nn.MultiheadAttention(8, 4) for n in ("first", "second")})
+    model["second"].in_proj_weight = model["first"].in_proj_weight
+    if whole:
+        model["second"].out_proj.weight = model["first"].out_proj.weight
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for layers in (None, ["second"]):
+        scheme = HeadPruning(layers=layers)
+        for share in (1.0, 0.75, 0.5, 0.0):
+            size = scheme.size(model, share)
+            with scheme(model, share):
+                n_zeros = sum(
+                    int((p == 0).sum() - (before[name] == 0).sum())
+                    for name, p in model.named_parameters()
+                )
+            n_all = sum(p.numel() for p in model.parameters())
+            assert size == pytest.approx(1 - n_zeros / n_all)
+        assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())
+    with HeadPruning()(model, 0.5):  # 2 of 4 heads if they are the same, 4 of 8 if not
+        columns = (model["second"].out_proj.weight == 0).all(0)
+    assert int(columns.sum()) == 4 or not whole
+
+
+@pytest.mark.parametrize("name", ["quantization", "noise"])
+def test_nothing_left_to_compress_is_no_silent_nothing(name):
+    make, amount = SCHEMES[name]
+    model = nn.Linear(3, 3).requires_grad_(False)
+    model.phases = nn.Parameter(torch.randn(3, dtype=torch.complex64))
+    with pytest.raises(ValueError, match="floating parameters that are trained"):
+        make()(model, amount).__enter__()
+    with make(["*"])(model, amount):
+        pass
+
+
+def test_retraining_needs_something_to_train():
+    model = network().requires_grad_(False)
+    retraining = Retraining(squared, X, learning_rate=0.1, n_steps=10)
+    with pytest.raises(ValueError, match="parameters to train on, got one where all are frozen"):
+        critical_amount(
+            model, squared, X, HeadPruning(retraining=retraining), tolerance=1.0, progress=False
+        )
