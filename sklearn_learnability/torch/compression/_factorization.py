@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
 
 from sklearn_learnability.torch.compression._compression import (
     CompressionScheme,
@@ -43,8 +44,8 @@ class Factorization(CompressionScheme):
 
     The kernel of a convolution, transposed ones too, is a matrix with a row for each output channel
     and a column for each input channel of a group and each position in the kernel. Its :math:`n`
-    right singular vectors are filters, which all groups share. Kernels that are computed from other
-    parameters, as by weight normalisation, are left alone.
+    right singular vectors are filters, which all groups share. Matrices and kernels that are
+    computed from other parameters, as by weight normalisation, are left alone, and so are those.
 
     Without `layers` the scheme applies to every second of the model's blocks (the longest list of
     modules with matrices), from the second on, without the last: so neither the first, the last nor
@@ -177,7 +178,7 @@ class Factorization(CompressionScheme):
 
     def _matrices(self, model: nn.Module) -> list[Tensor]:
         """Return the matrices to factorize, each once."""
-        spared = _of_embeddings(model)
+        spared = _of_embeddings(model) | _of_computed(model)
 
         def held(module: nn.Module) -> list[int]:
             found = {i: m for i, m in _matrices_of(module).items() if i not in spared}
@@ -204,6 +205,18 @@ def _of_embeddings(model: nn.Module) -> set[int]:
     embeddings = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
     places = {p.data_ptr() for m in embeddings for p in m.parameters()}
     return {id(p) for p in model.parameters() if p.data_ptr() in places}
+
+
+def _of_computed(model: nn.Module) -> set[int]:
+    """Return the ids of the parameters from which weights are computed, by either way of torch."""
+    found = {
+        id(p) for m in model.modules() if isinstance(m, ParametrizationList) for p in m.parameters()
+    }
+    for m in model.modules():
+        for name, p in m._parameters.items():  # weight_v of an attribute weight
+            if isinstance(vars(m).get(name.rpartition("_")[0]), Tensor):
+                found.add(id(p))
+    return found
 
 
 def _matrices_of(module: nn.Module) -> dict[int, Tensor]:

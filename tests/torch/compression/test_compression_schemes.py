@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import prune
 
 from sklearn_learnability.torch import (
     Factorization,
@@ -431,3 +432,28 @@ def test_embeddings_are_never_factorized_however_they_are_shared(kind, tie):
     with Factorization(layers=["*"])(model, 0.1):
         ranks = {n: int(torch.linalg.matrix_rank(m.weight)) for n, m in model.items()}
     assert ranks == {"tokens": 30, "mlp": 3, "head": 3 if tie == "none" else 30}
+
+
+@pytest.mark.parametrize(
+    "computed",
+    [
+        torch.nn.utils.parametrizations.weight_norm,
+        torch.nn.utils.parametrizations.spectral_norm,
+        torch.nn.utils.parametrizations.orthogonal,
+        torch.nn.utils.spectral_norm,
+        lambda layer: prune.random_unstructured(layer, "weight", 0.3),
+    ],
+)
+def test_matrices_computed_from_others_are_not_factorized(computed):
+    torch.manual_seed(0)
+    model = nn.Sequential(computed(nn.Linear(20, 20)), nn.Linear(20, 20)).eval()
+    x = torch.randn(4, 20)
+    before = model[0](x)
+    scheme = Factorization(layers=["*"])
+    with scheme(model, 0.25):
+        assert torch.equal(model[0](x), before)
+        assert torch.linalg.matrix_rank(model[1].weight) == 5
+    n_all = sum(p.numel() for p in model.parameters())
+    assert scheme.size(model, 0.25) == pytest.approx(1 - (400 - 5 * 41) / n_all)
+    with pytest.raises(ValueError, match="got '0', which has none"):
+        Factorization(layers=["0"])(model, 0.25)
