@@ -204,6 +204,14 @@ def float_parameters(model: nn.Module) -> list[Tensor]:
     return found
 
 
+def memory_of(tensor: Tensor) -> tuple[str, int, int]:
+    """Return the device of a tensor, where it begins there and where it ends."""
+    start = tensor.data_ptr()
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    last = sum((n - 1) * stride for n, stride in steps) if tensor.numel() else -1
+    return str(tensor.device), start, start + (last + 1) * tensor.element_size()
+
+
 @contextmanager
 def restored(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
     """Keep a copy of tensors, which it yields, and write it back at the end, whatever happens."""

@@ -13,6 +13,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 from sklearn_learnability.torch.compression._compression import (
     CompressionScheme,
     float_parameters,
+    memory_of,
     restored,
 )
 from sklearn_learnability.torch.compression._layers import (
@@ -203,8 +204,13 @@ class Factorization(CompressionScheme):
 def _of_embeddings(model: nn.Module) -> set[int]:
     """Return the ids of the parameters of embeddings, and of others in the same memory."""
     embeddings = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
-    places = {p.data_ptr() for m in embeddings for p in m.parameters()}
-    return {id(p) for p in model.parameters() if p.data_ptr() in places}
+    places = [memory_of(p) for m in embeddings for p in m.parameters()]
+
+    def shared(p: Tensor) -> bool:
+        device, start, end = memory_of(p)
+        return any(at == device and start < last and first < end for at, first, last in places)
+
+    return {id(p) for p in model.parameters() if shared(p)}
 
 
 def _of_computed(model: nn.Module) -> set[int]:

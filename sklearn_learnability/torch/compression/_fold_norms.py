@@ -1,6 +1,5 @@
 """Weights of normalisation layers folded into the linear layers that follow."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_learnability.torch.compression._compression import memory_of
 from sklearn_learnability.torch.models._data_rows import Batch, map_floats
 from sklearn_learnability.torch.models._devices import check_in_memory, dtype_of
 from sklearn_learnability.torch.models._held_still import ModelState, copied, held_still
@@ -190,9 +190,17 @@ def _readers(
 
 def _used_twice(model: nn.Module) -> set[str]:
     """Return the names of parameters whose memory is that of another name too."""
-    places = {n: p.data_ptr() for n, p in model.named_parameters(remove_duplicate=False)}
-    uses = Counter(places.values())
-    return {name for name, place in places.items() if uses[place] > 1}
+    places = {n: memory_of(p) for n, p in model.named_parameters(remove_duplicate=False)}
+    found: set[str] = set()
+    farthest = ""  # the name whose memory ends last of those that begin before
+    for name in sorted(places, key=lambda name: places[name]):
+        device, start, end = places[name]
+        before = places.get(farthest, ("", 0, 0))
+        if before[0] == device and start < before[2] and start < end:
+            found |= {name, farthest}
+        if before[0] != device or end > before[2]:
+            farthest = name
+    return found
 
 
 def _obstacle(

@@ -263,3 +263,25 @@ def test_an_interrupt_while_folding_folds_nothing(call, monkeypatch):
         fold_norms(model, torch.ones(2, 4))
         assert len(list(model.buffers())) == 4
     assert model[1].weight.grad is gradient
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_matrix_that_is_a_part_of_the_embedding_is_tied(dtype):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(22, 16), nn.LayerNorm(16), nn.Linear(16, 20, bias=False))
+    nn.init.normal_(model[1].weight, 1, 0.3)
+    model.to(dtype)
+    model[2].weight = nn.Parameter(model[0].weight.data[2:])
+    tokens = torch.arange(22)[None]
+    before = model(tokens)
+    assert fold_norms(model, tokens).left == {"1": "the matrix of 2 is used elsewhere"}
+    assert torch.equal(model(tokens), before)
+
+
+def test_matrices_beside_each_other_in_one_memory_are_not_tied():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 4))
+    flat = torch.randn(32)
+    model[0].weight = nn.Parameter(flat[:16].view(4, 4))
+    model[2].weight = nn.Parameter(flat[16:].view(4, 4))
+    assert fold_norms(model, torch.randn(3, 4)).folded == {"1": ("2",)}
