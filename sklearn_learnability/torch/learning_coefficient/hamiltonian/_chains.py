@@ -5,7 +5,7 @@ hot posterior that is cooled down by and by; where both agree, they have converg
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,23 @@ from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEst
 from sklearn_learnability.torch.learning_coefficient._posterior import GibbsPosterior
 from sklearn_learnability.torch.learning_coefficient._request import ChainRequest
 from sklearn_learnability.torch.learning_coefficient.hamiltonian import _sampler as hamiltonian
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._progress import (
+    Progress,
+    Saved,
+    columns_of,
+    content_of,
+    progress_from,
+)
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._sampler import HamiltonianState
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._settings import (
     HamiltonianSettings,
     choose_settings,
+)
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._stages import (
+    BLOCK,
+    MOST_DRAWS,
+    Stage,
+    stages_of,
 )
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._summary import (
     DrawsOfChains,
@@ -33,9 +46,6 @@ from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
 from sklearn_learnability.torch.models._flat_loss import FlatLoss, LossAndGradient, full_batch_loss
 from sklearn_learnability.torch.models._store import Store
 
-HALVINGS = 12  # of the inverse temperature, to the hot posterior
-WARM_UP = {"hot": 16, "cool": 4, "rest": 12, "join": 30}  # trajectories
-BLOCK, MOST_DRAWS = 20, 160
 WANTED_ERROR = 0.0125  # relative
 LONGEST_TRAJECTORY, LONGEST_WITHOUT_FLATS = 128, 32  # leapfrogs
 SMALLEST_PULL = 0.02  # share of the localization in the energy, with flat directions
@@ -54,30 +64,6 @@ def hamiltonian_estimate(surface: EmpiricalLoss, request: ChainRequest) -> LLCEs
     top_first = sorted(chains.drawn.values(), key=lambda part: -part.inverse_temperature)
     initial_loss = float(loss_and_gradient(flat.start[None])[0])
     return summarise(top_first, chains.settings, initial_loss, surface.rows.n, surface.n_parameters)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What chains do next: warm up for some trajectories, then perhaps draw."""
-
-    inverse_temperature: float
-    n_warm_up: int
-    draws: bool = False
-    join: bool = False
-
-
-def stages_of(settings: HamiltonianSettings) -> list[Stage]:
-    """Return how the inverse temperature rises from a hot posterior to the highest asked for."""
-    top = settings.inverse_temperatures[0]
-    ladder = [top / 2**k for k in range(HALVINGS, -1, -1)]
-    stages = []
-    for t in sorted({*ladder, *settings.inverse_temperatures}):
-        if t in settings.inverse_temperatures:
-            n_warm_up = WARM_UP["join"] if t == top else WARM_UP["rest"]
-            stages.append(Stage(t, n_warm_up, draws=True, join=t == top))
-        else:
-            stages.append(Stage(t, WARM_UP["cool"] if stages else WARM_UP["hot"]))
-    return stages
 
 
 class HamiltonianChains:
@@ -102,22 +88,47 @@ class HamiltonianChains:
         self.jitter = 0.0
         self.drawn: dict[float, DrawsOfChains] = {}
         self.done = 0
-        self.store = Store(None, "chains", {})
+        self.here: Progress | None = None
+        self.saved = Saved(Store(None, "chains", {}))
 
     def run(self, progress: bool) -> None:
         """Go through the stages that are left."""
         stages = stages_of(self.settings)
         bar = tqdm(stages, disable=not progress, desc="inverse temperatures")
-        for number, stage in enumerate(bar):
-            if number < self.done:
-                continue
-            self._warm_up(stage)
-            if stage.draws:
-                self._draw(stage)
-            self.done = number + 1
-            self._save()
+        try:
+            for number, stage in enumerate(bar):
+                if number < self.done:
+                    continue
+                self._warm_up(stage)
+                if stage.draws:
+                    self._draw(stage)
+                self.done, self.here = number + 1, None
+                self._keep()
+        finally:
+            self.saved.write()
 
     def _warm_up(self, stage: Stage) -> None:
+        if self.here is None:
+            self.here = self._begin(stage)
+        here, own = self.here, self.settings.step_size is not None
+        while here.n_warmed < stage.n_warm_up:
+            info = self._step(stage.inverse_temperature, self.step_size)
+            if here.n_warmed >= stage.n_warm_up // 2:
+                late = math.ceil(stage.n_warm_up / 2)
+                here.diverged += float(info.diverged.double().mean()) / late
+            here.n_warmed += 1
+            if not own:
+                accepted = self._worst_acceptance(info, stage)
+                target = 0.9 if self.jitter else hamiltonian.TARGET_ACCEPTANCE
+                here.adaptation = hamiltonian.adapt(here.adaptation, accepted, target)
+                last = here.n_warmed == stage.n_warm_up
+                self.step_size = here.adaptation.average if last else here.adaptation.step_size
+            self._keep()
+        if here.diverged > MOST_DIVERGENCES * (1 if stage.draws else 5):
+            self.jitter = LONGEST_JITTER
+
+    def _begin(self, stage: Stage) -> Progress:
+        """Let the cold chains join, where they do; return the progress of a stage that begins."""
         if stage.join:
             cold = self._at_start(self.settings.n_cold)
             pairs = zip(cold, self.state, strict=True)
@@ -125,41 +136,34 @@ class HamiltonianChains:
         if self.settings.step_size is not None:
             scale = math.sqrt(self.settings.inverse_temperatures[0] / stage.inverse_temperature)
             self.step_size = self.settings.step_size * scale
-        adaptation = hamiltonian.init_adaptation(self.step_size)
-        diverged = 0.0
-        for number in range(stage.n_warm_up):
-            info = self._step(stage.inverse_temperature, self.step_size)
-            if number >= stage.n_warm_up // 2:
-                diverged += float(info.diverged.double().mean()) / math.ceil(stage.n_warm_up / 2)
-            if self.settings.step_size is None:
-                accepted = self._worst_acceptance(info, stage)
-                target = 0.9 if self.jitter else hamiltonian.TARGET_ACCEPTANCE
-                adaptation = hamiltonian.adapt(adaptation, accepted, target)
-                self.step_size = adaptation.step_size
-        if self.settings.step_size is None:
-            self.step_size = adaptation.average
-        if diverged > MOST_DIVERGENCES * (1 if stage.draws else 5):
-            self.jitter = LONGEST_JITTER
+        return Progress(hamiltonian.init_adaptation(self.step_size))
 
     def _draw(self, stage: Stage) -> None:
+        here = self.here or self._begin(stage)
+        while not self._enough(here.records, stage):
+            info = self._step(stage.inverse_temperature, self.step_size)
+            here.records.append([value.cpu().numpy() for value in self._record(info, stage)])
+            self._keep()
+        self.drawn[stage.inverse_temperature] = self._drawn(here.records, stage)
+
+    def _enough(self, records: list[list[np.ndarray]], stage: Stage) -> bool:
+        """Return whether to stop drawing, at the end of a block."""
         most = self.settings.n_draws or MOST_DRAWS
-        records: list[list[np.ndarray]] = []
-        while len(records) < most:
-            for _ in range(min(BLOCK, most - len(records))):
-                info = self._step(stage.inverse_temperature, self.step_size)
-                records.append([value.cpu().numpy() for value in self._record(info, stage)])
-            columns = [np.stack(column, axis=-1) for column in zip(*records, strict=True)]
-            drawn = DrawsOfChains(stage.inverse_temperature, self.step_size, *columns)
-            if not moved(drawn).any():
-                raise SamplingError(
-                    f"Expected chains that move, got none that accepted a step in {len(records)} "
-                    f"trajectories at n beta {stage.inverse_temperature:.4g} and step size "
-                    f"{self.step_size:.3g}."
-                )
-            mean = mean_of(drawn)
-            if self.settings.n_draws is None and mean.error <= WANTED_ERROR * abs(mean.value):
-                break
-        self.drawn[stage.inverse_temperature] = drawn
+        if not records or (len(records) % BLOCK and len(records) < most):
+            return False
+        drawn = self._drawn(records, stage)
+        if not moved(drawn).any():
+            raise SamplingError(
+                f"Expected chains that move, got none that accepted a step in {len(records)} "
+                f"trajectories at n beta {stage.inverse_temperature:.4g} and step size "
+                f"{self.step_size:.3g}."
+            )
+        mean = mean_of(drawn)
+        precise = self.settings.n_draws is None and mean.error <= WANTED_ERROR * abs(mean.value)
+        return precise or len(records) >= most
+
+    def _drawn(self, records: list[list[np.ndarray]], stage: Stage) -> DrawsOfChains:
+        return DrawsOfChains(stage.inverse_temperature, self.step_size, *columns_of(records))
 
     def _record(self, info: hamiltonian.HamiltonianInfo, stage: Stage) -> tuple[Tensor, ...]:
         """Return excess loss, virial and pull of every chain, and means of what happened."""
@@ -204,15 +208,16 @@ class HamiltonianChains:
         return hamiltonian.init(self.start.repeat(n_chains, 1), self.loss_and_gradient)
 
     def resume(self, store: Store) -> None:
-        """Go on from where a store left off, and keep the chains in it after every stage."""
-        self.store = store
-        content = store.read()
+        """Go on from where a store left off, and keep the chains in it every now and then."""
+        self.saved = Saved(store)
+        content = self.saved.content
         if content is None:
             return
         self.settings = HamiltonianSettings(**content["settings"])
         self.done, self.step_size = content["done"], content["step_size"]
         self.jitter = content["jitter"]
         self.state = HamiltonianState(*(part.to(self.start.device) for part in content["state"]))
+        self.here = progress_from(content["here"])
         if content["device"] == self.start.device.type:
             self.generator.set_state(content["generator"])
         else:  # which has other generators
@@ -223,12 +228,14 @@ class HamiltonianChains:
             }
             self.drawn[part["inverse_temperature"]] = DrawsOfChains(**values)
 
-    def _save(self) -> None:
-        self.store.write(
+    def _keep(self) -> None:
+        """Note where the chains stand, after a trajectory or a stage."""
+        self.saved.note(
             {
                 "seed": self.seed,
                 "settings": asdict(self.settings),
                 "done": self.done,
+                "here": None if self.here is None else content_of(self.here),
                 "step_size": self.step_size,
                 "jitter": self.jitter,
                 "state": tuple(self.state),

@@ -22,6 +22,9 @@ from sklearn_learnability.torch.learning_coefficient._request import ChainReques
 from sklearn_learnability.torch.learning_coefficient.hamiltonian import (
     _chains as hamiltonian_chains,
 )
+from sklearn_learnability.torch.learning_coefficient.hamiltonian import (
+    _progress as progress,
+)
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import hamiltonian_estimate
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation import extrapolate
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._flags import difference_of_starts
@@ -185,6 +188,65 @@ def test_interrupted_chains_resume(tmp_path, monkeypatch):
     elsewhere = estimate(model, data, n_draws=20, path=store)
     assert elsewhere.value == pytest.approx(whole.value, rel=0.1)
     assert elsewhere.by_inverse_temperature.index.equals(whole.by_inverse_temperature.index)
+
+
+def interrupt_at(monkeypatch, number):
+    """Let the trajectory of that number be interrupted after its random numbers were drawn."""
+    step, count = hamiltonian_chains.hamiltonian.step, iter(range(10_000))
+
+    def interrupted(*args):
+        found = step(*args)
+        if next(count) == number:
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(hamiltonian_chains.hamiltonian, "step", interrupted)
+
+
+@pytest.fixture(scope="module")
+def of_two():
+    model, data = regression(2, n=20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LearnabilityWarning)
+        return model, data, estimate(model, data)
+
+
+# one of a warm-up, the first draw, in a block, at its end, among joined ones
+@pytest.mark.filterwarnings(QUIET)
+@pytest.mark.parametrize("number", [9, 56, 65, 76, 150])
+def test_chains_interrupted_within_a_stage_resume(number, of_two, tmp_path, monkeypatch):
+    model, data, whole = of_two
+    assert whole.settings.n_draws == 20
+    store = tmp_path / "run.pt"
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, number)
+        with pytest.raises(KeyboardInterrupt):
+            estimate(model, data, path=store)
+    resumed = estimate(model, data, path=store)
+    assert np.array_equal(resumed.loss_trace, whole.loss_trace)
+    assert resumed.by_inverse_temperature.equals(whole.by_inverse_temperature)
+
+
+@pytest.mark.filterwarnings(QUIET)
+def test_chains_that_were_killed_resume_from_the_last_write(of_two, tmp_path, monkeypatch):
+    model, data, whole = of_two
+    written = []
+
+    def killed(store, content):  # nothing is written at the end of a process that is killed
+        if len(written) < 70:
+            written.append(content)
+            write(store, content)
+
+    write = Store.write
+    with monkeypatch.context() as patched:
+        patched.setattr(progress, "SECONDS_BETWEEN_WRITES", -1.0)
+        patched.setattr(Store, "write", killed)
+        interrupt_at(patched, 90)
+        with pytest.raises(KeyboardInterrupt):
+            estimate(model, data, path=tmp_path / "run.pt")
+    assert len(written[-1]["here"]["records"]) == 6
+    resumed = estimate(model, data, path=tmp_path / "run.pt")
+    assert np.array_equal(resumed.loss_trace, whole.loss_trace)
 
 
 @pytest.mark.filterwarnings(QUIET)
