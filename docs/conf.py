@@ -71,7 +71,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "download_all_examples": False,
     "doc_module": ("sklearn_learnability",),
-    "backreferences_dir": None,
+    "backreferences_dir": "api/generated/backreferences",
     "image_scrapers": ("matplotlib",),
     "reset_modules": ("matplotlib",),
     "default_thumb_file": None,

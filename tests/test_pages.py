@@ -12,6 +12,14 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 GUIDE = ROOT / "docs" / "user_guide"
 PAGES = [ROOT / "docs" / "quickstart.rst", *GUIDE.glob("*.rst")]
+CHAPTERS = {
+    name: (GUIDE / f"{name}.rst").read_text() for name in ("tables", "networks", "benchmarks")
+}
+#: A row of a chapter's table: a question, and the page that answers it.
+QUESTION = re.compile(r"^   \* - (?:.+\n {7})*.+\?\n {5}- :doc:`(\w+)`$", re.MULTILINE)
+LINKED_FROM_THE_FRONT = set(
+    re.findall(r"user_guide/(\w+)>?`", (ROOT / "docs" / "index.rst").read_text())
+)
 
 
 def rows(first_column):
@@ -81,10 +89,15 @@ def test_what_every_change_must_pass_begins_with_the_readmes_check():
     assert steps[0] == check
 
 
+def test_the_front_page_opens_on_every_chapter():
+    assert set(CHAPTERS) <= LINKED_FROM_THE_FRONT
+
+
 @pytest.mark.parametrize("page", sorted(GUIDE.glob("*.rst")), ids=lambda page: page.stem)
-def test_the_front_page_leads_to_every_page_of_the_guide(page):
-    front = (ROOT / "docs" / "index.rst").read_text()
-    assert page.stem == "index" or f"user_guide/{page.stem}`" in front
+def test_every_page_of_the_guide_answers_a_question_of_a_chapter(page):
+    """Two clicks lead to it: the front page opens on chapters, and these ask questions."""
+    asked = {name for chapter in CHAPTERS.values() for name in QUESTION.findall(chapter)}
+    assert page.stem == "index" or page.stem in LINKED_FROM_THE_FRONT | asked
 
 
 @pytest.mark.parametrize(
