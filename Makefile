@@ -108,7 +108,7 @@ $(VENV)/.torch: $(VENV)/.created constraints.txt
 	touch $@
 
 $(VENV)/.test: $(VENV)/.torch pyproject.toml
-	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[cpu,llm,plot,flights,dask,test]'
+	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[cpu,llm,report,flights,dask,test]'
 	touch $@
 
 $(VENV)/.ray: $(VENV)/.test
@@ -130,5 +130,5 @@ $(VENV)/.benchmarks: $(VENV)/.torch pyproject.toml
 
 # torch 2.4, the oldest that the torch wing takes, is left out: it is larger than all the rest.
 .venv-oldest/.test: .venv-oldest/.created pyproject.toml constraints-oldest.txt
-	$(OLDEST)/python $(INSTALL) -c constraints-oldest.txt -e '.[cpu,plot,flights,dask,test]'
+	$(OLDEST)/python $(INSTALL) -c constraints-oldest.txt -e '.[cpu,report,flights,dask,test]'
 	touch $@

@@ -1,4 +1,4 @@
-"""Results that can be compared."""
+"""Results that can be compared, and shown in notebooks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+MOST_ROWS_SHOWN = 12
 
 
 class Result:
@@ -24,6 +26,15 @@ class Result:
         this: Any = self
         names = [field.name for field in fields(this) if field.compare]
         return all(same(getattr(self, name), getattr(other, name)) for name in names)
+
+    def _repr_html_(self) -> str:
+        """Return the name of the class and the first rows of its table, for notebooks."""
+        this: Any = self
+        shown = this.to_frame() if hasattr(this, "to_frame") else pd.Series(vars(this)).to_frame()
+        table = shown.to_html(
+            max_rows=MOST_ROWS_SHOWN, index=False, border=0, float_format="{:.4g}".format
+        )
+        return f"<div><p><strong>{type(self).__name__}</strong></p>{table}</div>"
 
 
 def same(one: Any, other: Any) -> bool:

@@ -30,9 +30,17 @@ NAN = float("nan")
 class MeasuredBracket(Protocol):
     """A bracket with the gap that carries it, such as a Shortfall."""
 
-    lower: float
-    upper: float
-    largest_gap: float
+    @property
+    def lower(self) -> float:
+        """Lower end."""
+
+    @property
+    def upper(self) -> float:
+        """Upper end."""
+
+    @property
+    def largest_gap(self) -> float:
+        """The most that the ceiling may lie below the learnability."""
 
 
 #: As the user gives it.

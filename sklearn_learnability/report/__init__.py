@@ -1,5 +1,8 @@
-"""What is handed on: a classifier measured against every known truth of the suite."""
+"""What is handed on: a table's report, and a classifier measured against every known truth."""
 
+from sklearn_learnability.report._finding import AssessedModel, Finding, FindingCode
+from sklearn_learnability.report._learnability_report import LearnabilityReport
+from sklearn_learnability.report._measured_report import learnability_report
 from sklearn_learnability.report._suite import (
     SuiteMeasurement,
     SuiteReport,
@@ -7,4 +10,14 @@ from sklearn_learnability.report._suite import (
     suite_models,
 )
 
-__all__ = ["SuiteMeasurement", "SuiteReport", "run_suite", "suite_models"]
+__all__ = [
+    "AssessedModel",
+    "Finding",
+    "FindingCode",
+    "LearnabilityReport",
+    "SuiteMeasurement",
+    "SuiteReport",
+    "learnability_report",
+    "run_suite",
+    "suite_models",
+]

@@ -1,0 +1,96 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from typer.testing import CliRunner
+
+from sklearn_learnability.report._command_line import app
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "table.csv"
+    found = run("generate", "--learnability", "0.4", "--rows", "800", "--out", str(path))
+    assert found.exit_code == 0
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_generated_data_comes_with_its_truth(data):
+    truth = json.loads(data.with_suffix(".truth.json").read_text())
+    assert truth["learnability"] == pytest.approx(0.4, abs=1e-6)
+    assert pd.read_csv(data).shape == (800, 21)
+
+
+def test_a_table_is_scored_and_a_report_written(data, tmp_path):
+    page = tmp_path / "report.html"
+    model = "sklearn.linear_model.LogisticRegression"
+    found = run("score", data, "--target", "y", "--model", model, "--out", page, "--json")
+    assert found.exit_code == 0, found.output
+    numbers = json.loads(found.stdout)
+    lower, upper = numbers["learnability_bracket"]
+    assert lower < 0.4 < upper
+    assert numbers["models"][0]["name"] == model
+    assert numbers["sentences"][0] in page.read_text().replace("&#39;", "'")
+
+
+def test_a_wrong_column_is_a_sentence_and_exit_code_2(data):
+    found = run("score", data, "--target", "Y1")
+    assert found.exit_code == 2
+    assert "Traceback" not in found.output
+    assert "Did you mean" in found.output
+
+
+def test_numbers_go_to_their_own_ceiling(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=500)
+    path = tmp_path / "numbers.csv"
+    pd.DataFrame({"x": x, "y": x + rng.normal(size=500)}).to_csv(path, index=False)
+    found = run("score", path, "--target", "y", "--json")
+    assert found.exit_code == 0, found.output
+    lower, upper = json.loads(found.stdout)["learnability_interval"]
+    assert lower < 0.5 < upper
+    refused = run("score", path, "--target", "y", "--out", tmp_path / "report.html")
+    assert refused.exit_code == 2
+    assert "Leave --out out" in refused.output
+
+
+def test_models_and_predictions_from_files(data, tmp_path):
+    from skops.io import dump
+
+    table = pd.read_csv(data)
+    X, y = table.drop(columns="y"), table["y"]
+    dump(LogisticRegression(), tmp_path / "mine.skops")
+    proba = LogisticRegression().fit(X[:400], y[:400]).predict_proba(X)
+    pd.DataFrame(proba, columns=["0", "1"]).to_csv(tmp_path / "held_out.csv", index=False)
+    found = run(
+        *("score", data, "--target", "y", "--json", "--model", tmp_path / "mine.skops"),
+        *("--predictions", tmp_path / "held_out.csv"),
+    )
+    assert found.exit_code == 0, found.output
+    names = [model["name"] for model in json.loads(found.stdout)["models"]]
+    assert names == ["LogisticRegression", "held_out"]
+
+
+def test_the_suite_measures_a_model():
+    found = run("suite", "sklearn.dummy.DummyClassifier", "--rows", 50, "--json")
+    assert found.exit_code == 0, found.output
+    assert len(json.loads(found.stdout)) == 24
+
+
+def test_the_module_is_the_command_line():
+    found = subprocess.run(
+        [sys.executable, "-m", "sklearn_learnability", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0
+    assert "score" in found.stdout
