@@ -16,7 +16,7 @@ JOBS ?= 2
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile
 
 # One thread each: the tests and the joblib workers share few cores.
-SINGLE_THREADED := test coverage test-slow test-ray test-oldest test-wheel test-3.% docs benchmarks study-clicks
+SINGLE_THREADED := test coverage test-slow test-ray test-skore test-oldest test-wheel test-3.% docs benchmarks study-clicks
 $(SINGLE_THREADED): export OMP_NUM_THREADS = 1
 $(SINGLE_THREADED): export OPENBLAS_NUM_THREADS = 1
 $(SINGLE_THREADED): export MKL_NUM_THREADS = 1
@@ -48,6 +48,10 @@ test-slow: $(VENV)/.test ## The tests the quick suite leaves out
 .PHONY: test-ray
 test-ray: $(VENV)/.ray ## The fits on dask and ray; ray is a wheel of 79 MB, and no other test needs it
 	$(BIN)/python -m pytest -m slow tests/ceilings/test_backends.py
+
+.PHONY: test-skore
+test-skore: $(VENV)/.skore ## Our findings as checks of skore, which no other test needs
+	$(BIN)/python -m pytest -m slow tests/report/test_skore_checks.py
 
 .PHONY: test-oldest
 test-oldest: .venv-oldest/.test ## The unit tests with the oldest supported dependencies
@@ -113,6 +117,10 @@ $(VENV)/.test: $(VENV)/.torch pyproject.toml
 
 $(VENV)/.ray: $(VENV)/.test
 	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[ray]'
+	touch $@
+
+$(VENV)/.skore: $(VENV)/.test
+	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[skore]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.test

@@ -130,6 +130,8 @@ EXPLAINED = {
     ("learnability_report", "models"): "classifiers to fit, as of run_suite",
     ("learnability_report", "random_state"): "an int alone, as it is written in the report",
     ("learnability_report", "time"): "in any order, which it puts right",
+    ("skore_checks", "time"): "in any order, which it puts right",
+    ("skore_checks", "random_state"): "an int alone, as it is written in the report",
     ("information_bottleneck", "n_clusters"): "of inputs, not of rows",
     ("information_bottleneck", "tolerance"): "of steps, not of a loss",
     ("ngram_joint", "width"): "of contexts, not of layers",

@@ -13,7 +13,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
 #: `make test-oldest` has no torch and no ray; the GPU build of XGBoost stands beside the CPU build.
-WITHOUT_OLDEST = {"gpu", "torch", "llm", "ray", "all", "docs", "test", "dev", "benchmark"}
+WITHOUT_OLDEST = {"gpu", "torch", "llm", "ray", "skore", "all", "docs", "test", "dev", "benchmark"}
 
 
 def requirements(lines):

@@ -3,6 +3,7 @@
 from sklearn_learnability.report._finding import AssessedModel, Finding, FindingCode
 from sklearn_learnability.report._learnability_report import LearnabilityReport
 from sklearn_learnability.report._measured_report import learnability_report
+from sklearn_learnability.report._skore_checks import skore_checks
 from sklearn_learnability.report._suite import (
     SuiteMeasurement,
     SuiteReport,
@@ -19,5 +20,6 @@ __all__ = [
     "SuiteReport",
     "learnability_report",
     "run_suite",
+    "skore_checks",
     "suite_models",
 ]
