@@ -80,7 +80,7 @@ class CandidateFailedWarning(LearnabilityWarning):
 
 
 class TimeLimitWarning(LearnabilityWarning):
-    """Candidates were left out that would not have been fitted within the limit of time."""
+    """Candidates were left out, or chains stopped, for want of time within the limit."""
 
 
 class CalibrationWarning(LearnabilityWarning):

@@ -11,6 +11,7 @@ from sklearn_learnability.exceptions import (
     LostChainsWarning,
     NotAMinimumWarning,
     NotLocalWarning,
+    TimeLimitWarning,
     UnconvergedChainsWarning,
 )
 
@@ -56,6 +57,8 @@ class FlagCode(StrEnum):
         The limit is not near: use the bracket.
     STILL_RISES
         The value still rises with the inverse temperature.
+    TIME_LIMIT
+        Chains stopped for want of time: there are fewer draws than were wanted.
     """
 
     LOST_CHAINS = "lost_chains"
@@ -76,6 +79,7 @@ class FlagCode(StrEnum):
     NOISE_IN_LABELS = "noise_in_labels"
     WIDE_BRACKET = "wide_bracket"
     STILL_RISES = "still_rises"
+    TIME_LIMIT = "time_limit"
 
 
 #: The class of the warning that comes with each.
@@ -98,6 +102,7 @@ WARNINGS: dict[FlagCode, type[LearnabilityWarning]] = {
     FlagCode.NOISE_IN_LABELS: NotLocalWarning,
     FlagCode.WIDE_BRACKET: NotLocalWarning,
     FlagCode.STILL_RISES: NotLocalWarning,
+    FlagCode.TIME_LIMIT: TimeLimitWarning,
 }
 
 

@@ -8,9 +8,8 @@ from typing import Any
 from sklearn_learnability.torch.learning_coefficient.langevin._samplers import SAMPLERS
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
 
-# Hamiltonian chains take all rows at every step.
+ON_BATCHES = "leimkuhler-matthews"  # the sampler where all rows at every step are too dear
 MOST_PARAMETERS_HAMILTONIAN = 100_000
-MOST_WORK_HAMILTONIAN = 20_000_000  # parameters x rows
 # Of models up to so many parameters, between the sizes of the paper.
 PAPER_STEPS = (
     (2.2e7, 1e-3),
@@ -35,12 +34,9 @@ def published_settings(n_parameters: float) -> dict[str, Any]:
     }
 
 
-def sampler_for(surface: EmpiricalLoss) -> str:
-    """Return the Hamiltonian sampler where it is affordable, otherwise the one on batches."""
-    affordable = surface.n_parameters <= MOST_PARAMETERS_HAMILTONIAN and (
-        surface.n_parameters * surface.rows.n <= MOST_WORK_HAMILTONIAN
-    )
-    return "hamiltonian" if affordable and surface.rows.in_memory else "leimkuhler-matthews"
+def may_take_all_rows(surface: EmpiricalLoss) -> bool:
+    """Return whether gradients of all rows at once can be had, whatever their price."""
+    return surface.n_parameters <= MOST_PARAMETERS_HAMILTONIAN and surface.rows.in_memory
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
@@ -54,6 +50,12 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         automatic = automatic and value in (None, "auto")
         if not automatic and not (isinstance(value, Integral) and int(value) >= 1):
             raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+    limit = settings["max_seconds"]
+    number = isinstance(limit, Real) and not isinstance(limit, bool) and 0 < float(limit) < math.inf
+    if not number and not (limit is None or (isinstance(limit, str) and limit == "auto")):
+        raise ValueError(
+            f'Expected max_seconds to be a positive number, "auto" or None, got {limit!r}.'
+        )
     for name in ("inverse_temperature", "localization", "step_size"):
         value = settings[name]
         positive = isinstance(value, Real) and 0 < float(value) < math.inf

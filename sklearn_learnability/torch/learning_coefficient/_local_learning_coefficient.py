@@ -16,6 +16,7 @@ from sklearn_learnability.torch.learning_coefficient._llc_checkpoints import (
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient._llc_options import published_settings
 from sklearn_learnability.torch.learning_coefficient._posed import Run, draw_seed, posed
+from sklearn_learnability.torch.learning_coefficient._price import Plan, strictest
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import ChainSettings
 from sklearn_learnability.torch.models._batch_loss import Loss
 from sklearn_learnability.torch.models._empirical_loss import Selection
@@ -55,9 +56,9 @@ class LocalLearningCoefficient(BaseEstimator):
         padding of :func:`next_token_loss`, count for nothing.
     sampler : {"auto", "hamiltonian", "leimkuhler-matthews", "sgld", "rmsprop-sgld"}, default="auto"
         "hamiltonian" takes all rows at every step, and a Metropolis test leaves no error of the
-        step size; "auto" takes it for small models on small data in memory that compute in
-        float64, and otherwise "leimkuhler-matthews", on batches. The other two are for comparison
-        with published values.
+        step size; "auto" takes it where `max_seconds` allow, for models of at most 100,000
+        parameters on data in memory that compute in float64, and otherwise "leimkuhler-matthews",
+        on batches. The other two are for comparison with published values.
     n_chains : int or "auto", default="auto"
         Number of chains: 4 on batches, otherwise more the fewer parameters there are.
     n_draws : int or "auto", default="auto"
@@ -80,6 +81,12 @@ class LocalLearningCoefficient(BaseEstimator):
         Where to compute; by default where the model is.
     progress : bool, default=True
         Whether to show a progress bar.
+    max_seconds : float or None, default="auto"
+        Wall-clock seconds that an estimate may take, about; "auto" is 300, and None no limit. What
+        is expected is measured before, and told in `settings.reasons`. Where gradients of all rows
+        take longer, and w* is a minimum of every row, rows are left out, at least five to a
+        parameter: the coefficient is the same. Otherwise "auto" is on batches, with fewer draws if
+        need be, and "hamiltonian" stops at the limit, with a flag.
 
     References
     ----------
@@ -128,6 +135,7 @@ class LocalLearningCoefficient(BaseEstimator):
         random_state: Any = None,
         device: Any = None,
         progress: bool = True,
+        max_seconds: float | str | None = "auto",
     ) -> None:
         self.loss = loss
         self.sampler = sampler
@@ -141,6 +149,7 @@ class LocalLearningCoefficient(BaseEstimator):
         self.random_state = random_state
         self.device = device
         self.progress = progress
+        self.max_seconds = max_seconds
 
     @classmethod
     def paper(
@@ -226,8 +235,9 @@ class LocalLearningCoefficient(BaseEstimator):
         """Estimate the coefficient of several checkpoints at one inverse temperature and pull.
 
         On batches, what is automatic of the two is chosen for the first, the middle and the last
-        checkpoint, and the strongest is taken for all; the step size suits each. All see the same
-        batches and noise. One that cannot be loaded, or whose loss is not finite, is skipped with a
+        checkpoint, and the strongest is taken for all; the step size suits each. So is what
+        `max_seconds` leave: the sampler, the rows and the draws. All see the same batches and
+        noise. One that cannot be loaded, or whose loss is not finite, is skipped with a
         warning.
 
         Parameters
@@ -267,19 +277,25 @@ class LocalLearningCoefficient(BaseEstimator):
                 path = None if store is None else Path(store) / f"{file_name(name)}{end}.pt"
                 yield name, model, Run(seed, chance_loss, path)
 
+        plans: list[Plan] = []
         chosen: list[ChainSettings] = []
-        if "auto" in (self.inverse_temperature, self.localization):
-            for name, model, run in runs(first_middle_last(named), "@settings"):
-                with (
-                    skipping(name, skipped, *FAULTS),
-                    posed(self.get_params(deep=False), model, data) as loss,
-                ):
-                    chosen += loss.chain_settings(run)
-        shared = clone(self).set_params(**strongest(chosen))
+        asked = (self.n_draws, self.inverse_temperature, self.localization)
+        on_batches = self.sampler not in ("auto", "hamiltonian")
+        first = {} if on_batches and "auto" not in asked else first_middle_last(named)
+        for name, model, run in runs(first, "@settings"):
+            with (
+                skipping(name, skipped, *FAULTS),
+                posed(self.get_params(deep=False), model, data) as loss,
+            ):
+                begun = loss.begin(run)
+                plans.append(begun.plan)
+                if "auto" in (self.inverse_temperature, self.localization):
+                    chosen += loss.chain_settings(begun)
+        shared, plan = clone(self).set_params(**strongest(chosen)), strictest(plans)
         found: dict[str, LLCEstimate] = {}
         for name, model, run in runs(named, ""):
             with skipping(name, skipped, *FAULTS):
-                found[name] = shared._estimate(model, data, run)
+                found[name] = shared._estimate(model, data, run._replace(plan=plan))
         if not found:
             raise CheckpointError(
                 f"Expected at least one whole checkpoint, got none of {len(named)}. "

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +12,14 @@ from torch import nn
 
 from sklearn_learnability._validation import check_random_state
 from sklearn_learnability.torch.learning_coefficient._chance_loss import loss_by_chance
+from sklearn_learnability.torch.learning_coefficient._clock import seconds_of
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
-from sklearn_learnability.torch.learning_coefficient._llc_options import check_settings, sampler_for
+from sklearn_learnability.torch.learning_coefficient._llc_options import (
+    ON_BATCHES,
+    check_settings,
+    may_take_all_rows,
+)
+from sklearn_learnability.torch.learning_coefficient._price import AllRows, Plan, plan_on_batches
 from sklearn_learnability.torch.learning_coefficient._request import ChainRequest
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import (
     hamiltonian_estimate,
@@ -35,11 +41,15 @@ ASKED = ("n_chains", "n_draws", "inverse_temperature", "localization", "step_siz
 
 
 class Run(NamedTuple):
-    """What a run has beside the settings of the estimator; without a seed any will do."""
+    """What a run has beside the settings of the estimator.
+
+    Without a seed any will do, without a plan its own is made.
+    """
 
     seed: int | None
     chance_loss: float | None
     store: str | os.PathLike[str] | None
+    plan: Plan | None = None
 
 
 def draw_seed(random_state: Any) -> int:
@@ -47,58 +57,111 @@ def draw_seed(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
+class Begun(NamedTuple):
+    """A run with its store, and the seed and the plan that it goes on with."""
+
+    run: Run
+    store: Store
+    seed: int
+    plan: Plan
+
+
 @dataclass(frozen=True)
 class Posed:
     """A loss as a function of the parameters that may vary, and how it is sampled.
 
-    `settings` are the parameters of :class:`LocalLearningCoefficient`.
+    `settings` are the parameters of :class:`LocalLearningCoefficient`, `exact` is the loss for
+    Hamiltonian chains, None where there will be none.
     """
 
     settings: Mapping[str, Any]
+    model: nn.Module
     surface: EmpiricalLoss
-    sampler: str
+    exact: EmpiricalLoss | None
 
     def estimate(self, run: Run) -> LLCEstimate:
         """Return the estimate of a run."""
-        if self.sampler != "hamiltonian":
-            return langevin_estimate(self.surface, self._langevin_request(run))
-        found = hamiltonian_estimate(self.surface, ChainRequest(**self._asked(run)))
-        return replace(found, chance_loss=self._chance_loss(run))
+        begun = self.begin(run)
+        if self.exact is None or begun.plan.sampler != "hamiltonian":
+            found = langevin_estimate(self.surface, self._langevin_request(begun))
+        else:
+            n, n_rows = self.surface.rows.n, begun.plan.n_rows
+            rows = self._all_rows(begun)
+            surface = self.exact if n_rows == n else rows.some(n_rows)
+            found = hamiltonian_estimate(surface, rows.request)
+            found = replace(found, chance_loss=self._chance_loss(run), n_samples=n)
+        reasons = (*begun.plan.reasons, *found.settings.reasons)
+        return replace(found, settings=replace(found.settings, reasons=reasons))
 
-    def chain_settings(self, run: Run) -> list[ChainSettings]:
+    def chain_settings(self, begun: Begun) -> list[ChainSettings]:
         """Return the settings of chains on batches; none for Hamiltonian ones."""
-        if self.sampler == "hamiltonian":
+        if begun.plan.sampler == "hamiltonian":
             return []
-        return [langevin_settings(self.surface, self._langevin_request(run))]
+        return [langevin_settings(self.surface, self._langevin_request(begun))]
 
-    def _langevin_request(self, run: Run) -> LangevinRequest:
+    def begin(self, run: Run) -> Begun:
+        """Return a run with the seed and the plan of its store, or those that are made for it."""
+        store = self._store(run)
+        content = store.read() or {}
+        seed = content.get("seed", run.seed)
+        if seed is None:
+            seed = draw_seed(self.settings["random_state"])
+        if "plan" in content:
+            return Begun(run, store, seed, Plan(**content["plan"]))
+        plan = run.plan or self._plan(Begun(run, store, seed, Plan("", 0, 0.0)))
+        store.write({"seed": seed, "plan": asdict(plan)})
+        return Begun(run, store, seed, plan)
+
+    def _plan(self, begun: Begun) -> Plan:
+        """Return how the chains run, from what a gradient takes."""
+        if self.exact is None:
+            return plan_on_batches(self.surface, self._langevin_request(begun))
+        rows = self._all_rows(begun)
+        plan = rows.plan()
+        if plan is not None:
+            return plan
+        if self.settings["sampler"] == "hamiltonian":
+            return rows.plan_all()
+        plan = plan_on_batches(self.surface, self._langevin_request(begun))
+        return replace(plan, reasons=(rows.too_dear(), *plan.reasons))
+
+    def _all_rows(self, begun: Begun) -> AllRows:
+        """Return chains on all rows."""
+        settings, model = self.settings, self.model
+
+        def on_rows(data: Any) -> EmpiricalLoss:
+            return surface_of(settings, model, data, torch.float64)
+
+        assert self.exact is not None
+        return AllRows(self.exact, on_rows, ChainRequest(**self._asked(begun)))
+
+    def _langevin_request(self, begun: Begun) -> LangevinRequest:
         """Return what chains on batches are asked for."""
+        asked = self._asked(begun)
+        if begun.plan.n_draws is not None:
+            asked["n_draws"] = begun.plan.n_draws
+        sampler = self.settings["sampler"]
         return LangevinRequest(
-            **self._asked(run),
-            sampler=self.sampler,
+            **asked,
+            sampler=ON_BATCHES if sampler == "auto" else sampler,
             batch_size=self.settings["batch_size"],
-            chance_loss=self._chance_loss(run),
+            chance_loss=self._chance_loss(begun.run),
         )
 
-    def _asked(self, run: Run) -> dict[str, Any]:
+    def _asked(self, begun: Begun) -> dict[str, Any]:
         """Return what chains of either engine are asked for."""
-        store = self._store(run)
-        seed = run.seed
-        if seed is None:
-            content = store.read() or {"seed": draw_seed(self.settings["random_state"])}
-            seed = content["seed"]
-        given = {name: self.settings[name] for name in ASKED}
-        return given | {"seed": seed, "progress": self.settings["progress"], "store": store}
+        given = {name: self.settings[name] for name in (*ASKED, "progress")}
+        limit = seconds_of(self.settings["max_seconds"])
+        return given | {"seed": begun.seed, "store": begun.store, "max_seconds": limit}
 
     def _store(self, run: Run) -> Store:
         """Return the store of chains, with all that they depend on."""
         rows, batch_size = self.surface.rows, self.settings["batch_size"]
-        described = {name: self.settings[name] for name in ASKED} | {
-            "sampler": self.sampler,
+        described = {name: self.settings[name] for name in (*ASKED, "sampler", "max_seconds")} | {
             "random_state": run.seed,
             "parameters": (list(self.surface.start), self.surface.masks),
         }
-        if self.sampler != "hamiltonian":
+        if self.settings["sampler"] != "hamiltonian":
             described |= {
                 "batch_size": rows.batch_size if batch_size is None else batch_size,
                 "chance_loss": run.chance_loss,
@@ -121,10 +184,10 @@ def posed(settings: Mapping[str, Any], model: nn.Module, data: Any) -> Iterator[
     criterion = [loss] if isinstance(loss, nn.Module) else []
     with held_still(model, *criterion), logits_in_full(model), gradients_of(model):
         surface = surface_of(settings, model, data)
-        name = sampler_for(surface) if sampler == "auto" else sampler
-        if name == "hamiltonian":
-            surface, name = in_float64(settings, model, data, surface)
-        yield Posed(settings, surface, name)
+        exact = None
+        if sampler == "hamiltonian" or (sampler == "auto" and may_take_all_rows(surface)):
+            exact = in_float64(settings, model, data)
+        yield Posed(settings, model, surface, exact)
 
 
 def surface_of(
@@ -135,15 +198,13 @@ def surface_of(
     return EmpiricalLoss(model, settings["loss"], data, dtype=dtype, **given)
 
 
-def in_float64(
-    settings: Mapping[str, Any], model: nn.Module, data: Any, surface: EmpiricalLoss
-) -> tuple[EmpiricalLoss, str]:
-    """Return the loss in float64 for Hamiltonian chains; or as it is, for those on batches."""
+def in_float64(settings: Mapping[str, Any], model: nn.Module, data: Any) -> EmpiricalLoss | None:
+    """Return the loss in float64, None where a sampler on batches may do without."""
     try:
-        return surface_of(settings, model, data, torch.float64), "hamiltonian"
+        return surface_of(settings, model, data, torch.float64)
     except (RuntimeError, TypeError) as error:
         if settings["sampler"] == "auto":
-            return surface, "leimkuhler-matthews"
+            return None
         raise ValueError(
             "Expected a model and a loss that compute in float64 for the Hamiltonian sampler, got "
             f"{type(error).__name__}: {error} Use another sampler, or compute in the type of "

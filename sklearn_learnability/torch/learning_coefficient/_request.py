@@ -1,5 +1,6 @@
 """What chains are asked for, of either engine."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,3 +23,4 @@ class ChainRequest:
     seed: int
     progress: bool
     store: Store
+    max_seconds: float = math.inf

@@ -48,7 +48,7 @@ def data_rows(data: Any, device: Any = None, dtype: torch.dtype | None = None) -
 
     Parameters
     ----------
-    data : Tensor, sequence or dict of tensors or arrays, Dataset, or DataLoader
+    data : DataRows, Tensor, sequence or dict of tensors or arrays, Dataset, or DataLoader
         Tensors of equal length, or a data set with a length. Of a data loader its data set, the
         rows that its sampler draws from and its way to collate are used, not the order of its
         batches.
@@ -66,6 +66,8 @@ def data_rows(data: Any, device: Any = None, dtype: torch.dtype | None = None) -
         If it is empty, its tensors are of different lengths, or a data loader draws its rows
         unevenly.
     """
+    if isinstance(data, DataRows):
+        return data
     if isinstance(data, DataLoader):
         return _loader_rows(data, device, dtype)
     if isinstance(data, TensorDataset):
@@ -93,6 +95,11 @@ def data_rows(data: Any, device: Any = None, dtype: torch.dtype | None = None) -
             f"one), got {type(data).__name__}. Pass the rows to use as tensors."
         )
     return DataRows(_positive(len(data)), _taker(data, default_collate, device), False)
+
+
+def some_rows(rows: DataRows, chosen: Tensor) -> DataRows:
+    """Return the data of some rows."""
+    return DataRows(len(chosen), lambda of: rows.take(chosen[of]), rows.in_memory, rows.batch_size)
 
 
 def n_rows(batch: Batch) -> int:

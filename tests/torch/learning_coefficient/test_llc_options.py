@@ -1,10 +1,11 @@
 """Settings in print, and which sampler is taken."""
 
+import pytest
 import torch
 from torch import nn
 
 from sklearn_learnability.torch import LocalLearningCoefficient
-from sklearn_learnability.torch.learning_coefficient._llc_options import sampler_for
+from sklearn_learnability.torch.learning_coefficient._llc_options import may_take_all_rows
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
 from sklearn_learnability.torch.models._held_still import held_still
 
@@ -20,16 +21,21 @@ def test_settings_of_the_paper_by_size():
         assert llc.n_draws == (120 if size < 1e9 else 60)  # 200 or 100 steps in all
 
 
-def test_the_hamiltonian_sampler_is_taken_where_it_is_affordable():
-    wide = nn.Linear(4, 2000)
-    few = torch.zeros(200, 4), torch.zeros(200, dtype=torch.long)
-    many = torch.zeros(5000, 4), torch.zeros(5000, dtype=torch.long)
-    rows = torch.utils.data.TensorDataset(*few)
+def test_gradients_of_all_rows_are_for_small_models_with_their_rows_in_memory():
+    data = torch.zeros(200, 4), torch.zeros(200, dtype=torch.long)
+    rows = torch.utils.data.TensorDataset(*data)
     listed = [rows[i] for i in range(len(rows))]  # rows that are not tensors of all
-    for model, data, expected in (
-        (nn.Linear(4, 2), few, "hamiltonian"),
-        (nn.Linear(4, 2), listed, "leimkuhler-matthews"),
-        (wide, many, "leimkuhler-matthews"),
+    for model, given, expected in (
+        (nn.Linear(4, 2), data, True),
+        (nn.Linear(4, 2), listed, False),
+        (nn.Linear(4, 30_000), data, False),
     ):
         with held_still(model):
-            assert sampler_for(EmpiricalLoss(model, nn.CrossEntropyLoss(), data)) == expected
+            assert may_take_all_rows(EmpiricalLoss(model, nn.CrossEntropyLoss(), given)) == expected
+
+
+@pytest.mark.parametrize("limit", [0, -1.0, float("inf"), float("nan"), "long", True])
+def test_a_limit_that_is_none_is_refused(limit):
+    llc = LocalLearningCoefficient(nn.MSELoss(), max_seconds=limit)
+    with pytest.raises(ValueError, match='Expected max_seconds to be a positive number, "auto" or'):
+        llc.estimate(nn.Linear(2, 1), (torch.zeros(9, 2), torch.zeros(9, 1)))

@@ -5,7 +5,7 @@ hot posterior that is cooled down by and by; where both agree, they have converg
 """
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sklearn_learnability.exceptions import SamplingError
+from sklearn_learnability.torch.learning_coefficient._clock import Clock
+from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode, warn_of
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient._posterior import GibbsPosterior
 from sklearn_learnability.torch.learning_coefficient._request import ChainRequest
@@ -32,9 +34,13 @@ from sklearn_learnability.torch.learning_coefficient.hamiltonian._settings impor
 )
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._stages import (
     BLOCK,
+    LONGEST_TRAJECTORY,
+    LONGEST_WITHOUT_FLATS,
     MOST_DRAWS,
     Stage,
+    mean_length,
     stages_of,
+    trajectories,
 )
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._summary import (
     DrawsOfChains,
@@ -47,7 +53,6 @@ from sklearn_learnability.torch.models._flat_loss import FlatLoss, LossAndGradie
 from sklearn_learnability.torch.models._store import Store
 
 WANTED_ERROR = 0.0125  # relative
-LONGEST_TRAJECTORY, LONGEST_WITHOUT_FLATS = 128, 32  # leapfrogs
 SMALLEST_PULL = 0.02  # share of the localization in the energy, with flat directions
 MOST_DIVERGENCES = 0.01  # of a warm-up, before step sizes are varied
 LONGEST_JITTER = 4.0  # halvings of the step size
@@ -58,12 +63,26 @@ def hamiltonian_estimate(surface: EmpiricalLoss, request: ChainRequest) -> LLCEs
     flat = FlatLoss(surface)
     loss_and_gradient = full_batch_loss(flat)
     settings = choose_settings(flat, loss_and_gradient, request)
-    chains = HamiltonianChains(flat, loss_and_gradient, settings, request.seed)
+    chains = HamiltonianChains(flat, loss_and_gradient, settings, request.seed, request.max_seconds)
     chains.resume(request.store)
     chains.run(request.progress)
     top_first = sorted(chains.drawn.values(), key=lambda part: -part.inverse_temperature)
     initial_loss = float(loss_and_gradient(flat.start[None])[0])
-    return summarise(top_first, chains.settings, initial_loss, surface.rows.n, surface.n_parameters)
+    n, dim = surface.rows.n, surface.n_parameters
+    found = summarise(top_first, chains.settings, initial_loss, n, dim)
+    if not chains.is_late:
+        return found
+    warn_of([late := out_of_time(found, chains.clock)])
+    return replace(found, flags=(*found.flags, late))
+
+
+def out_of_time(found: LLCEstimate, clock: Clock) -> Flag:
+    """Return what is said of chains that stopped for want of time."""
+    text = (
+        f"The chains stopped for want of time, after {found.settings.n_draws} draws at the highest "
+        f"inverse temperature: {clock.spent:.3g} s of max_seconds={clock.limit:g}."
+    )
+    return Flag(FlagCode.TIME_LIMIT, text)
 
 
 class HamiltonianChains:
@@ -75,37 +94,45 @@ class HamiltonianChains:
         loss_and_gradient: LossAndGradient,
         settings: HamiltonianSettings,
         seed: int,
+        max_seconds: float = math.inf,
     ) -> None:
         self.start, self.settings, self.seed = flat.start, settings, seed
         self.loss_and_gradient = loss_and_gradient
         self.generator = torch.Generator(self.start.device).manual_seed(seed)
         self.initial = self._at_start(1)
         self.state = self._at_start(settings.n_chains - settings.n_cold)
-        scale = math.sqrt(
-            settings.inverse_temperatures[0] / stages_of(settings)[0].inverse_temperature
-        )
+        self.stages = stages_of(settings.inverse_temperatures)
+        scale = math.sqrt(settings.inverse_temperatures[0] / self.stages[0].inverse_temperature)
         self.step_size = settings.step_size or 0.5 * scale * settings.first_step_size
         self.jitter = 0.0
         self.drawn: dict[float, DrawsOfChains] = {}
         self.done = 0
         self.here: Progress | None = None
         self.saved = Saved(Store(None, "chains", {}))
+        self.clock, self.is_late = Clock(max_seconds), False
+        self.longest, self.n_leapfrogs = float(LONGEST_TRAJECTORY), 0
 
     def run(self, progress: bool) -> None:
         """Go through the stages that are left."""
-        stages = stages_of(self.settings)
-        bar = tqdm(stages, disable=not progress, desc="inverse temperatures")
+        bar = tqdm(self.stages, disable=not progress, desc="inverse temperatures")
         try:
             for number, stage in enumerate(bar):
                 if number < self.done:
                     continue
                 self._warm_up(stage)
+                bar.set_postfix_str(f"at most {self._expected(stage):.2g} s in all")
                 if stage.draws:
                     self._draw(stage)
                 self.done, self.here = number + 1, None
                 self._keep()
         finally:
             self.saved.write()
+
+    def cool(self) -> None:
+        """Go through all stages without a draw."""
+        for stage in self.stages:
+            self._warm_up(stage)
+            self.here = None
 
     def _warm_up(self, stage: Stage) -> None:
         if self.here is None:
@@ -160,7 +187,19 @@ class HamiltonianChains:
             )
         mean = mean_of(drawn)
         precise = self.settings.n_draws is None and mean.error <= WANTED_ERROR * abs(mean.value)
-        return precise or len(records) >= most
+        if precise or len(records) >= most:
+            return True
+        after_next = len(records) + BLOCK  # as many draws are left to each of the later stages
+        in_time = self._expected(stage, BLOCK, after_next) <= self.clock.limit
+        self.is_late |= not in_time
+        return not in_time
+
+    def _expected(self, stage: Stage, here: int = MOST_DRAWS, later: int = MOST_DRAWS) -> float:
+        """Return the seconds of the whole run, with so many more draws in this and later stages."""
+        to_come = self.stages[self.stages.index(stage) + 1 :]
+        left = trajectories(to_come, later) + here * stage.draws
+        pace = self.clock.here / max(self.n_leapfrogs, 1)
+        return self.clock.spent + left * mean_length(self.longest) * pace
 
     def _drawn(self, records: list[list[np.ndarray]], stage: Stage) -> DrawsOfChains:
         return DrawsOfChains(stage.inverse_temperature, self.step_size, *columns_of(records))
@@ -176,27 +215,32 @@ class HamiltonianChains:
 
     def _step(self, inverse_temperature: float, step_size: float) -> hamiltonian.HamiltonianInfo:
         gamma = self.settings.localization
-        longest = self._longest_trajectory(step_size)
+        self.longest = self._longest_trajectory(step_size)
         uniform = torch.rand(
             len(self.state.loss) + 1, 1, generator=self.generator, device=self.start.device
         ).to(self.start)
+        n_leapfrogs = round(self.longest ** float(uniform[0]))
         self.state, info = hamiltonian.step(
             self.state,
             self.loss_and_gradient,
             GibbsPosterior(inverse_temperature, gamma, self.start),
             step_size * torch.exp2(-self.jitter * uniform[1:]),
-            round(longest ** float(uniform[0])),
+            n_leapfrogs,
             self.generator,
         )
+        self.n_leapfrogs += n_leapfrogs
         return info
 
     def _longest_trajectory(self, step_size: float) -> float:
         """Return how many leapfrogs cross the neighbourhood, few where no direction is flat."""
-        gamma = self.settings.localization
+        across = math.pi / 2 / (step_size * math.sqrt(max(self.settings.localization, 1e-12)))
+        return min(max(across, 8.0), LONGEST_TRAJECTORY if self.flats else LONGEST_WITHOUT_FLATS)
+
+    @property
+    def flats(self) -> bool:
+        """Whether directions are flat: the chains are far from w* for the pull."""
         away = self.state.position - self.start
-        flat = gamma * float(away.square().mean()) > SMALLEST_PULL
-        across = math.pi / 2 / (step_size * math.sqrt(max(gamma, 1e-12)))
-        return min(max(across, 8.0), LONGEST_TRAJECTORY if flat else LONGEST_WITHOUT_FLATS)
+        return self.settings.localization * float(away.square().mean()) > SMALLEST_PULL
 
     def _worst_acceptance(self, info: hamiltonian.HamiltonianInfo, stage: Stage) -> float:
         """Return the mean chance of acceptance, of the start where it is lower."""
@@ -211,9 +255,11 @@ class HamiltonianChains:
         """Go on from where a store left off, and keep the chains in it every now and then."""
         self.saved = Saved(store)
         content = self.saved.content
-        if content is None:
+        if "state" not in content:
             return
         self.settings = HamiltonianSettings(**content["settings"])
+        self.stages = stages_of(self.settings.inverse_temperatures)
+        self.clock.before, self.is_late = content["seconds"], content["is_late"]
         self.done, self.step_size = content["done"], content["step_size"]
         self.jitter = content["jitter"]
         self.state = HamiltonianState(*(part.to(self.start.device) for part in content["state"]))
@@ -241,6 +287,8 @@ class HamiltonianChains:
                 "state": tuple(self.state),
                 "generator": self.generator.get_state(),
                 "device": self.start.device.type,
+                "seconds": self.clock.spent,
+                "is_late": self.is_late,
                 "drawn": [vars(part) for part in self.drawn.values()],
             }
         )

@@ -59,24 +59,24 @@ class Saved:
 
     Attributes
     ----------
-    content : dict or None
+    content : dict
         What it holds, or will hold when it is written next.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.content: dict[str, Any] | None = store.read()
+        self.content: dict[str, Any] = store.read() or {}
         self.is_written = True
         self.written = time.monotonic()
 
     def note(self, content: Mapping[str, Any]) -> None:
         """Take what to hold; write it if some time has passed."""
-        self.content, self.is_written = dict(content), False
+        self.content, self.is_written = {**self.content, **content}, False
         if time.monotonic() - self.written > SECONDS_BETWEEN_WRITES:
             self.write()
 
     def write(self) -> None:
         """Write what was noted."""
-        if self.content is not None and not self.is_written:
+        if not self.is_written:
             self.store.write(self.content)
             self.is_written, self.written = True, time.monotonic()
