@@ -13,8 +13,13 @@ from sklearn_learnability.torch.compression._gaussian_noise import GaussianNoise
 from sklearn_learnability.torch.compression._head_pruning import HeadPruning
 from sklearn_learnability.torch.compression._quantization import Quantization
 from sklearn_learnability.torch.compression._retraining import Retraining
+from sklearn_learnability.torch.learning_coefficient._draw_losses import draw_losses
 from sklearn_learnability.torch.learning_coefficient._estimate_llc import estimate_llc
 from sklearn_learnability.torch.learning_coefficient._flag import Flag, FlagCode
+from sklearn_learnability.torch.learning_coefficient._influence import Influence
+from sklearn_learnability.torch.learning_coefficient._information_criteria import (
+    InformationCriteria,
+)
 from sklearn_learnability.torch.learning_coefficient._known_models import (
     KnownModel,
     half_squared_error,
@@ -35,6 +40,12 @@ from sklearn_learnability.torch.learning_coefficient._llc_sensitivity import (
 from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
     LocalLearningCoefficient,
 )
+from sklearn_learnability.torch.learning_coefficient._posterior_losses import (
+    PosteriorLosses,
+    RowLosses,
+)
+from sklearn_learnability.torch.learning_coefficient._row_contributions import RowContributions
+from sklearn_learnability.torch.learning_coefficient._susceptibility import Susceptibility
 from sklearn_learnability.torch.models._batch_loss import next_token_loss
 from sklearn_learnability.torch.models._checkpoints import load_parameters
 from sklearn_learnability.torch.models._language_models import load_language_model
@@ -92,6 +103,8 @@ __all__ = [
     "FoldedNorms",
     "GaussianNoise",
     "HeadPruning",
+    "Influence",
+    "InformationCriteria",
     "InformationEstimate",
     "InformationPlane",
     "InformationPlaneCallback",
@@ -107,13 +120,18 @@ __all__ = [
     "LabelTrajectory",
     "LocalLearningCoefficient",
     "PlanePoint",
+    "PosteriorLosses",
     "Quantization",
     "Retraining",
+    "RowContributions",
+    "RowLosses",
     "SoftInformation",
+    "Susceptibility",
     "Trajectory",
     "calibrate_temperature",
     "complexity_against_compressibility",
     "critical_amount",
+    "draw_losses",
     "estimate_llc",
     "fold_norms",
     "half_squared_error",

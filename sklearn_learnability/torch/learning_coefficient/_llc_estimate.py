@@ -82,6 +82,8 @@ class LLCEstimate(Result):
         The value extrapolated for multiplicity 2; NaN where there is one inverse temperature only.
     per_chain : ndarray of shape (n_chains,)
         The value of each chain; NaN where a chain stopped.
+    used : ndarray of bool of shape (n_chains,)
+        Which chains the value is of.
     r_hat, effective_sample_size : float
         Split R-hat (between starts where there are two kinds) and effective draws, of the loss.
     half_chain_drift : float
@@ -113,6 +115,7 @@ class LLCEstimate(Result):
     bracket: tuple[float, float]
     multiplicity_corrected: float
     per_chain: Floats
+    used: NDArray[np.bool_]
     r_hat: float
     effective_sample_size: float
     half_chain_drift: float

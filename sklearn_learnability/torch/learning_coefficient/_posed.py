@@ -20,7 +20,7 @@ from sklearn_learnability.torch.learning_coefficient._llc_options import (
     may_take_all_rows,
 )
 from sklearn_learnability.torch.learning_coefficient._price import AllRows, Plan, plan_on_batches
-from sklearn_learnability.torch.learning_coefficient._request import ChainRequest
+from sklearn_learnability.torch.learning_coefficient._request import ChainRequest, Observer, ignore
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import (
     hamiltonian_estimate,
 )
@@ -43,13 +43,16 @@ ASKED = ("n_chains", "n_draws", "inverse_temperature", "localization", "step_siz
 class Run(NamedTuple):
     """What a run has beside the settings of the estimator.
 
-    Without a seed any will do, without a plan its own is made.
+    Without a seed any will do, without a plan its own is made. With `every_row` a few rows may not
+    stand for all.
     """
 
     seed: int | None
     chance_loss: float | None
     store: str | os.PathLike[str] | None
     plan: Plan | None = None
+    every_row: bool = False
+    observe: Observer = ignore
 
 
 def draw_seed(random_state: Any) -> int:
@@ -118,7 +121,7 @@ class Posed:
             return plan_on_batches(self.surface, self._langevin_request(begun))
         rows = self._all_rows(begun)
         plan = rows.plan()
-        if plan is not None:
+        if plan is not None and (plan.n_rows == self.surface.rows.n or not begun.run.every_row):
             return plan
         if self.settings["sampler"] == "hamiltonian":
             return rows.plan_all()
@@ -152,7 +155,8 @@ class Posed:
         """Return what chains of either engine are asked for."""
         given = {name: self.settings[name] for name in (*ASKED, "progress")}
         limit = seconds_of(self.settings["max_seconds"])
-        return given | {"seed": begun.seed, "store": begun.store, "max_seconds": limit}
+        given |= {"store": begun.store, "observe": begun.run.observe}
+        return given | {"seed": begun.seed, "max_seconds": limit}
 
     def _store(self, run: Run) -> Store:
         """Return the store of chains, with all that they depend on."""

@@ -1,10 +1,22 @@
 """What chains are asked for, of either engine."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
+from sklearn_learnability.torch.models._flat_loss import FlatLoss
 from sklearn_learnability.torch.models._store import Store
+
+#: What is told of every draw kept at the highest inverse temperature: the loss as a function of
+#: positions, the number of the draw, and the positions (n_chains, d). After a run was killed, draws
+#: may be told again, from an earlier one on.
+Observer = Callable[[FlatLoss, int, Tensor], None]
+
+
+def ignore(flat: FlatLoss, draw: int, positions: Tensor) -> None:
+    """Do nothing with a draw."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,3 +36,4 @@ class ChainRequest:
     progress: bool
     store: Store
     max_seconds: float = math.inf
+    observe: Observer = ignore

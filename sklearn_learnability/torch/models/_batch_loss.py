@@ -153,7 +153,7 @@ def mean_loss(model: nn.Module, loss: Loss, batches: Iterable[Batch]) -> float:
 def weight_of(loss: Loss, batch: Batch) -> Tensor | None:
     """Return the weight of a batch where its targets tell it; None where rows count alike."""
     if isinstance(loss, nn.Module):
-        weights = _target_weights(loss, split(batch)[1])
+        weights = target_weights(loss, split(batch)[1])
         return None if weights is None else weights.sum()
     if loss is next_token_loss:
         return (next_token_targets(batch) != IGNORED).sum()
@@ -227,6 +227,14 @@ def check_is_mean(loss_of: Callable[[Tensor], float], n: int, dtype: torch.dtype
         )
 
 
+def outputs_and_targets(model: nn.Module, loss: nn.Module, batch: Batch) -> tuple[Any, Any]:
+    """Return what a criterion compares."""
+    inputs, targets = split(batch)
+    outputs = logits_of(model(**inputs) if isinstance(inputs, Mapping) else model(*inputs))
+    check_shapes(loss, outputs, targets)
+    return outputs, targets
+
+
 def _sequences(batch: Batch) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Return token numbers, labels and mask (B, T + 1), what the mask lets through moved left."""
     if not isinstance(batch, Mapping):
@@ -267,10 +275,8 @@ def _next_tokens(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def _criterion_loss(model: nn.Module, loss: nn.Module, batch: Batch) -> BatchLoss:
-    inputs, targets = split(batch)
-    outputs = logits_of(model(**inputs) if isinstance(inputs, Mapping) else model(*inputs))
-    check_shapes(loss, outputs, targets)
-    weights = _target_weights(loss, targets)
+    outputs, targets = outputs_and_targets(model, loss, batch)
+    weights = target_weights(loss, targets)
     if weights is None:
         return BatchLoss(loss(outputs, targets).mean(), n_rows(batch))
     summed = copy(loss)
@@ -279,7 +285,7 @@ def _criterion_loss(model: nn.Module, loss: nn.Module, batch: Batch) -> BatchLos
     return BatchLoss(_mean(total, count), count)
 
 
-def _target_weights(loss: nn.Module, targets: Any) -> Tensor | None:
+def target_weights(loss: nn.Module, targets: Any) -> Tensor | None:
     """Return what each target counts for in the mean of a cross-entropy of labels."""
     known = isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) and loss.reduction != "sum"
     if not known or not isinstance(targets, Tensor) or targets.is_floating_point():

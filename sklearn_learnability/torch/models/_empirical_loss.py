@@ -1,14 +1,13 @@
 """The mean loss of a model on data, as a function of its parameters."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from sklearn_learnability.torch.models._batch_loss import (
-    BatchLoss,
     Loss,
     batch_loss,
     check_is_mean,
@@ -28,7 +27,9 @@ from sklearn_learnability.torch.models._devices import (
     has_float64,
 )
 
+T = TypeVar("T")
 Parameters = dict[str, Tensor]
+OfModel = Callable[[nn.Module, Loss, Batch], T]
 Selection = Sequence[str] | Mapping[str, Tensor]
 
 MOST_ROWS_WEIGHED = 1024  # of a data set that is not in memory
@@ -117,9 +118,9 @@ class EmpiricalLoss:
         if self.weight_per_row is None:  # only the function may know what it is a mean of
             self.weight_per_row = self._weight_found_per_row()
 
-    def batch(self, rows: Tensor) -> Batch:
-        """Return the batch of some rows."""
-        return map_floats(self.rows.take(rows), self._cast)
+    def batch(self, rows: Tensor, of: DataRows | None = None) -> Batch:
+        """Return the batch of some rows, of the data or of others."""
+        return map_floats((of or self.rows).take(rows), self._cast)
 
     def __call__(self, parameters: Parameters, batch: Batch) -> Tensor:
         """Return the loss of a batch at some parameters, a scalar with its graph.
@@ -127,19 +128,19 @@ class EmpiricalLoss:
         It is the mean loss, scaled where targets tell how much each row counts for, so that its
         mean over batches of equal length is the loss of all rows.
         """
-        of_batch = self._of_batch(parameters, batch)
+        of_batch = self.call(batch_loss, parameters, batch)
         if self.weight_per_row is None or not isinstance(of_batch.weight, Tensor):
             return of_batch.mean
         share = of_batch.weight / (self.weight_per_row * n_rows(batch))
         return of_batch.mean * share.to(of_batch.mean.dtype)
 
-    def _of_batch(self, parameters: Parameters, batch: Batch) -> BatchLoss:
-        """Return the mean loss of a batch at some parameters, and what the batch counts for."""
+    def call(self, function: OfModel[T], parameters: Parameters, batch: Batch) -> T:
+        """Return a function of the model, the loss and a batch, at some parameters."""
         values = {f"model.{name}": value for name, value in parameters.items()}
         for name, value in self.fixed.items():  # what forward writes to is new every time
             values[name] = value.clone() if name in self.written else value
         placed = {place: values[name] for place, name in self.places.items()}
-        return functional_call(self.module, placed, (batch,), tie_weights=False)
+        return functional_call(self.module, placed, (function, batch), tie_weights=False)
 
     def _weight_per_row(self) -> float | None:
         """Return what a row counts for on average; None where all count alike."""
@@ -161,7 +162,7 @@ class EmpiricalLoss:
         spread = torch.arange(seen) * self.rows.n // seen
         total = 0.0
         for rows in spread.split(8):
-            weight = self._of_batch(self.start, self.batch(rows)).weight
+            weight = self.call(batch_loss, self.start, self.batch(rows)).weight
             if not isinstance(weight, Tensor):
                 return None
             total += float(weight)
@@ -196,9 +197,9 @@ class _ModelLoss(nn.Module):
         self.model = model
         self.loss = loss
 
-    def forward(self, batch: Batch) -> BatchLoss:
-        """Return the mean loss of a batch, and what the batch counts for."""
-        return batch_loss(self.model, self.loss, batch)
+    def forward(self, function: OfModel[T], batch: Batch) -> T:
+        """Return a function of the model, the loss and a batch."""
+        return function(self.model, self.loss, batch)
 
 
 def places_of(module: nn.Module) -> dict[str, str]:

@@ -9,7 +9,7 @@ from torch.func import vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sklearn_learnability.torch.models._data_rows import Batch
-from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss, Parameters
+from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss, OfModel, Parameters
 from sklearn_learnability.torch.models._recorded import Recorded
 
 LossAndGradient = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -75,10 +75,29 @@ class FlatLoss:
         """Return the losses (n_chains,) in float64."""
         if self.vectorised:
             try:
-                return self._vectorised_values(positions, batch).double()
+                return self._vectorised(self.surface, positions, batch).double()
             except RuntimeError:
                 self.vectorised = False
         return torch.stack([self.value(position, batch) for position in positions])
+
+    @torch.no_grad()
+    def each(
+        self, function: OfModel[Tensor], positions: Tensor, batch: Batch, at_once: bool
+    ) -> Tensor:
+        """Return a function of the model, the loss and a batch at every position (n_chains, ...).
+
+        Raises
+        ------
+        RuntimeError
+            If all are wanted at once, and the model has no vectorised form.
+        """
+
+        def at(parameters: Parameters, batch: Batch) -> Tensor:
+            return self.surface.call(function, parameters, batch)
+
+        if at_once:
+            return self._vectorised(at, positions, batch)
+        return torch.stack([at(self.unflatten(position), batch) for position in positions])
 
     def curvature(self, position: Tensor, batch: Batch, n_steps: int = 6) -> tuple[float, Tensor]:
         """Return the top curvature of the loss and its direction, by power iteration.
@@ -131,15 +150,17 @@ class FlatLoss:
 
     def _values_and_gradients(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         leaf = positions.detach().requires_grad_()
-        values = self._vectorised_values(leaf, batch)
+        values = self._vectorised(self.surface, leaf, batch)
         (gradients,) = torch.autograd.grad(values.sum(), leaf)
         return values.detach().double(), gradients
 
-    def _vectorised_values(self, positions: Tensor, batch: Batch) -> Tensor:
+    def _vectorised(
+        self, of: Callable[[Parameters, Batch], Tensor], positions: Tensor, batch: Batch
+    ) -> Tensor:
         # the fused kernels of attention know no vectorised form
         with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
-            return vmap(self.surface, in_dims=(0, None))(self.unflatten(positions), batch)
+            return vmap(of, in_dims=(0, None))(self.unflatten(positions), batch)
 
     def _value_and_gradient(self, position: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         leaf = position.detach().requires_grad_()

@@ -5,7 +5,9 @@ hot posterior that is cooled down by and by; where both agree, they have converg
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,6 +66,7 @@ def hamiltonian_estimate(surface: EmpiricalLoss, request: ChainRequest) -> LLCEs
     loss_and_gradient = full_batch_loss(flat)
     settings = choose_settings(flat, loss_and_gradient, request)
     chains = HamiltonianChains(flat, loss_and_gradient, settings, request.seed, request.max_seconds)
+    chains.observe = partial(request.observe, flat)
     chains.resume(request.store)
     chains.run(request.progress)
     top_first = sorted(chains.drawn.values(), key=lambda part: -part.inverse_temperature)
@@ -106,6 +109,7 @@ class HamiltonianChains:
         self.step_size = settings.step_size or 0.5 * scale * settings.first_step_size
         self.jitter = 0.0
         self.drawn: dict[float, DrawsOfChains] = {}
+        self.observe: Callable[[int, Tensor], None] = lambda draw, positions: None
         self.done = 0
         self.here: Progress | None = None
         self.saved = Saved(Store(None, "chains", {}))
@@ -169,6 +173,8 @@ class HamiltonianChains:
         here = self.here or self._begin(stage)
         while not self._enough(here.records, stage):
             info = self._step(stage.inverse_temperature, self.step_size)
+            if stage.join:
+                self.observe(len(here.records), self.state.position)
             here.records.append([value.cpu().numpy() for value in self._record(info, stage)])
             self._keep()
         self.drawn[stage.inverse_temperature] = self._drawn(here.records, stage)

@@ -150,6 +150,7 @@ def summarise(
         bracket=limit.bracket,
         multiplicity_corrected=limit.multiplicity_corrected,
         per_chain=starts.everyone.per_chain,
+        used=starts.used,
         r_hat=split_r_hat(kept),
         effective_sample_size=effective_sample_size(kept),
         half_chain_drift=half_chain_drift(kept),

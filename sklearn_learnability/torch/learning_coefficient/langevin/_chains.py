@@ -105,6 +105,8 @@ def run_chains(
                     f"any of {settings.n_chains}. Lower step_size={settings.step_size:.3g}."
                 )
             noise = rows if device.type == "cpu" else seeded(seeds[done], device)
+            if done >= settings.n_discarded:
+                request.observe(flat, done - settings.n_discarded, state.position)
             moved, _ = sampler.step(state, gradients, posterior, settings.step_size, noise)
             moved = hold(moved, lost, flat.start)
             state, done = moved, done + 1  # in one, so that no interrupt finds half of it

@@ -53,6 +53,7 @@ def estimate_from_chains(
         bracket=(value - 2 * error, value + 2 * error),
         multiplicity_corrected=float("nan"),
         per_chain=t * kept.mean(axis=1),
+        used=np.asarray(np.isfinite(kept).all(axis=1)),
         r_hat=split_r_hat(kept),
         effective_sample_size=effective_sample_size(kept),
         half_chain_drift=half_chain_drift(kept),

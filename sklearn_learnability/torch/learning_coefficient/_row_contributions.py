@@ -1,0 +1,47 @@
+"""What every row adds to the local learning coefficient."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sklearn_learnability._results import Result
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RowContributions(Result):
+    r"""What every row, or token, adds to the local learning coefficient.
+
+    .. math:: \lambda_i = n\beta \, (E[\ell_i(w)] - \ell_i(w^*))
+
+    Their mean, weighted as the rows count, is the coefficient: a row of a higher one is predicted
+    by directions that the data hardly fix. No unit. The estimate's own value is of all draws and
+    less noise where more is known of it, so the two agree within their errors only.
+
+    Attributes
+    ----------
+    value, standard_error, drift : ndarray of shape (n_rows,)
+        The contribution of each, its standard error, and that of the second half of the chains less
+        that of the first.
+    row, position : ndarray of shape (n_rows,)
+        Number of the row, and the token's position in it, 0 where all of the row counts at once.
+    total, total_error, total_drift : float
+        Their mean, weighted as the rows count; its standard error and drift.
+    """
+
+    value: Floats
+    standard_error: Floats
+    drift: Floats
+    row: NDArray[np.integer]
+    position: NDArray[np.integer]
+    total: float
+    total_error: float
+    total_drift: float
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a row, or token, of the data."""
+        names = ("row", "position", "value", "standard_error", "drift")
+        return pd.DataFrame({name: getattr(self, name) for name in names})
