@@ -31,6 +31,7 @@ from sklearn_learnability.torch.learning_coefficient._known_networks import (
     make_rotated_linear_network_model,
     make_tanh_network_model,
 )
+from sklearn_learnability.torch.learning_coefficient._llc_by_part import LLCByPart, llc_by_part
 from sklearn_learnability.torch.learning_coefficient._llc_checkpoints import LLCTrajectory
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate, LLCSettings
 from sklearn_learnability.torch.learning_coefficient._llc_sensitivity import (
@@ -48,6 +49,7 @@ from sklearn_learnability.torch.learning_coefficient._row_contributions import R
 from sklearn_learnability.torch.learning_coefficient._susceptibility import Susceptibility
 from sklearn_learnability.torch.models._batch_loss import next_token_loss
 from sklearn_learnability.torch.models._checkpoints import load_parameters
+from sklearn_learnability.torch.models._head_parameters import attention_head_parameters
 from sklearn_learnability.torch.models._language_models import load_language_model
 from sklearn_learnability.torch.models._self_divergence import self_divergence_loss
 from sklearn_learnability.torch.profile._complexity_against_compressibility import (
@@ -110,6 +112,7 @@ __all__ = [
     "InformationPlaneCallback",
     "InformationProfile",
     "KnownModel",
+    "LLCByPart",
     "LLCEstimate",
     "LLCSensitivity",
     "LLCSettings",
@@ -128,6 +131,7 @@ __all__ = [
     "SoftInformation",
     "Susceptibility",
     "Trajectory",
+    "attention_head_parameters",
     "calibrate_temperature",
     "complexity_against_compressibility",
     "critical_amount",
@@ -136,6 +140,7 @@ __all__ = [
     "fold_norms",
     "half_squared_error",
     "label_information",
+    "llc_by_part",
     "llc_sensitivity",
     "load_language_model",
     "load_parameters",

@@ -10,12 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_learnability._validation import check_random_state
-from sklearn_learnability.torch.compression._attention_heads import (
-    HeadWeights,
-    attention_heads,
-    n_weights,
-    zero_heads,
-)
 from sklearn_learnability.torch.compression._compression import (
     CompressedLoss,
     CompressionScheme,
@@ -29,6 +23,12 @@ from sklearn_learnability.torch.compression._layers import (
     named_layers,
 )
 from sklearn_learnability.torch.compression._retraining import Retraining, retrain
+from sklearn_learnability.torch.models._attention_heads import (
+    HeadWeights,
+    attention_heads,
+    n_weights,
+    zero_heads,
+)
 from sklearn_learnability.torch.models._held_still import held_still
 
 Heads = Sequence[Sequence[tuple[str, int, int, int]]]

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from sklearn_learnability._validation import check_count, check_random_state
-from sklearn_learnability.torch.compression._attention_heads import HeadWeights, zero_heads
 from sklearn_learnability.torch.compression._compression import LossNow
+from sklearn_learnability.torch.models._attention_heads import HeadWeights, zero_heads
 from sklearn_learnability.torch.models._batch_loss import Loss, batch_loss, placed_loss
 from sklearn_learnability.torch.models._data_rows import data_rows
 from sklearn_learnability.torch.models._devices import device_of, dtype_of, gradients_of
