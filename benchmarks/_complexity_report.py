@@ -1,9 +1,8 @@
 """Tables and figures of complexity against compressibility, from the points of all studies."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
+from _small_lms import NEW
 from linear_association import (
     centre,
     correlation,
@@ -22,21 +21,21 @@ from sklearn_learnability.torch import (
     CriticalAmount,
     Flag,
     FlagCode,
-    load_parameters,
 )
 
-MODELS = Path(__file__).parents[1] / "output" / "small_lms"
 #: Names of settings of the estimator and of schemes.
 FIRST_ESTIMATOR, PAPER_ESTIMATOR = "local, self-KL", "as in the paper"
 FIRST_SCHEME, TENSOR_SCHEME = "one clamp, searched", "a clamp a tensor, searched"
 MIDDLE_TOLERANCE = 0.5
-MARKERS = "osD"
+MARKERS = "osD^v"
+PANELS = 3  # to a row of a figure
+NORM = "norm of the weights"
 BASELINES = (
     ["loss"],
     ["loss", "loss squared"],
-    ["norm of the weights"],
+    [NORM],
     ["log step"],
-    ["loss", "norm of the weights", "log step"],
+    ["loss", NORM, "log step"],
 )
 
 
@@ -69,6 +68,13 @@ def read_studies(path, start_below):
         checkpoints = [checkpoint(part) for _, part in rows.groupby("checkpoint", sort=False)]
         studies[key] = ComplexityAgainstCompressibility(tuple(checkpoints), (), start_below)
     return studies
+
+
+def read_of_weights(path):
+    """Return what was written of the weights at each point."""
+    table = pd.read_csv(path)
+    names = ["checkpoint", "scheme", "tolerance", "norm", "spacing"]
+    return table.reindex(columns=names).drop_duplicates(names[:3])
 
 
 def checkpoint(rows):
@@ -109,9 +115,9 @@ def step_of(checkpoint):
 
 
 def tests(points):
-    """Return by size how alike the runs differ at the same step, and what other tests would say.
+    """Return by network how alike the runs differ at the same step, and what other tests say.
 
-    For one clamp. A row after the sizes takes them together, as independent, by Student's test of
+    For one clamp. Rows after the networks take them together, as independent, by Student's test of
     their transformed correlations.
     """
     used = points[(points["left_out"] == "") & points["scheme"].str.startswith("one clamp")]
@@ -124,9 +130,7 @@ def tests(points):
             without_loss = associate(part, given=None).within_steps
             row = setting | {"parameters": size, "without_loss": without_loss}
             alone.append(row | associate(part).to_frame().iloc[0].to_dict() | other_tests(part))
-        rows += alone
-        if len(alone) > 2:
-            rows.append(setting | over_sizes(pd.DataFrame(alone)))
+        rows += alone + [setting | row for row in over_networks(pd.DataFrame(alone))]
     return pd.DataFrame(rows)
 
 
@@ -159,56 +163,46 @@ def other_tests(part):
     return dict(zip(names, [*found, goes_on], strict=True))
 
 
-def over_sizes(part):
-    """Return the mean over sizes of the correlations at the same step, by Fisher's transform."""
+def over_networks(alone):
+    """Return rows of the networks together: of all, and of those measured later than the rest."""
+    parts = {"all": alone, "new": alone[alone["parameters"].isin(NEW)]}
+    return [{"parameters": name} | together(part) for name, part in parts.items() if len(part) > 2]
+
+
+def together(part):
+    """Return the mean of correlations at the same step by Fisher's transform, and its test."""
     transformed = np.arctanh(part["within_steps"])
     found = stats.ttest_1samp(transformed, 0)
     ends = found.confidence_interval()
     return {
-        "parameters": "all",
         "without_loss": np.tanh(np.arctanh(part["without_loss"]).mean()),
         "within_steps": np.tanh(transformed.mean()),
         "within_steps_lower": np.tanh(ends.low),
         "within_steps_upper": np.tanh(ends.high),
         "p_value": found.pvalue,
-        "exchanging_runs": np.nan,
-        "shuffling_within_steps": np.nan,
-        "goes_on": np.nan,
     }
 
 
-def other_baselines(points, norms=None):
+def other_baselines(points):
     """Return what the loss, its curve, the weights' norm and the step say, and the rest given them.
 
-    At the middle tolerance, over the runs of a size. Without norms, those that need them are left
-    out.
+    At the middle tolerance, over the runs of a network. Where norms were not kept with the points,
+    the baselines that need them are left out.
     """
     used = points[(points["left_out"] == "") & (points["tolerance"] == MIDDLE_TOLERANCE)].copy()
     used["loss squared"] = used["loss"] ** 2
     used["log step"] = np.log(used["step"])
-    if norms is not None:
-        used["norm of the weights"] = used["checkpoint"].map(norms)
+    used = used.rename(columns={"norm": NORM})
     rows = []
     keys = ["parameters", "estimator", "scheme"]
     for key, part in used.groupby(keys, sort=False):
         for names in BASELINES:
-            if norms is None and "norm of the weights" in names:
+            if NORM in names and part[NORM].isna().any():
                 continue
             line = associate(part, names)
             row = dict(zip(keys, key, strict=True)) | {"baseline": ", ".join(names)}
             rows.append(row | line.to_frame().iloc[0].to_dict())
     return pd.DataFrame(rows)
-
-
-def norms_of(checkpoints):
-    """Return the Euclidean norm of the parameters by checkpoint."""
-    found = {}
-    for name in checkpoints:
-        size, _, seed, _, step = name.split()
-        path = MODELS / f"{size}_{seed}" / f"step_{int(step):06d}.safetensors"
-        squares = sum(float(p.double().square().sum()) for p in load_parameters(path).values())
-        found[name] = squares**0.5
-    return found
 
 
 def chains(points):
@@ -237,7 +231,7 @@ def chains(points):
 
 
 def draw_sizes_and_settings(points, folder):
-    """Save critical n_q against the coefficient: of every size, and under every setting."""
+    """Save critical n_q against the coefficient: of every network, and under every setting."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -252,12 +246,14 @@ def draw_sizes_and_settings(points, folder):
         ("complexity_settings", of_settings, "estimator"),
     ):
         panels = list(table.groupby(column, sort=False))
+        rows = -(-len(panels) // PANELS)
         figure, axes = pyplot.subplots(
-            1, len(panels), figsize=(3.7 * len(panels), 3.6), layout="constrained", squeeze=False
+            *(rows, PANELS), figsize=(3.7 * PANELS, 3.6 * rows), layout="constrained", squeeze=False
         )
-        for ax, (title, part) in zip(axes[0], panels, strict=True):
+        for ax, (title, part) in zip(axes.flat, panels, strict=True):
             draw_panel(ax, part, title)
-        axes[0, 0].set_ylabel("critical n_q")
+        for ax in axes[:, 0]:
+            ax.set_ylabel("critical n_q")
         figure.savefig(folder / f"{name}.png", dpi=90)
         pyplot.close(figure)
 

@@ -1,4 +1,4 @@
-"""A small decoder transformer in plain torch, its tokenizer, and the English text it reads."""
+"""A small decoder transformer in plain torch, its tokenizer, and the texts it reads."""
 
 import ast
 import json
@@ -18,6 +18,7 @@ from sklearn_learnability.torch import load_parameters
 FOLDER = Path(__file__).parents[1] / "output" / "small_lm"
 END_OF_TEXT = "<|endoftext|>"
 SHORTEST_TEXT = 200  # characters
+CODE = "code"  # the second text
 NOT_READ = {"site-packages", "dist-packages", "test", "tests", "lib2to3"}
 
 
@@ -105,10 +106,15 @@ def save_config(config, folder):
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=1) + "\n")
 
 
-def read_texts(path=None):
-    """Return texts: of a file, blank lines between them; by default what every install carries."""
-    if path is not None:
-        texts = Path(path).read_text().split("\n\n")
+def read_texts(text=None):
+    """Return texts: of a file, blank lines between them, or the CODE that every install carries.
+
+    By default the English that every install carries.
+    """
+    if text == CODE:
+        texts = texts_of_code()
+    elif text is not None:
+        texts = Path(text).read_text().split("\n\n")
     else:
         texts = [text for texts in texts_by_source().values() for text in texts]
     return list(dict.fromkeys(text.strip() for text in texts if len(text) >= SHORTEST_TEXT))
@@ -138,6 +144,25 @@ def docstrings_of(path):
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     found = (ast.get_docstring(node) for node in ast.walk(tree) if isinstance(node, kinds))
     return [text for text in found if text]
+
+
+def texts_of_code():
+    """Return the functions and classes of the standard library, without docstrings or comments."""
+    folder = Path(sysconfig.get_path("stdlib"))
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    texts = []
+    for path in sorted(folder.rglob("*.py")):
+        if NOT_READ & set(path.relative_to(folder).parts):
+            continue
+        try:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+        except (SyntaxError, UnicodeDecodeError, ValueError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+        texts += [ast.unparse(node) for node in tree.body if isinstance(node, kinds)]
+    return texts
 
 
 def train_tokenizer(texts, n_vocabulary):

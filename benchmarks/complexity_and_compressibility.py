@@ -19,8 +19,9 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import _complexity_deep_linear as deep_linear
+import _complexity_range as of_range
 import _complexity_tables as shown
-import numpy as np
 import pandas as pd
 import torch
 from _complexity_report import (
@@ -32,45 +33,35 @@ from _complexity_report import (
     by_run,
     chains,
     draw_sizes_and_settings,
-    norms_of,
     other_baselines,
+    read_of_weights,
     read_studies,
     step_of,
     tests,
 )
 from _results import records
 from _small_lm import load_small_lm, pack
-from tqdm import tqdm
+from _small_lms import NETWORKS, NEW, folder_of
 
 from sklearn_learnability.exceptions import LearnabilityWarning
-from sklearn_learnability.metrics import linear_association, predicted_bits
+from sklearn_learnability.metrics import predicted_bits
 from sklearn_learnability.torch import (
     GaussianNoise,
     LocalLearningCoefficient,
     Quantization,
     complexity_against_compressibility,
-    critical_amount,
-    half_squared_error,
-    make_rotated_linear_network_model,
     next_token_loss,
     self_divergence_loss,
 )
 
 ROOT = Path(__file__).parents[1]
-MODELS = ROOT / "output" / "small_lms"
 STORE = ROOT / "output" / "complexity_and_compressibility"
 FIGURES = ROOT / "docs" / "_static"
 RESULTS = ROOT / "benchmarks" / "results" / "complexity_and_compressibility.json"
 
-# Deep linear networks
-DIM = 10
-RANKS, TEACHERS, SAMPLED_TEACHERS = range(1, 11), 8, 2
-DEEP_TOLERANCE = 0.1
-
 # Language models: the first checkpoint, and the last eight of those evenly spaced on a log scale
-N_PARAMETERS = {"60k": 59_520, "130k": 135_984, "400k": 396_640}
-SEEDS = (0, 1, 2)
 STEPS = (0, 70, 114, 183, 296, 477, 769, 1240, 2000)
+SMALL_STEPS = (0, 114, 477, 1240, 2000)
 SAMPLED, COMPRESSED = 2048, 32  # held-out sequences for the coefficient, others for compression
 TOLERANCES = (0.25, 1.0, 0.5)
 START_BELOW, LATE_BELOW = 0.9, 0.65  # shares of the first loss; chosen before measuring
@@ -86,12 +77,6 @@ LOCAL = {
     "batch_size": 8,
 }
 PAPER = LOCAL | {"inverse_temperature": 30.0, "localization": 300.0, "step_size": 1e-3}
-DEEP = {
-    "inverse_temperature": 1e5 / np.log(1e5),
-    "localization": 1.0,
-    "random_state": 0,
-    "progress": False,
-}
 SCHEMES = {
     FIRST_SCHEME: Quantization(),
     TENSOR_SCHEME: Quantization(scope="tensor"),
@@ -111,9 +96,9 @@ def of_self_divergence(**settings):
     return lambda model: coefficient(self_divergence_loss(model), **settings)
 
 
-# At the size where every evaluation is dear: two schemes
-DEAR = "400k"
-DEAR_SCHEMES = (FIRST_SCHEME, "one clamp, the largest")
+# Two schemes where every evaluation is dear, and for the networks that were added later
+FEW_SCHEMES = (FIRST_SCHEME, "one clamp, the largest")
+WITH_FEW = ("400k", *NEW)
 
 # Every setting of the estimator that is tried
 ESTIMATORS = {
@@ -134,7 +119,10 @@ STUDIES = (
     ("400k", FIRST_ESTIMATOR),
     ("60k", "local, self-KL, a quarter of the draws"),
     ("60k", "local, self-KL, another seed"),
+    *((network, FIRST_ESTIMATOR) for network in NEW),
 )
+# The other estimators run on the first runs only
+FIRST_RUNS = 3
 
 
 def held_out_sequences(folder, n):
@@ -148,24 +136,27 @@ def held_out_sequences(folder, n):
     return torch.from_numpy(tokens).view(n, length)
 
 
-def study(size, name, llc, seeds=SEEDS, steps=STEPS, schemes=SCHEMES):
-    """Return the study of one size under one setting of the estimator."""
-    sequences = held_out_sequences(MODELS / f"{size}_{seeds[0]}", SAMPLED + COMPRESSED)
+def study(network, name, small):
+    """Return the study of one network under one setting of the estimator."""
+    seeds = NETWORKS[network].seeds[: None if name == FIRST_ESTIMATOR else FIRST_RUNS]
+    steps = STEPS
+    if small:
+        seeds, steps = seeds[:1], SMALL_STEPS
+    labels = FEW_SCHEMES if network in WITH_FEW else SCHEMES
+    runs = [f"{network} seed {seed}" for seed in seeds]
+    sequences = held_out_sequences(folder_of(runs[0]), SAMPLED + COMPRESSED)
     paths = {
-        f"{size} seed {seed} step {step}": MODELS
-        / f"{size}_{seed}"
-        / f"step_{step:06d}.safetensors"
-        for seed in seeds
+        f"{run} step {step}": folder_of(run) / f"step_{step:06d}.safetensors"
+        for run in runs
         for step in steps
     }
-
-    print(f"{size}, {name}", flush=True)
+    print(f"{network}, {name}", flush=True)
     return complexity_against_compressibility(
         paths,
         sequences[:SAMPLED],
-        llc=llc,
+        llc=ESTIMATORS[name],
         loss=next_token_loss,
-        schemes=schemes,
+        schemes={label: SCHEMES[label] for label in labels},
         tolerances=TOLERANCES,
         compression_data=sequences[SAMPLED:],
         groups={path: path.rpartition(" step ")[0] for path in paths},
@@ -176,28 +167,33 @@ def study(size, name, llc, seeds=SEEDS, steps=STEPS, schemes=SCHEMES):
     )
 
 
-def measured_studies(small):
+def measured_studies(studies, small):
     """Measure one study after the other, and draw it."""
-    for size, name in STUDIES[:1] if small else STUDIES:
-        options = {"seeds": (0,), "steps": (0, 114, 477, 1240, 2000)} if small else {}
-        if size == DEAR:
-            options["schemes"] = {label: SCHEMES[label] for label in DEAR_SCHEMES}
-        found = study(size, name, ESTIMATORS[name], **options)
-        draw(found, size, name)
-        yield (size, name), found
+    for network, name in studies:
+        found = study(network, name, small)
+        draw(found, network, name)
+        yield (network, name), found
 
 
-def language_models(studies):
-    """Yield the points and lines of the studies that are done, after each."""
+def language_models(studies, of_weights):
+    """Yield the points and lines of the studies that are done, after each.
+
+    What is known of the weights already is a table beside.
+    """
     points, lines = [], []
-    for (size, name), found in studies:
-        points.append(found.to_frame().assign(parameters=size, estimator=name))
+    for (network, name), found in studies:
+        names = {"parameters": network, "estimator": name}
+        points.append(found.to_frame().assign(**names))
+        of_weights = pd.concat([of_weights, of_range.spacings(found)])
+        of_weights = of_weights.drop_duplicates(of_range.PLACE, keep="last")
         for start in (None, START_BELOW, LATE_BELOW):
             part = replace(found, start_below=start)
             for of in ("critical", "size"):
                 table = part.fits_to_frame(of=of)
-                lines.append(table.assign(of=of, start=start, parameters=size, estimator=name))
-        yield pd.concat(points, ignore_index=True), pd.concat(lines, ignore_index=True)
+                lines.append(table.assign(of=of, start=start, **names))
+        all_points = pd.concat(points, ignore_index=True)
+        all_points = all_points.merge(of_weights, on=of_range.PLACE, how="left")
+        yield all_points, pd.concat(lines, ignore_index=True)
 
 
 def draw(found, size, name):
@@ -219,98 +215,58 @@ def draw(found, size, name):
         pyplot.close(display.figure_)
 
 
-def deep_linear(small):
-    """Measure deep linear networks of known coefficient; return their points."""
-    rows = []
-    for rank in tqdm(RANKS, unit="rank"):
-        for teacher in range(2 if small else TEACHERS):
-            known = make_rotated_linear_network_model(
-                DIM, rank, random_state=np.random.RandomState([rank, teacher])
-            )
-            found = critical_amount(
-                known.model,
-                half_squared_error,
-                known.data,
-                Quantization(),
-                tolerance=DEEP_TOLERANCE,
-                progress=False,
-            )
-            llc = float("nan")
-            if teacher < (0 if small else SAMPLED_TEACHERS):
-                llc = deep_estimate(known, rank, teacher)
-            rows.append(
-                {
-                    "rank": rank,
-                    "teacher": teacher,
-                    "true_llc": known.truth.value,
-                    "llc": llc,
-                    "critical": found.value,
-                    "bits": found.size,
-                    "predicted_bits": predicted_bits(known.truth.value, 2 * DIM**2, DEEP_TOLERANCE),
-                    "squared_norm": sum(float(p.square().sum()) for p in known.model.parameters()),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def deep_estimate(known, rank, teacher):
-    """Return the estimated coefficient of a deep linear network, kept once it is done."""
-    path = STORE / f"deep_linear_{rank}_{teacher}.json"
-    if not path.exists():
-        llc = LocalLearningCoefficient(half_squared_error, **DEEP)
-        estimate = llc.estimate(known.model, known.data)
-        path.write_text(json.dumps(estimate.value))
-    return json.loads(path.read_text())
-
-
-def deep_lines(points):
-    """Return the lines through the deep linear networks that crossed, each one independent."""
-    lines = {}
-    for name in ("true_llc", "llc"):
-        part = points[points[name].notna() & points["critical"].notna()]
-        for of in ("critical", "bits"):
-            if len(part) > 4:
-                line = linear_association(
-                    part[name], part[of], given=part["squared_norm"], groups=np.arange(len(part))
-                )
-                lines[f"{of} on {name}"] = records(line.to_frame(), 12)[0]
-    return lines
-
-
 def write(results, deep, points, lines, baselines):
     """Write what is done."""
     errors = (deep["llc"] / deep["true_llc"] - 1).abs()
     unsampled = errors.isna().all()
+    pull = LOCAL["inverse_temperature"], LOCAL["localization"]
     summary = {
-        "settings": {"local": LOCAL, PAPER_ESTIMATOR: PAPER, "deep linear": DEEP},
+        "settings": {
+            **{"local": LOCAL, PAPER_ESTIMATOR: PAPER},
+            "deep linear": deep_linear.SETTINGS,
+        },
         "deep_linear": {
             "points": records(deep),
-            "lines": deep_lines(deep),
+            "lines": deep_linear.lines_of(deep),
             "largest_relative_error": None if unsampled else float(errors.max()),
         },
         "lines": records(lines),
         "predicted_slopes": {
-            size: predicted_bits(1.0, n, MIDDLE_TOLERANCE) for size, n in N_PARAMETERS.items()
+            name: predicted_bits(1.0, network.n_parameters, MIDDLE_TOLERANCE)
+            for name, network in NETWORKS.items()
         },
         "by_run": records(by_run(points)),
         "tests": records(tests(points)),
         "other_baselines": baselines,
         "chains": records(chains(points)),
+        "range": {
+            "forms": records(of_range.forms(points)),
+            "slopes": records(of_range.slopes(points, *pull)),
+            "exponents": records(of_range.exponents(points)),
+        },
     }
     (results / RESULTS.name).write_text(json.dumps(summary, indent=1) + "\n")
     points.to_csv(results / RESULTS.with_suffix(".csv").name, index=False, float_format="%.6g")
 
 
-def lines_again():
-    """Write the lines through the points of an earlier run; what needs the weights stays."""
+def add_to_earlier(measured):
+    """Write studies beside, or in place of, those of an earlier run, whose points are kept.
+
+    Baselines that need weights stay where the points lack them.
+    """
+    path = RESULTS.with_suffix(".csv")
     earlier = json.loads(RESULTS.read_text())
-    studies = read_studies(RESULTS.with_suffix(".csv"), START_BELOW)
-    *_, (points, lines) = language_models(studies.items())
-    baselines = records(other_baselines(points))
+    deep = pd.DataFrame(earlier["deep_linear"]["points"])
+    of_weights = read_of_weights(path)
+    studies = read_studies(path, START_BELOW)
     keys = ("parameters", "estimator", "scheme", "baseline")
-    again = {tuple(row[key] for key in keys): row for row in baselines}
-    kept = [again.get(tuple(row[key] for key in keys), row) for row in earlier["other_baselines"]]
-    write(RESULTS.parent, pd.DataFrame(earlier["deep_linear"]["points"]), points, lines, kept)
+    kept = {tuple(row[key] for key in keys): row for row in earlier["other_baselines"]}
+    studies |= dict(measured)
+    *_, (points, lines) = language_models(studies.items(), of_weights)
+    again = records(other_baselines(points))
+    kept |= {tuple(row[key] for key in keys): row for row in again}
+    write(RESULTS.parent, deep, points, lines, list(kept.values()))
+    return points
 
 
 def tables(results):
@@ -336,21 +292,30 @@ def tables(results):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="*", metavar="network", help="some, by name")
     parser.add_argument("--small", action="store_true", help="one run, a few checkpoints")
     parser.add_argument("--from-points", action="store_true", help="only the lines, from the CSV")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", LearnabilityWarning)  # flags are in the tables
     STORE.mkdir(parents=True, exist_ok=True)
-    results = STORE if options.small else RESULTS.parent
-    if options.from_points:
-        lines_again()
+    if options.from_points or options.networks:
+        firsts = [(network, FIRST_ESTIMATOR) for network in options.networks]
+        points = add_to_earlier(measured_studies(firsts, False))
+        if firsts:
+            draw_sizes_and_settings(points, FIGURES)
         return
-    deep = deep_linear(options.small)
-    for points, lines in language_models(measured_studies(options.small)):
-        norms = norms_of(points["checkpoint"].unique())
-        write(results, deep, points, lines, records(other_baselines(points, norms)))
-        if not options.small:
+    measure_all(options.small)
+
+
+def measure_all(small):
+    """Measure everything, and write after each study."""
+    deep = deep_linear.measure(small, STORE)
+    measured = measured_studies(STUDIES[:1] if small else STUDIES, small)
+    for points, lines in language_models(measured, None):
+        baselines = records(other_baselines(points))
+        write(STORE if small else RESULTS.parent, deep, points, lines, baselines)
+        if not small:
             draw_sizes_and_settings(points, FIGURES)
         latest = (lines["estimator"] == lines["estimator"].iloc[-1]) & (lines["tolerance"] == 0.5)
         latest &= (lines["parameters"] == lines["parameters"].iloc[-1]) & (

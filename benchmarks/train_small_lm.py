@@ -15,6 +15,7 @@ import json
 import math
 import os
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -78,15 +79,22 @@ def make_optimizer(model):
     return torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.95))
 
 
+@cache
+def tokenized(text, n_vocabulary):
+    """Return a tokenizer, the texts held out, and the packed tokens to train on and held out."""
+    train, held_out = split_texts(read_texts(text))
+    tokenizer = train_tokenizer(train, n_vocabulary)
+    return tokenizer, held_out, pack(tokenizer, train), pack(tokenizer, held_out)
+
+
 def prepare(folder, text, config):
     """Return the packed tokens to train on and those held out, the same for every seed."""
     folder.mkdir(parents=True, exist_ok=True)
-    train, held_out = split_texts(read_texts(text))
-    tokenizer = train_tokenizer(train, config.n_vocabulary)
+    tokenizer, held_out, *tokens = tokenized(text, config.n_vocabulary)
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "held_out.json").write_text(json.dumps(held_out))
     save_config(config, folder)
-    return pack(tokenizer, train), pack(tokenizer, held_out)
+    return tokens
 
 
 def resume(folder, model, optimizer):

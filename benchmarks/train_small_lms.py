@@ -1,30 +1,27 @@
-"""Train small language models of three sizes and three seeds, with checkpoints.
+"""Train small language models of four sizes on two texts, several seeds of each, with checkpoints.
 
-    python benchmarks/train_small_lms.py                 # about 20 CPU-minutes
+    python benchmarks/train_small_lms.py                  # all, 40 CPU-minutes
+    python benchmarks/train_small_lms.py 30k "60k, code"  # some
 
-Each is the network of train_small_lm.py at another size, on the same text and tokens, into
-output/small_lms/<size>_<seed>. A killed run goes on from its last checkpoint.
+Each is the network of train_small_lm.py at another size, on the same text and tokens or on code,
+into output/small_lms/<network>_<seed>. A killed run goes on from its last checkpoint.
 """
 
-from _small_lm import FOLDER, SmallLMConfig
-from train_small_lm import run
+import argparse
 
-SIZES = {
-    "60k": SmallLMConfig(dim=32, n_layers=2, n_heads=2),
-    "130k": SmallLMConfig(dim=48, n_layers=3, n_heads=3),
-    "400k": SmallLMConfig(dim=80, n_layers=4, n_heads=4),
-}
-SEEDS = (0, 1, 2)
-N_STEPS, N_CHECKPOINTS = 2000, 15
-FOLDERS = FOLDER.parent / "small_lms"
+from _small_lms import N_CHECKPOINTS, N_STEPS, NETWORKS, folder_of
+from train_small_lm import run
 
 
 def main():
-    for seed in SEEDS:
-        for size, config in SIZES.items():
-            print(f"size {size}, seed {seed}", flush=True)
-            folder = FOLDERS / f"{size}_{seed}"
-            run(folder, None, N_STEPS, seed, config, N_CHECKPOINTS)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="*", metavar="network", help="some, by name")
+    for name in parser.parse_args().networks or NETWORKS:
+        config, _, text, seeds = NETWORKS[name]
+        for seed in seeds:
+            print(f"{name}, seed {seed}", flush=True)
+            folder = folder_of(f"{name} seed {seed}")
+            run(folder, text, N_STEPS, seed, config, N_CHECKPOINTS)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def test_studies_are_read_as_they_were_written(load, tmp_path):
 def test_studies_together_are_those_of_fishers_transform(load):
     correlations = [0.6, 0.8, 0.9]
     table = pd.DataFrame({"within_steps": correlations, "without_loss": correlations})
-    found = load("_complexity_report").over_sizes(table)
+    found = load("_complexity_report").together(table)
     transformed = np.arctanh(correlations)
     mean, error = transformed.mean(), transformed.std(ddof=1) / 3**0.5
     assert_allclose(found["within_steps"], np.tanh(mean))
