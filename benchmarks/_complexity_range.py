@@ -34,6 +34,7 @@ from _small_lms import NETWORKS, folder_of
 from sklearn_learnability.metrics import linear_association
 from sklearn_learnability.torch import load_parameters
 
+FEWEST_RUNS = 3  # that can be compared
 PLACE = ["checkpoint", "scheme", "tolerance"]
 # What a line predicts, what it goes along, and what it is given
 FORMS = {
@@ -66,7 +67,8 @@ def spacings(study):
                 place = checkpoint.checkpoint, scheme, amount.tolerance
                 rows.append(dict(zip(PLACE, place, strict=True)) | {"norm": norm})
                 rows[-1]["spacing"] = spacing
-    return pd.DataFrame(rows, columns=[*PLACE, "norm", "spacing"])
+    table = pd.DataFrame(rows, columns=[*PLACE, "norm", "spacing"])
+    return table.astype(dict.fromkeys(("tolerance", "norm", "spacing"), float))
 
 
 def weights_of(checkpoint):
@@ -122,25 +124,39 @@ def line_within_steps(part, on, of, given):
     return linear_association(part[on], part[of], given=others, **steps)
 
 
+def over_training(points, inverse_temperature, localization):
+    """Return the means over runs of the range and the spacing, by network and step."""
+    used = of_first_estimator(points).assign(range=lambda part: 2 ** part["log_range"])
+    used["spacing_ratio"] = used["spacing"] / of_curvature(used, inverse_temperature, localization)
+    keys = ["scheme", "parameters", "tolerance", "step"]
+    names = ["llc", "critical", "range", "spacing", "spacing_ratio"]
+    grouped = used.groupby(keys, sort=False)
+    return grouped[names].mean().assign(runs=grouped.size()).reset_index()
+
+
+def of_curvature(points, inverse_temperature, localization):
+    """Return the spacings that the curvature says."""
+    ratio = 12 * inverse_temperature / localization
+    return (ratio * points["tolerance"] / points["llc"]) ** 0.5
+
+
 def slopes(points, inverse_temperature, localization):
     """Return the slopes found beside those of the two accounts, by network and tolerance.
 
     And the spacings found over those of the curvature, which has no free constant.
     """
     rows = []
-    ratio = 12 * inverse_temperature / localization
     for key, part in of_first_estimator(points).groupby(
         ["scheme", "parameters", "tolerance"], sort=False
     ):
-        predicted = (ratio * key[-1] / part["llc"]) ** 0.5
-        found = part["spacing"] / predicted
+        found = part["spacing"] / of_curvature(part, inverse_temperature, localization)
         row = dict(zip(("scheme", "parameters", "tolerance"), key, strict=True))
         rows.append(
             row
             | {
-                "on_share": linear_association(part["llc_share"], part["fineness"]).slope,
+                "on_share": np.polyfit(part["llc_share"], part["fineness"], 1)[0],
                 "volume": -np.log2(key[-1]),
-                "on_log_llc": linear_association(part["log_llc"], part["fineness"]).slope,
+                "on_log_llc": np.polyfit(part["log_llc"], part["fineness"], 1)[0],
                 "curvature": 0.5,
                 "spacing_ratio": found.median(),
                 "spacing_ratio_lower": found.min(),
@@ -163,7 +179,7 @@ def exponents(points):
         whole = part.groupby("checkpoint").filter(lambda one: one["tolerance"].nunique() > 2)
         each = whole.drop_duplicates("checkpoint").set_index("checkpoint")
         each["exponent"] = whole.groupby("checkpoint").apply(
-            lambda one: linear_association(one["log_tolerance"], one["fineness"]).slope,
+            lambda one: np.polyfit(one["log_tolerance"], one["fineness"], 1)[0],
             include_groups=False,
         )
         line = line_within_steps(each, "llc_share", "exponent", ["loss"])
@@ -183,5 +199,7 @@ def exponents(points):
 
 
 def of_first_estimator(points):
-    """Return the points of the first estimator that have forms."""
-    return with_forms(points[points["estimator"] == FIRST_ESTIMATOR])
+    """Return the points of the first estimator that have forms, of networks with enough runs."""
+    used = with_forms(points[points["estimator"] == FIRST_ESTIMATOR])
+    n_runs = used.groupby("parameters")["group"].transform("nunique")
+    return used[n_runs >= FEWEST_RUNS].copy()

@@ -250,8 +250,10 @@ def draw_sizes_and_settings(points, folder):
         figure, axes = pyplot.subplots(
             *(rows, PANELS), figsize=(3.7 * PANELS, 3.6 * rows), layout="constrained", squeeze=False
         )
-        for ax, (title, part) in zip(axes.flat, panels, strict=True):
+        for ax, (title, part) in zip(axes.flat, panels, strict=False):
             draw_panel(ax, part, title)
+        for ax in axes.flat[len(panels) :]:
+            ax.remove()
         for ax in axes[:, 0]:
             ax.set_ylabel("critical n_q")
         figure.savefig(folder / f"{name}.png", dpi=90)

@@ -92,14 +92,27 @@ def tests(results):
 
 
 def single_runs(results):
-    """Return the lines of single runs for the first scheme, by setting of the estimator."""
+    """Return the least and the most that lines of single runs say, for the first scheme."""
     table = pd.DataFrame(results["by_run"])
     table = table[table["scheme"] == FIRST_SCHEME]
-    shown = {"run": table["run"], "estimator": table["estimator"]}
-    for name, key in (("R²", "r_squared"), ("loss alone", "loss_alone")):
-        shown[name] = table[key].map("{:.3f}".format)
-    shown["partial correlation"] = table["partial_correlation"].map("{:.2f}".format)
-    return pd.DataFrame(shown | {"points": table["n_points"].astype(int)})
+    table["parameters"] = table["run"].str.partition(" seed ")[0]
+    grouped = table.groupby(["parameters", "estimator"], sort=False)
+    names = ("r_squared", "loss_alone", "partial_correlation")
+    shown = {name: least_and_most(grouped[name]) for name in names}
+    shown = pd.DataFrame(shown | {"runs": grouped.size()}).reset_index()
+    return shown.rename(
+        columns={
+            "r_squared": "R²",
+            "loss_alone": "loss alone",
+            "partial_correlation": "partial correlation",
+        }
+    )
+
+
+def least_and_most(grouped):
+    """Return the least and the largest number of each group, as text."""
+    ends = grouped.agg(["min", "max"])
+    return ends.apply(lambda row: f"{row['min']:.3f} to {row['max']:.3f}", axis=1)
 
 
 def chains(results):
@@ -133,3 +146,79 @@ def deep_linear(results):
     shown["given the norm"] = shown.pop("at one step")
     order = ("R²", "norm alone", "difference", "given the norm", "p", "points")
     return pd.DataFrame(columns | {name: shown[name] for name in order})
+
+
+def range_forms(results):
+    """Return the lines with the range left in, given and taken out."""
+    table = pd.DataFrame(results["range"]["forms"])
+    first = table["scheme"] == FIRST_SCHEME
+    table = table[first & (table["tolerance"] == MIDDLE_TOLERANCE)]
+    shares = {"r_squared": "R²", "given_r_squared": "others alone"}
+    shown = {"line of": table["form"], "parameters": table["parameters"]}
+    shown |= {label: number(table[name], "{:.3f}") for name, label in shares.items()}
+    shown["at one step"] = table["without_loss"].map("{:.2f}".format)
+    shown["given the others"] = with_interval(table, "within_steps", 2)
+    return pd.DataFrame(shown | {"p": table["p_value"].map(p_value)})
+
+
+def range_slopes(results):
+    """Return the slopes of the spacing found beside those of two accounts."""
+    table = pd.DataFrame(results["range"]["slopes"])
+    table = table[table["scheme"] == FIRST_SCHEME]
+    table = table.sort_values(["parameters", "tolerance"], key=order, kind="stable")
+    both = {
+        "on λ/d (volume)": ("on_share", "volume", "{:.0f} ({:.0f})"),
+        "on log2 λ (curvature)": ("on_log_llc", "curvature", "{:.2f} ({:.2f})"),
+    }
+    shown = {"parameters": table["parameters"], "ε": table["tolerance"]}
+    for label, (found, said, text) in both.items():
+        pairs = zip(table[found], table[said], strict=True)
+        shown[label] = [text.format(*pair) for pair in pairs]
+    shown["Δ over that of the curvature"] = with_interval(table, "spacing_ratio", 2)
+    return pd.DataFrame(shown | {"points": table["n_points"]})
+
+
+def order(column):
+    """Return networks in the order that they come in, and numbers as they are."""
+    return column if column.dtype.kind == "f" else pd.Series(pd.factorize(column)[0], column.index)
+
+
+def range_exponents(results):
+    """Return how the spacing follows the tolerance, beside what two accounts say."""
+    table = pd.DataFrame(results["range"]["exponents"])
+    return pd.DataFrame(
+        {
+            "scheme": table["scheme"],
+            "parameters": table["parameters"],
+            "found": with_interval(table, "exponent", 2),
+            "λ/d (volume)": with_interval(table, "share", 4),
+            "curvature": 0.5,
+            "at one step": with_interval(table, "within_steps", 2),
+            "p": table["p_value"].map(p_value),
+            "checkpoints": table["n_points"].astype(int),
+        }
+    )
+
+
+def number(column, text):
+    """Return numbers as text, empty where there is none."""
+    return column.map(lambda value: "" if pd.isna(value) else text.format(value))
+
+
+def range_over_training(results):
+    """Return how the range of the weights and the spacing change over training."""
+    table = pd.DataFrame(results["range"]["over_training"])
+    first = table["scheme"] == FIRST_SCHEME
+    table = table[first & (table["tolerance"] == MIDDLE_TOLERANCE)]
+    return pd.DataFrame(
+        {
+            "parameters": table["parameters"],
+            "step": table["step"].astype(int),
+            "λ": table["llc"].map("{:.0f}".format),
+            "n_q": table["critical"].map("{:.1f}".format),
+            "m": table["range"].map("{:.2f}".format),
+            "Δ": table["spacing"].map("{:.3f}".format),
+            "Δ over that of the curvature": table["spacing_ratio"].map("{:.2f}".format),
+            "runs": table["runs"],
+        }
+    )

@@ -1,15 +1,16 @@
 """Whether models that are harder to compress are the more complex ones.
 
-    python benchmarks/train_small_lms.py                         # first, 20 CPU-minutes
+    python benchmarks/train_small_lms.py                         # first, 40 CPU-minutes
     python benchmarks/complexity_and_compressibility.py          # what is not yet measured
+    python benchmarks/complexity_and_compressibility.py 30k      # a network, beside what is written
     python benchmarks/complexity_and_compressibility.py --small  # one run, three checkpoints
     python benchmarks/complexity_and_compressibility.py --from-points  # the lines again, seconds
 
 Two parts. Deep linear networks, whose local learning coefficients are known. Small language models
-of three sizes and three seeds over training, whose coefficients are estimated by several settings,
-all of them listed here and reported. Coefficients and curves are kept in
-output/complexity_and_compressibility as they are done; a killed run continues. From the points
-of an earlier run only the lines are drawn again, and what needs the weights stays. Writes
+of four sizes on two texts over training, three or five seeds of each, whose coefficients are
+estimated by several settings, all of them listed here and reported. Coefficients and curves are
+kept in output/complexity_and_compressibility as they are done; a killed run continues. From the
+points of an earlier run only the lines are drawn again, and what needs the weights stays. Writes
 benchmarks/results/complexity_and_compressibility.json, the points beside it as CSV, and figures.
 """
 
@@ -121,8 +122,8 @@ STUDIES = (
     ("60k", "local, self-KL, another seed"),
     *((network, FIRST_ESTIMATOR) for network in NEW),
 )
-# The other estimators run on the first runs only
-FIRST_RUNS = 3
+# Runs of an earlier network that were added later, for the first estimator and two schemes
+LATER_SEEDS = (3, 4)
 
 
 def held_out_sequences(folder, n):
@@ -136,13 +137,22 @@ def held_out_sequences(folder, n):
     return torch.from_numpy(tokens).view(n, length)
 
 
-def study(network, name, small):
+def study(network, name, seeds=None, steps=STEPS):
     """Return the study of one network under one setting of the estimator."""
-    seeds = NETWORKS[network].seeds[: None if name == FIRST_ESTIMATOR else FIRST_RUNS]
-    steps = STEPS
-    if small:
-        seeds, steps = seeds[:1], SMALL_STEPS
-    labels = FEW_SCHEMES if network in WITH_FEW else SCHEMES
+    seeds = NETWORKS[network].seeds if seeds is None else seeds
+    first = [seed for seed in seeds if seed not in LATER_SEEDS]
+    later = [seed for seed in seeds if seed in LATER_SEEDS and name == FIRST_ESTIMATOR]
+    few = network in WITH_FEW
+    parts = [
+        study_of_runs(network, name, chosen, steps, FEW_SCHEMES if only_few else SCHEMES)
+        for chosen, only_few in ((first, few), (later, True))
+        if chosen
+    ]
+    return joined(*parts)
+
+
+def study_of_runs(network, name, seeds, steps, labels):
+    """Return the study of some runs by some schemes."""
     runs = [f"{network} seed {seed}" for seed in seeds]
     sequences = held_out_sequences(folder_of(runs[0]), SAMPLED + COMPRESSED)
     paths = {
@@ -167,10 +177,18 @@ def study(network, name, small):
     )
 
 
-def measured_studies(studies, small):
+def joined(first, *others):
+    """Return studies as one; a checkpoint that several have is that of the last."""
+    checkpoints = {}
+    for part in (first, *others):
+        checkpoints |= {checkpoint.checkpoint: checkpoint for checkpoint in part.checkpoints}
+    return replace(first, checkpoints=tuple(checkpoints.values()))
+
+
+def measured_studies(studies, **options):
     """Measure one study after the other, and draw it."""
     for network, name in studies:
-        found = study(network, name, small)
+        found = study(network, name, **options)
         draw(found, network, name)
         yield (network, name), found
 
@@ -243,6 +261,7 @@ def write(results, deep, points, lines, baselines):
             "forms": records(of_range.forms(points)),
             "slopes": records(of_range.slopes(points, *pull)),
             "exponents": records(of_range.exponents(points)),
+            "over_training": records(of_range.over_training(points, *pull)),
         },
     }
     (results / RESULTS.name).write_text(json.dumps(summary, indent=1) + "\n")
@@ -250,7 +269,7 @@ def write(results, deep, points, lines, baselines):
 
 
 def add_to_earlier(measured):
-    """Write studies beside, or in place of, those of an earlier run, whose points are kept.
+    """Write studies beside those of an earlier run: only the checkpoints that they have are new.
 
     Baselines that need weights stay where the points lack them.
     """
@@ -261,7 +280,8 @@ def add_to_earlier(measured):
     studies = read_studies(path, START_BELOW)
     keys = ("parameters", "estimator", "scheme", "baseline")
     kept = {tuple(row[key] for key in keys): row for row in earlier["other_baselines"]}
-    studies |= dict(measured)
+    for key, found in measured:
+        studies[key] = joined(studies.get(key, found), found)
     *_, (points, lines) = language_models(studies.items(), of_weights)
     again = records(other_baselines(points))
     kept |= {tuple(row[key] for key in keys): row for row in again}
@@ -286,6 +306,10 @@ def tables(results):
         "complexity_tests": shown.tests(results),
         "complexity_by_run": shown.single_runs(results),
         "complexity_chains": shown.chains(results),
+        "complexity_range_forms": shown.range_forms(results),
+        "complexity_range_slopes": shown.range_slopes(results),
+        "complexity_range_exponents": shown.range_exponents(results),
+        "complexity_range_over_training": shown.range_over_training(results),
         "complexity_deep_linear": shown.deep_linear(results),
     }
 
@@ -300,18 +324,32 @@ def main():
     warnings.simplefilter("ignore", LearnabilityWarning)  # flags are in the tables
     STORE.mkdir(parents=True, exist_ok=True)
     if options.from_points or options.networks:
-        firsts = [(network, FIRST_ESTIMATOR) for network in options.networks]
-        points = add_to_earlier(measured_studies(firsts, False))
-        if firsts:
+        points = add_to_earlier(trained_runs(options.networks))
+        if options.networks:
             draw_sizes_and_settings(points, FIGURES)
         return
     measure_all(options.small)
 
 
+def trained_runs(networks):
+    """Measure, by the first estimator, the runs of some networks whose last model is there."""
+    last = f"step_{STEPS[-1]:06d}.safetensors"
+    for network in networks:
+        seeds = [
+            seed
+            for seed in NETWORKS[network].seeds
+            if (folder_of(f"{network} seed {seed}") / last).exists()
+        ]
+        yield from measured_studies([(network, FIRST_ESTIMATOR)], seeds=seeds)
+
+
 def measure_all(small):
     """Measure everything, and write after each study."""
     deep = deep_linear.measure(small, STORE)
-    measured = measured_studies(STUDIES[:1] if small else STUDIES, small)
+    if small:
+        measured = measured_studies(STUDIES[:1], seeds=(0,), steps=SMALL_STEPS)
+    else:
+        measured = measured_studies(STUDIES)
     for points, lines in language_models(measured, None):
         baselines = records(other_baselines(points))
         write(STORE if small else RESULTS.parent, deep, points, lines, baselines)
