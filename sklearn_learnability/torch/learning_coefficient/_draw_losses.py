@@ -138,13 +138,12 @@ def draw_losses(
     seed = None if any_seed else draw_seed(estimator.random_state)
     with posed(estimator.get_params(deep=False), model, data) as loss:
         chains = None if folder is None else folder / "chains.pt"
-        run = Run(seed, chance_loss, chains, every_row=True)
-        plan = loss.begin(run).plan
+        begun = loss.begin(Run(seed, chance_loss, chains, every_row=True))
         surface = loss.surface
-        if loss.exact is not None and plan.sampler == "hamiltonian":
+        if loss.exact is not None and begun.plan.sampler == "hamiltonian":
             surface = loss.exact
         recorder = DrawRecorder(surface, loss.settings, named, functions, every, per_token, folder)
-        return recorder.result(loss.estimate(run._replace(plan=plan, observe=recorder)))
+        return recorder.result(loss.estimate(begun, recorder))
 
 
 class DrawRecorder:

@@ -18,6 +18,7 @@ from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEst
 from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
     LocalLearningCoefficient,
 )
+from sklearn_learnability.torch.learning_coefficient._posed import Run, draw_seed, posed
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +108,7 @@ def llc_sensitivity(
     0         30.0    1.0
     1         60.0    1.0
     """
-    seeds_of_rows, found = [], []
+    seeds_of_rows, found, plan = [], [], None
     for inverse_temperature, localization, seed in product(
         inverse_temperatures, localizations, seeds
     ):
@@ -122,6 +123,9 @@ def llc_sensitivity(
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LearnabilityWarning)
-            found.append(one.estimate(model, data, chance_loss=chance_loss, store=path))
+            with posed(one.get_params(deep=False), model, data) as loss:
+                begun = loss.begin(Run(draw_seed(seed), chance_loss, path, plan))
+                found.append(loss.estimate(begun))
+        plan = begun.plan  # that of the first for all
         seeds_of_rows.append(seed)
     return LLCSensitivity(tuple(seeds_of_rows), tuple(found))

@@ -317,4 +317,4 @@ class LocalLearningCoefficient(BaseEstimator):
     def _estimate(self, model: nn.Module, data: Any, run: Run) -> LLCEstimate:
         """Return the estimate of one run."""
         with posed(self.get_params(deep=False), model, data) as loss:
-            return loss.estimate(run)
+            return loss.estimate(loss.begin(run))

@@ -52,7 +52,6 @@ class Run(NamedTuple):
     store: str | os.PathLike[str] | None
     plan: Plan | None = None
     every_row: bool = False
-    observe: Observer = ignore
 
 
 def draw_seed(random_state: Any) -> int:
@@ -61,11 +60,10 @@ def draw_seed(random_state: Any) -> int:
 
 
 class Begun(NamedTuple):
-    """A run with its store, and the seed and the plan that it goes on with."""
+    """A run that has begun: its loss by chance, what its chains are asked for, and its plan."""
 
-    run: Run
-    store: Store
-    seed: int
+    chance_loss: float | None
+    asked: dict[str, Any]
     plan: Plan
 
 
@@ -82,26 +80,6 @@ class Posed:
     surface: EmpiricalLoss
     exact: EmpiricalLoss | None
 
-    def estimate(self, run: Run) -> LLCEstimate:
-        """Return the estimate of a run."""
-        begun = self.begin(run)
-        if self.exact is None or begun.plan.sampler != "hamiltonian":
-            found = langevin_estimate(self.surface, self._langevin_request(begun))
-        else:
-            n, n_rows = self.surface.rows.n, begun.plan.n_rows
-            rows = self._all_rows(begun)
-            surface = self.exact if n_rows == n else rows.some(n_rows)
-            found = hamiltonian_estimate(surface, rows.request)
-            found = replace(found, chance_loss=self._chance_loss(run), n_samples=n)
-        reasons = (*begun.plan.reasons, *found.settings.reasons)
-        return replace(found, settings=replace(found.settings, reasons=reasons))
-
-    def chain_settings(self, begun: Begun) -> list[ChainSettings]:
-        """Return the settings of chains on batches; none for Hamiltonian ones."""
-        if begun.plan.sampler == "hamiltonian":
-            return []
-        return [langevin_settings(self.surface, self._langevin_request(begun))]
-
     def begin(self, run: Run) -> Begun:
         """Return a run with the seed and the plan of its store, or those that are made for it."""
         store = self._store(run)
@@ -109,26 +87,52 @@ class Posed:
         seed = content.get("seed", run.seed)
         if seed is None:
             seed = draw_seed(self.settings["random_state"])
+        asked = self._asked(seed, store)
         if "plan" in content:
-            return Begun(run, store, seed, Plan(**content["plan"]))
-        plan = run.plan or self._plan(Begun(run, store, seed, Plan("", 0, 0.0)))
-        store.write({"seed": seed, "plan": asdict(plan)})
-        return Begun(run, store, seed, plan)
+            plan = Plan(**content["plan"])
+        else:
+            plan = run.plan or self._plan(asked, run)
+            store.write({"seed": seed, "plan": asdict(plan)})
+        if plan.n_draws is not None:
+            asked["n_draws"] = plan.n_draws
+        return Begun(run.chance_loss, asked, plan)
 
-    def _plan(self, begun: Begun) -> Plan:
+    def estimate(self, begun: Begun, observe: Observer = ignore) -> LLCEstimate:
+        """Return the estimate of a run, of whose draws an observer is told."""
+        plan, n, asked = begun.plan, self.surface.rows.n, begun.asked | {"observe": observe}
+        if self.exact is None or plan.sampler != "hamiltonian":
+            request = self._langevin_request(asked, begun.chance_loss)
+            found = langevin_estimate(self.surface, request)
+        else:
+            rows = self._all_rows(asked)
+            surface = self.exact if plan.n_rows == n else rows.some(plan.n_rows)
+            found = hamiltonian_estimate(surface, rows.request)
+            found = replace(found, chance_loss=self._chance_loss(begun.chance_loss), n_samples=n)
+        reasons = (*found.settings.reasons, *plan.reasons)
+        return replace(found, settings=replace(found.settings, reasons=reasons))
+
+    def chain_settings(self, begun: Begun) -> list[ChainSettings]:
+        """Return the settings of chains on batches; none for Hamiltonian ones."""
+        if begun.plan.sampler == "hamiltonian":
+            return []
+        request = self._langevin_request(begun.asked, begun.chance_loss)
+        return [langevin_settings(self.surface, request)]
+
+    def _plan(self, asked: dict[str, Any], run: Run) -> Plan:
         """Return how the chains run, from what a gradient takes."""
-        if self.exact is None:
-            return plan_on_batches(self.surface, self._langevin_request(begun))
-        rows = self._all_rows(begun)
-        plan = rows.plan()
-        if plan is not None and (plan.n_rows == self.surface.rows.n or not begun.run.every_row):
-            return plan
-        if self.settings["sampler"] == "hamiltonian":
-            return rows.plan_all()
-        plan = plan_on_batches(self.surface, self._langevin_request(begun))
-        return replace(plan, reasons=(rows.too_dear(), *plan.reasons))
+        reasons: tuple[str, ...] = ()
+        if self.exact is not None:
+            rows = self._all_rows(asked)
+            plan = rows.plan()
+            if plan is not None and (plan.n_rows == self.surface.rows.n or not run.every_row):
+                return plan
+            if self.settings["sampler"] == "hamiltonian":
+                return rows.plan_all()
+            reasons = (rows.too_dear(),)
+        plan = plan_on_batches(self.surface, self._langevin_request(asked, run.chance_loss))
+        return replace(plan, reasons=(*reasons, *plan.reasons))
 
-    def _all_rows(self, begun: Begun) -> AllRows:
+    def _all_rows(self, asked: dict[str, Any]) -> AllRows:
         """Return chains on all rows."""
         settings, model = self.settings, self.model
 
@@ -136,27 +140,25 @@ class Posed:
             return surface_of(settings, model, data, torch.float64)
 
         assert self.exact is not None
-        return AllRows(self.exact, on_rows, ChainRequest(**self._asked(begun)))
+        return AllRows(self.exact, on_rows, ChainRequest(**asked))
 
-    def _langevin_request(self, begun: Begun) -> LangevinRequest:
+    def _langevin_request(
+        self, asked: dict[str, Any], chance_loss: float | None
+    ) -> LangevinRequest:
         """Return what chains on batches are asked for."""
-        asked = self._asked(begun)
-        if begun.plan.n_draws is not None:
-            asked["n_draws"] = begun.plan.n_draws
         sampler = self.settings["sampler"]
         return LangevinRequest(
             **asked,
             sampler=ON_BATCHES if sampler == "auto" else sampler,
             batch_size=self.settings["batch_size"],
-            chance_loss=self._chance_loss(begun.run),
+            chance_loss=self._chance_loss(chance_loss),
         )
 
-    def _asked(self, begun: Begun) -> dict[str, Any]:
+    def _asked(self, seed: int, store: Store) -> dict[str, Any]:
         """Return what chains of either engine are asked for."""
         given = {name: self.settings[name] for name in (*ASKED, "progress")}
         limit = seconds_of(self.settings["max_seconds"])
-        given |= {"store": begun.store, "observe": begun.run.observe}
-        return given | {"seed": begun.seed, "max_seconds": limit}
+        return given | {"seed": seed, "store": store, "max_seconds": limit}
 
     def _store(self, run: Run) -> Store:
         """Return the store of chains, with all that they depend on."""
@@ -173,11 +175,11 @@ class Posed:
         model, loss = self.surface.module.model, self.settings["loss"]
         return Store(run.store, "chains", described, model=model, loss=loss, data=rows)
 
-    def _chance_loss(self, run: Run) -> float:
+    def _chance_loss(self, given: float | None) -> float:
         """Return the loss by chance, as given or of the data."""
-        if run.chance_loss is None:
+        if given is None:
             return loss_by_chance(self.settings["loss"], self.surface.rows)
-        return float(run.chance_loss)
+        return float(given)
 
 
 @contextmanager

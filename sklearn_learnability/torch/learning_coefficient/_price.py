@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -26,8 +27,8 @@ from sklearn_learnability.torch.models._data_rows import some_rows
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
 from sklearn_learnability.torch.models._flat_loss import FlatLoss, full_batch_loss
 
-ROWS_TIMED, CALLS_TIMED = 1024, 3
-LONGEST_TIMED = 0.25  # seconds of a gradient of all rows that is timed itself
+ROWS_TIMED, CALLS_TIMED = 1024, 4
+LONGEST_TIMED = 0.25  # seconds, after which nothing more is timed
 ROWS_PER_PARAMETER, FEWEST_ROWS, MORE_ROWS = 5, 100, 4
 LARGEST_RISE = 1.5  # of the loss, from few rows to all
 SHARE_OF_PILOT = 0.05  # of the limit, with noise in the labels
@@ -100,20 +101,24 @@ class AllRows:
     on_rows: Callable[[object], EmpiricalLoss]
     request: ChainRequest
 
+    @cached_property
+    def gradient(self) -> float:
+        """Seconds of a gradient of all chains on all rows."""
+        return self.seconds_of_gradient(self.surface.rows.n)
+
     def plan(self) -> Plan | None:
         """Return how the coefficient is had within the limit; None if it is not."""
         limit, n = self.request.max_seconds, self.surface.rows.n
-        gradient = self.seconds_of_gradient(n)
-        least, most = self.seconds(gradient, False), self.seconds(gradient, True)
+        least, most = (self.seconds(self.gradient, flats) for flats in (False, True))
         if most <= limit:
             return Plan("hamiltonian", n, most, reasons=told(least, most))
         try:
-            found, n_few = self.look(gradient, least <= limit)
+            found, n_few = self.look(least <= limit)
         except (ValueError, SamplingError):  # some rows of all may be no data at all
             return None
         if found is None:
             return None
-        expected = self.seconds(gradient, found.flats)
+        expected = self.seconds(self.gradient, found.flats)
         if expected <= limit:
             return Plan("hamiltonian", n, expected, reasons=told(expected))
         if not found.is_minimum:
@@ -127,31 +132,31 @@ class AllRows:
 
     def plan_all(self) -> Plan:
         """Return chains on all rows, that stop at the limit."""
-        n = self.surface.rows.n
-        seconds = self.seconds(self.seconds_of_gradient(n), True)
-        return Plan("hamiltonian", n, seconds, reasons=told(seconds))
+        seconds = self.seconds(self.gradient, True)
+        return Plan("hamiltonian", self.surface.rows.n, seconds, reasons=told(seconds))
 
     def too_dear(self) -> str:
         """Return what is said of chains on all rows that are not had."""
-        seconds = self.seconds(self.seconds_of_gradient(self.surface.rows.n), True)
+        seconds = self.seconds(self.gradient, True)
         return (
             f"on batches: gradients of all {self.surface.rows.n} rows would take up to "
             f"{seconds:.2g} s of max_seconds={self.request.max_seconds:g}"
         )
 
-    def look(self, gradient: float, is_possible: bool) -> tuple[Pilot | None, int]:
+    def look(self, is_possible: bool) -> tuple[Pilot | None, int]:
         """Return what chains on few rows meet that stand for all, and how many rows these are.
 
-        `gradient` is what a gradient of all takes, `is_possible` says whether chains on all rows
-        may be had.
+        `is_possible` says whether chains on all rows may be had.
         """
         limit, n = self.request.max_seconds, self.surface.rows.n
         n_few = max(FEWEST_ROWS, ROWS_PER_PARAMETER * self.surface.n_parameters)
-        while 2 * n_few <= n and self.seconds(gradient * n_few / n, True) <= limit:
+        while 2 * n_few <= n and self.seconds(self.gradient * n_few / n, True) <= limit:
             found = self.pilot(n_few)
-            if not found.is_minimum:
-                more = self.rows_within(SHARE_OF_PILOT * limit, gradient)
-                return self.pilot(more) if is_possible and more > n_few else found, n_few
+            if not found.is_minimum:  # and noise moves chains on few rows further than on many
+                share = SHARE_OF_PILOT * limit / self.seconds(self.gradient, False)
+                more = min(n, int(share * n))
+                found = self.pilot(more) if is_possible and more > n_few else found
+                return found._replace(is_minimum=False), n_few
             if self.stand_for_all(found):
                 return found, n_few
             n_few *= MORE_ROWS
@@ -182,16 +187,14 @@ class AllRows:
         temperatures, _ = choose_inverse_temperatures(self.request.inverse_temperature, math.inf)
         return gradient * expected_gradients(temperatures, n_draws, flats)
 
-    def rows_within(self, seconds: float, gradient: float) -> int:
-        """Return how many rows a pilot may take."""
-        n = self.surface.rows.n
-        return min(n, int(seconds / self.seconds(gradient, False) * n))
-
     def seconds_of_gradient(self, n_rows: int) -> float:
         """Return what a gradient of all chains on so many rows takes, from one of fewer rows."""
-        timed = min(n_rows, ROWS_TIMED)
-        seconds = self.timed(self.some(timed)) * n_rows / timed
-        if timed == n_rows or seconds > LONGEST_TIMED:
+        n_timed = min(n_rows, ROWS_TIMED)
+        try:
+            seconds = self.timed(self.some(n_timed)) * n_rows / n_timed
+        except ValueError:  # no row of these has a label
+            seconds = 0.0
+        if seconds > 0 and (n_timed == n_rows or seconds > LONGEST_TIMED):
             return seconds
         return self.timed(self.surface if n_rows == self.surface.rows.n else self.some(n_rows))
 
@@ -231,13 +234,16 @@ def plan_on_batches(surface: EmpiricalLoss, request: LangevinRequest) -> Plan:
     return Plan(request.sampler, n, seconds, n_draws, (*reasons, *told(seconds)))
 
 
-def shortest(call: Callable[[], object]) -> float:
-    """Return the seconds of the shortest of some calls, after one that is not counted."""
-    call()
-    found = []
-    for _ in range(CALLS_TIMED):
+def shortest(call: Callable[[], tuple[torch.Tensor, torch.Tensor]]) -> float:
+    """Return the seconds of the shortest of a few calls, fewer where they are long.
+
+    What other processes take shows least in it.
+    """
+    found: list[float] = []
+    while len(found) < CALLS_TIMED and sum(found) < LONGEST_TIMED:
         began = time.perf_counter()
-        call()
+        _, gradients = call()
+        float(gradients.sum())  # what an accelerator computes is waited for
         found.append(time.perf_counter() - began)
     return min(found)
 
