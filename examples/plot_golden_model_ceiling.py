@@ -71,7 +71,7 @@ for name, ceilings in found.items():
     print(f"{name:>26}: at least {limits}")
 
 # %%
-# Which candidates carry the pool? What the weights lack of 1 is the weight of the class
+# Which candidates carry the pool? One minus the sum of the weights is the weight of the class
 # frequencies.
 
 found["interactions, 4,000 rows"][2].candidates_.round(3)

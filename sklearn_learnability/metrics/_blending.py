@@ -26,7 +26,7 @@ class CalibratedPool:
 
     .. math:: \log q(k) = \log \pi_k + \sum_m v_m (\log p_m(k) - \log \pi_k) - \log Z
 
-    Weights are non-negative. What they lack of 1 is the weight of the frequencies :math:`\pi`:
+    Weights are non-negative. One minus their sum is the weight of the frequencies :math:`\pi`:
     weights of 0 give the frequencies themselves, so that a pool of useless members costs nothing.
     """
 
