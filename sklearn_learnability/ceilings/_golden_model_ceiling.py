@@ -65,21 +65,21 @@ class GoldenModelCeiling(GoldenModel):
         ``"hist_gradient_boosting"``); "default" has ``"sparse_splines"`` (the same regression, most
         of it left out), ``"catboost"`` and ``"network"`` (neural networks, needs torch); "best" has
         ``"large_network"`` as well. There are ``"xgboost"`` too and, for columns of many levels,
-        ``"factorization_machine"`` and ``"tab_transformer"``. A list may name these and hold own
-        classifiers in pairs with their names, best the dearest last: fits begin there. Those are
-        given the labels of y; one in a :class:`sklearn.frozen.FrozenEstimator` is used as it is,
-        and the rows must be new to it. Where a name is in the family, X is a table: numbers, also
-        those in columns of objects, reach all candidates as float64 with NaN for gaps, and all else
-        but dates, which are refused, as strings. Otherwise X is passed as it is, whatever it is:
-        texts, images, sparse matrices. A candidate that raises an error is left out. Splines and
-        networks are fitted on 250,000 rows at most, with weights that make up for the others.
+        ``"factorization_machine"`` and ``"tab_transformer"``. A list may name these, and hold your
+        own classifiers in pairs with their names; put the most expensive last, since fits begin
+        there. Your own get the labels of y. One in a :class:`sklearn.frozen.FrozenEstimator` is
+        used as it is, and must not have seen the rows. If any candidate is given by name, X is a
+        table: all get numbers, also those in columns of objects, as float64 with NaN for gaps, and
+        everything else as strings, except dates, which are refused. Otherwise X is passed as it is,
+        whatever it is: texts, images, sparse matrices. A candidate that raises an error is left
+        out. Splines and networks are fitted on 250,000 rows at most, with weights that make up for
+        the others.
     cv : int, cross-validation splitter or iterable, default=5
         Folds. An int means that many folds, shuffled and stratified by class (by class and group
-        where `groups` are given). Shuffled folds take rows as draws that do not depend on each
-        other; where their order says otherwise, a warning says so. Rows that no fold predicts are
-        left out of the estimate. Where every fold is predicted from earlier rows only
-        (TimeSeriesSplit), calibration and weights come from earlier folds too and the first fold
-        serves calibration alone. There, and where each fold tests rows that are neighbours
+        where `groups` are given). Shuffled folds assume independent rows; a warning comes if their
+        order speaks against it. Rows that no fold predicts are left out of the estimate. If every
+        fold is predicted from earlier rows only (TimeSeriesSplit), so are calibration and weights,
+        and the first fold only serves to calibrate. Then, and if each fold tests neighbouring rows
         (PurgedKFold), the interval counts blocks of neighbouring rows.
     calibration : str or None, default="affine"
         Family of maps: that of every candidate, "affine", "temperature", "vector", "matrix",
@@ -112,8 +112,8 @@ class GoldenModelCeiling(GoldenModel):
         :math:`L_G`, over the predicted rows.
     learnability_interval_ : tuple of float
         Two-sided 95 % interval of its expectation on fresh rows, clustered by `groups` where given,
-        by 20 blocks of neighbouring rows where the folds follow the order of the rows; NaN where a
-        class has too few rows, about five, to tell.
+        by 20 blocks of neighbouring rows where the folds follow the order of the rows; NaN if a
+        class has fewer than about five rows.
     learnability_lower_limit_, learnability_standard_error_ : float
         Its one-sided 95 % lower limit, and its standard error.
     learnability_bracket_ : tuple of float
@@ -134,9 +134,9 @@ class GoldenModelCeiling(GoldenModel):
         Number of units with weight that the interval takes as independent: groups where given,
         blocks of neighbouring rows where the folds follow their order, else rows.
     independent_units_ : ndarray of shape (n_samples,) or None
-        What each row is counted in, a group or a block of neighbouring rows, by number; -1 where it
-        was not predicted. None where rows are. Functions of `metrics` that are given this ceiling
-        count the same, and otherwise take it as `groups`.
+        Number of the group, or of the block of neighbouring rows, that each row belongs to; -1
+        where it was not predicted. None if rows are counted. Functions of `metrics` count these
+        units if you give them this ceiling. If you give them losses, pass this as `groups`.
     duplicate_share_ : float
         Share of test rows that also stand in their training rows; NaN where rows cannot be
         compared.

@@ -51,12 +51,13 @@ class ScoreCeiling(Result):
     lower : float
         The one-sided 95 % lower limit of `score`: what is safe to claim.
     upper : float
-        The most that the truth is taken to reach: `upper_score` and the one-sided margin of
-        `expected`, which class frequencies and rows scatter. The noise of the labels is in the
-        bracket of the learnability. `perfect` where that ends at 1, NaN where there is none.
+        An estimate of the most that the truth could reach: `upper_score` plus the one-sided margin
+        of `expected`, for how it varies with class frequencies and rows. The bracket of the
+        learnability already allows for the noise of labels. `perfect` if the bracket ends at 1, NaN
+        without one.
     upper_score : Estimate
-        What a truth of the largest learnability in the bracket would reach, by a model of what the
-        golden model misses, with its two-sided 95 % interval.
+        What a truth with the largest learnability in the bracket would reach, under an assumption
+        on what the golden model misses, with its two-sided 95 % interval.
     perfect : float
         The score of labels that are known for certain.
     expected : Estimate
@@ -64,7 +65,7 @@ class ScoreCeiling(Result):
     observed : Estimate
         The score on the labels themselves, out of fold.
     scattered, sharpened : float
-        What the two models of what is missed say of the upper end; it is the greater of them.
+        The upper end under either assumption on what is missed; the greater one is taken.
     reason : str
         Why `upper` is `perfect` or NaN; else empty.
     """
@@ -96,7 +97,7 @@ class ScoreCeiling(Result):
         return pd.DataFrame([row])[[*names, *(name for name in row if name not in names)]]
 
     def verdict(self, wanted: float) -> Reach:
-        """Say whether a value of the metric is there to be reached.
+        """Say whether a value of the metric can be reached.
 
         Parameters
         ----------
@@ -106,9 +107,9 @@ class ScoreCeiling(Result):
         Returns
         -------
         {"within reach", "out of reach", "cannot tell"}
-            "within reach" up to `lower`: the golden model gets there. "out of reach" beyond
-            `upper`, which rests on the bracket and on a model of what is missed. Else, and where
-            there is no upper end, "cannot tell".
+            "within reach" up to `lower`: the golden model reaches it. "out of reach" beyond
+            `upper`, which depends on the bracket and on an assumption on what is missed. Otherwise,
+            and if there is no upper end, "cannot tell".
 
         Raises
         ------

@@ -43,23 +43,24 @@ class Shortfall(Result):
     lower : float
         Its one-sided lower limit, at least 0: what is safe to claim.
     upper : float
-        Upper end of the learnability, at most 1: the least of what the rule and rows of equal
-        inputs allow, or what these allow, where they are half of all and the rule can only guess.
+        Upper end of the learnability, at most 1: the lower of what the rule and what rows of equal
+        inputs allow. If half of the rows have equal ones and the rule can only guess, it is what
+        these rows allow.
     largest_gap : float
-        The most that the ceiling's expected score may lie below the learnability.
+        The most by which the ceiling's expected score may lie below the learnability.
     source : {"rule", "replicates", "none"}
         What the upper end is taken from.
     outside : tuple of str
-        What of the evidence or the setting the rule has not seen; empty where it is at home. An
-        upper end that is the rule's is then a guess.
+        Which parts of the evidence or the setting are unlike all that the rule was fitted on; empty
+        if none is. Otherwise an upper end from the rule is a guess.
     reason : str
-        Why the upper end is 1, which it is where nothing can be told; else empty.
+        Why the upper end is 1, as it is if nothing can be told; else empty.
     confidence : float
         Level of either end.
     units : str
         Unit of the ceiling.
     evidence : ShortfallEvidence
-        What the upper end rests on.
+        The evidence for the upper end.
     """
 
     learnability: float
@@ -93,8 +94,8 @@ class Shortfall(Result):
     ) -> Verdict:
         r"""Say whether a model is at the ceiling, has room to improve, or cannot be told.
 
-        With d the model's information score below the ceiling's on the same rows, by its 95 %
-        interval, and g the largest gap, all as shares of H(Y):
+        Let d be how far the model's information score lies below the ceiling's on the same rows,
+        with its 95 % interval, and g the largest gap, both as shares of H(Y):
 
         - "room for a better model" if d is above `negligible` at its lower end: the ceiling itself
           is that better model;

@@ -34,10 +34,10 @@ class Verdict(Result):
         How far the model's score lies below the ceiling's on the same rows, as a share of H(Y),
         with the 95 % interval.
     largest_room : float
-        `behind_upper` and the largest gap of the ceiling, together: by how much even the truth
-        could be better at most.
+        `behind_upper` plus the largest gap of the ceiling: by how much the truth itself could be
+        better at most.
     negligible : float
-        Share of H(Y) that was taken as not worth a better model.
+        Share of H(Y) that counts as too little to look for a better model.
     """
 
     answer: Answer

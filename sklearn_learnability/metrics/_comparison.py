@@ -50,8 +50,8 @@ class ModelAssessment(Result):
     nll, calibrated_nll : float
         Mean loss of the probabilities as given, and after calibration.
     efficiency, calibrated_efficiency : Efficiency
-        The share of the ceiling, raw and calibrated, with intervals that are right for a model
-        named before the comparison, and, where there is a bracket, against both its ends.
+        The share of the ceiling, raw and calibrated, and with a bracket also against both its ends.
+        The intervals are right for a model that was named before the comparison.
     accuracy, f1 : float
         Accuracy, and F1 of the second class (of all classes, averaged, for more than two).
     """
@@ -153,8 +153,8 @@ def compare_models(
     within the given rows, so that it repairs only what can be repaired.
 
     The interval of each model is right for one that was named beforehand. The one that comes out
-    first was lucky as well: `best` has its efficiency corrected for the choice, and the models that
-    may be the best, told apart by their losses, paired row by row.
+    first is partly lucky. `best` has its efficiency, corrected for the choice, and all models whose
+    losses, paired row by row, cannot be told from those of the best.
 
     Parameters
     ----------

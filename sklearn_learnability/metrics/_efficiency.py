@@ -46,9 +46,9 @@ class Efficiency(Result):
     standard_error : float
         Standard error of `value` by the delta method.
     lower, upper : float
-        Ends of Fieller's set for `value`. Where `value` is undefined the set is not bounded: it is
+        Ends of Fieller's set for `value`. If `value` is undefined the set is not bounded: it is
         -inf to inf, or, with `lower` above `upper`, all numbers up to `upper` and all from `lower`
-        on. NaN where nothing is known, as of a single group.
+        on. NaN if nothing is known, as with a single group.
     confidence : float
         Level of every interval.
     information_score : Estimate
@@ -208,8 +208,8 @@ def efficiency(
     Returns
     -------
     Efficiency
-        Its value is NaN, with a reason, where the learnability's interval reaches 0: a share of
-        nothing explodes. The set of shares that the rows allow is given there too.
+        Its value is NaN, with a reason, if the learnability's interval reaches 0: it would be a
+        share of nothing. The set of shares that the rows allow is given nevertheless.
 
     Raises
     ------
