@@ -29,11 +29,6 @@ class Clock:
         self.began = time.monotonic()
 
     @property
-    def here(self) -> float:
-        """Seconds of this part."""
-        return time.monotonic() - self.began
-
-    @property
     def spent(self) -> float:
         """Seconds of all parts."""
-        return self.before + self.here
+        return self.before + time.monotonic() - self.began

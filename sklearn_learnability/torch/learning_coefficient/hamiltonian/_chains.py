@@ -204,7 +204,7 @@ class HamiltonianChains:
         """Return the seconds of the whole run, with so many more draws in this and later stages."""
         to_come = self.stages[self.stages.index(stage) + 1 :]
         left = trajectories(to_come, later) + here * stage.draws
-        pace = self.clock.here / max(self.n_leapfrogs, 1)
+        pace = self.clock.spent / max(self.n_leapfrogs, 1)
         return self.clock.spent + left * mean_length(self.longest) * pace
 
     def _drawn(self, records: list[list[np.ndarray]], stage: Stage) -> DrawsOfChains:
@@ -266,6 +266,7 @@ class HamiltonianChains:
         self.settings = HamiltonianSettings(**content["settings"])
         self.stages = stages_of(self.settings.inverse_temperatures)
         self.clock.before, self.is_late = content["seconds"], content["is_late"]
+        self.n_leapfrogs = content["n_leapfrogs"]
         self.done, self.step_size = content["done"], content["step_size"]
         self.jitter = content["jitter"]
         self.state = HamiltonianState(*(part.to(self.start.device) for part in content["state"]))
@@ -294,6 +295,7 @@ class HamiltonianChains:
                 "generator": self.generator.get_state(),
                 "device": self.start.device.type,
                 "seconds": self.clock.spent,
+                "n_leapfrogs": self.n_leapfrogs,
                 "is_late": self.is_late,
                 "drawn": [vars(part) for part in self.drawn.values()],
             }
