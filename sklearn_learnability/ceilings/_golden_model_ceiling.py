@@ -142,9 +142,8 @@ class GoldenModelCeiling(GoldenModel):
         compared.
     candidates_ : DataFrame
         One row a candidate: `candidate`, `nll`, `calibrated_nll`, `information_score`, `weight`
-        (one minus the sum of the weights is the weight of the class frequencies), `n_train` (rows
-        that a model of it was fitted on, at most), `seconds` (CPU time of the threads that fitted
-        it).
+        (the class frequencies have the rest of 1), `n_train` (rows that a model of it was fitted
+        on, at most), `seconds` (CPU time of the threads that fitted it).
     left_out_ : DataFrame
         One row a candidate that was not fitted: `candidate`, `reason` ("time" or an error) and
         `expected_seconds` of its fits, NaN where they are not known.
