@@ -1,7 +1,7 @@
 """What an estimate of the local learning coefficient comes with."""
 
 from dataclasses import asdict, dataclass, field
-from math import isnan
+from math import hypot, isnan
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,10 @@ NUMBERS = (
     "standard_error",
     "standard_error_between",
     "standard_error_within",
+    "bias",
+    "total_error",
+    "variance_based",
+    "variance_based_error",
     "multiplicity_corrected",
     "r_hat",
     "effective_sample_size",
@@ -72,9 +76,16 @@ class LLCEstimate(Result):
     value : float
         The coefficient at the inverse temperature of the settings.
     standard_error : float
-        Of the value, from the chains' autocorrelation and their spread.
+        Of the value, from the chains' autocorrelation and their spread: of sampling alone.
     standard_error_between, standard_error_within : float
         From the spread of the chains' means, and from the draws within them.
+    bias : float
+        What the finite inverse temperature and the pull add to the value of a regular model, by a
+        line in 1 / n beta through the two highest inverse temperatures; NaN where there is one.
+    variance_based, variance_based_error : float
+        A second opinion from the same draws, the variance of t K, t the inverse temperature and K
+        the excess loss, and its standard error. It takes no L(w*), and holds where w* is no minimum
+        [1]_. NaN where it was not measured.
     bracket : tuple of float
         Lowest and highest value over extrapolations to infinite n beta, widened by two standard
         errors.
@@ -106,12 +117,20 @@ class LLCEstimate(Result):
         takes it as it is.
     by_inverse_temperature : DataFrame
         Value and its standard error at every inverse temperature that was sampled.
+
+    References
+    ----------
+    .. [1] Bypassing minimization bias: a shift-invariant variance estimator for off-equilibrium
+       local learning coefficients. 2026. https://doi.org/10.48550/arXiv.2606.22389
     """
 
     value: float
     standard_error: float
     standard_error_between: float
     standard_error_within: float
+    bias: float
+    variance_based: float
+    variance_based_error: float
     bracket: tuple[float, float]
     multiplicity_corrected: float
     per_chain: Floats
@@ -130,6 +149,11 @@ class LLCEstimate(Result):
     flags: tuple[Flag, ...]
     loss_trace: Floats = field(repr=False)
     by_inverse_temperature: pd.DataFrame = field(repr=False)
+
+    @property
+    def total_error(self) -> float:
+        """The size of the error: that of sampling and the bias, as far as it is known."""
+        return self.standard_error if isnan(self.bias) else hypot(self.standard_error, self.bias)
 
     @property
     def trusted(self) -> bool:
@@ -162,6 +186,7 @@ class LLCEstimate(Result):
         lines = [
             f"local learning coefficient  {self.value:.4g} ± {self.standard_error:.2g} "
             f"(standard error), of {self.n_parameters} parameters",
+            *_second_lines(self),
             f"bracket                     {self.bracket[0]:.4g} to {self.bracket[1]:.4g}",
             f"chains                      {s.n_chains} x {s.n_draws} draws of {s.sampler}, "
             f"{s.n_discarded} discarded before",
@@ -176,6 +201,19 @@ class LLCEstimate(Result):
             *(f"  {flag}" for flag in self.flags),
         ]
         return "\n".join(lines)
+
+
+def _second_lines(found: LLCEstimate) -> list[str]:
+    """Return the bias and the second opinion, where they are known."""
+    lines = []
+    if not isnan(found.bias):
+        lines.append(
+            f"finite n beta and pull add  {found.bias:+.2g}, total error {found.total_error:.2g}"
+        )
+    if not isnan(found.variance_based):
+        second = f"{found.variance_based:.4g} ± {found.variance_based_error:.2g}"
+        lines.append(f"by the variance             {second}")
+    return lines
 
 
 def _known(parts: dict[str, float]) -> str:

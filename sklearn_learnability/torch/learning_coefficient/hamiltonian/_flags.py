@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import (
-    effective_sample_size,
     half_chain_drift,
     relative_error,
     standard_error_between,
@@ -20,7 +19,7 @@ LARGEST_R_HAT = 1.3  # with few draws, which noise alone takes to 1.2
 SMALL_ERROR = 0.005  # of the value, below which chains that disagree say nothing more
 WIDE = 0.1  # of the value, from it to an end of the bracket
 LARGEST_SHARE_OF_DIVERGENCES = 0.01
-LOWEST_VARIANCE, HIGHEST_VARIANCE = 0.7, 1.4
+LARGEST_GAP = 0.25  # of the value, between it and the variance of t K
 SURE = 3.0  # standard errors beyond which a difference is not by chance
 
 
@@ -32,6 +31,8 @@ class Evidence(NamedTuple):
     apart: float  # relative difference of the starts, 0 if small
     value: float
     error: float
+    variance: float
+    variance_error: float
     r_hat: float
     divergences: float
     inverse_temperature: float
@@ -91,20 +92,32 @@ def _of_chains(found: Evidence) -> list[Flag]:
 
 def _of_draws(found: Evidence) -> list[Flag]:
     """Return whether the draws are too few, or not of the posterior."""
-    flags, whole = [], found.draws[found.used]
+    flags = []
     relative = relative_error(found.error, found.value)
     if not relative <= LARGEST_DIFFERENCE / 2:
         flags.append(large_error(relative))
     if found.divergences > LARGEST_SHARE_OF_DIVERGENCES and relative > SMALL_ERROR:
         text = f"{found.divergences:.1%} of the trajectories diverged."
         flags.append(Flag(FlagCode.DIVERGENCES, text))
-    ratio = float(whole.var() / whole.mean()) if whole.mean() > 0 else float("nan")
-    chance = math.sqrt((2 + 6 / max(whole.mean(), 0.1)) / max(effective_sample_size(whole), 1.0))
-    outside = not LOWEST_VARIANCE <= ratio <= HIGHEST_VARIANCE
-    if outside and abs(ratio - 1) > SURE * chance and relative > SMALL_ERROR:
-        text = f"The variance of t K is {ratio:.2f} times the value, expected about 1."
+    expected, expected_error = expected_variance(found)
+    gap = found.variance - expected
+    chance = math.hypot(found.variance_error, expected_error)
+    large = abs(gap) > max(LARGEST_GAP * abs(found.value), SURE * chance)
+    if large and relative > SMALL_ERROR:
+        text = (
+            f"By the variance of t K the value is {found.variance:.4g} ± {found.variance_error:.2g}"
+            f", expected about {expected:.4g}: the chains have not converged."
+        )
         flags.append(Flag(FlagCode.VARIANCE, text))
     return flags
+
+
+def expected_variance(found: Evidence) -> tuple[float, float]:
+    """Return the variance of t K that goes with the value, by d E[tK] / d log t = E[tK] - Var."""
+    slope, slope_error = found.limit.slope, found.limit.slope_error
+    if math.isnan(slope):
+        return found.value, found.error
+    return found.value - slope, math.hypot(found.error, slope_error)
 
 
 def _of_minimum(found: Evidence) -> list[Flag]:

@@ -86,6 +86,18 @@ def mean_of(drawn: DrawsOfChains) -> MeanOfDraws:
     )
 
 
+def variance_of(drawn: DrawsOfChains) -> MeanOfDraws:
+    """Return the variance of t K around its mean over all chains, with its error."""
+    energy = drawn.inverse_temperature * drawn.excess
+    squares = (energy - energy.mean()) ** 2 * energy.size / max(energy.size - 1, 1)
+    return MeanOfDraws(
+        float(squares.mean()),
+        standard_error_between(squares),
+        standard_error_within(squares),
+        squares.mean(axis=1),
+    )
+
+
 def moved(drawn: DrawsOfChains) -> NDArray[np.bool_]:
     """Return which chains are finite and ever moved: their distance to w* changes if they do."""
     return np.isfinite(drawn.excess).all(axis=1) & (np.ptp(drawn.pull, axis=1) > 0)
@@ -140,13 +152,17 @@ def summarise(
     )
     limit = limit._replace(bracket=bracket_of(limit, top, settings, starts))
     kept = top.excess[starts.used]
-    flags = flags_of(evidence_of(top, settings, starts, limit))
+    second = variance_of(only(top, starts.used))
+    flags = flags_of(evidence_of(top, settings, starts, second, limit))
     warn_of(flags)
     return LLCEstimate(
         value=mean.value,
         standard_error=mean.error,
         standard_error_between=mean.between,
         standard_error_within=mean.within,
+        bias=limit.bias,
+        variance_based=second.value,
+        variance_based_error=second.error,
         bracket=limit.bracket,
         multiplicity_corrected=limit.multiplicity_corrected,
         per_chain=starts.everyone.per_chain,
@@ -169,7 +185,11 @@ def summarise(
 
 
 def evidence_of(
-    top: DrawsOfChains, settings: HamiltonianSettings, starts: StartsCompared, limit: Extrapolation
+    top: DrawsOfChains,
+    settings: HamiltonianSettings,
+    starts: StartsCompared,
+    second: MeanOfDraws,
+    limit: Extrapolation,
 ) -> Evidence:
     """Return what flags are decided from."""
     t = top.inverse_temperature
@@ -179,6 +199,8 @@ def evidence_of(
         apart=starts.apart,
         value=starts.mean.value,
         error=starts.mean.error,
+        variance=second.value,
+        variance_error=second.error,
         r_hat=split_r_hat(top.excess[starts.used]),
         divergences=float(top.divergences.mean()),
         inverse_temperature=t,
