@@ -30,14 +30,17 @@ class Extrapolation(NamedTuple):
     bracket: tuple[float, float]
 
 
-def extrapolate(inverse_temperatures: Floats, values: Floats, errors: Floats) -> Extrapolation:
+def extrapolate(
+    inverse_temperatures: Floats, values: Floats, errors: Floats, *, has_flats: bool = True
+) -> Extrapolation:
     """Extrapolate values at falling inverse temperatures t, the first of them the one asked for.
 
     With multiplicity m, t E[K] = lambda - (m - 1)/(log t + c) has the derivative
     (m - 1)/(log t + c)^2 by log t, so that lambda = t E[K] + sqrt((m - 1) slope): m = 1 and m = 2
     bound the bracket, and a power law lambda - b t^-a where three show one. As such values rise to
     their limit, higher ones at lower t are in the bracket too: chains at the highest are the
-    slowest to converge. All are widened by two standard errors.
+    slowest to converge. All are widened by two standard errors. A multiplicity of 2 needs flat
+    directions: without any the law is lambda - c / t.
     """
     value, error = float(values[0]), float(errors[0])
     if len(values) == 1:
@@ -50,13 +53,16 @@ def extrapolate(inverse_temperatures: Floats, values: Floats, errors: Floats) ->
     last = min(slope, float(rises[0]))  # the rise flattens towards the limit
     corrected = value + math.sqrt(max(last, 0.0))
     steepest = value + math.sqrt(max(last + 2 * slope_error, 0.0))
+    ratio = inverse_temperatures[0] / inverse_temperatures[1]
+    bias = -float(values[0] - values[1]) / (ratio - 1)
+    if not has_flats:
+        steepest = value - bias + 2 * math.hypot(error, errors[1]) / (ratio - 1)
     power = power_law_limit(values, errors)
     highest = float((values + 2 * errors).max())
-    ratio = inverse_temperatures[0] / inverse_temperatures[1]
     return Extrapolation(
         slope=slope,
         slope_error=slope_error,
-        bias=-float(values[0] - values[1]) / (ratio - 1),
+        bias=bias,
         multiplicity_corrected=corrected,
         line_limit=float(ratio * values[1] - values[0]) / (ratio - 1),
         line_error=math.hypot(ratio * errors[1], errors[0]) / (ratio - 1),

@@ -31,6 +31,7 @@ from sklearn_learnability.torch.learning_coefficient.hamiltonian._settings impor
 
 Floats = NDArray[np.float64]
 LEAST_SHARE_EXPLAINED, LARGEST_PULL = 0.9, 0.08
+SMALLEST_FLAT = 0.05  # share of the coordinates that the pull alone holds, where any are flat
 
 
 @dataclass
@@ -149,6 +150,7 @@ def summarise(
         np.array([part.inverse_temperature for part in drawn]),
         np.array([m.value for m in means]),
         np.array([m.error for m in means]),
+        has_flats=float(top.pull[starts.used].mean()) >= SMALLEST_FLAT,
     )
     limit = limit._replace(bracket=bracket_of(limit, top, settings, starts))
     kept = top.excess[starts.used]
