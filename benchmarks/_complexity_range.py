@@ -28,7 +28,7 @@ All of this was written before a spacing was measured.
 
 import numpy as np
 import pandas as pd
-from _complexity_report import FIRST_ESTIMATOR, over_networks
+from _complexity_report import FIRST_ESTIMATOR
 from _small_lms import NETWORKS, folder_of
 
 from sklearn_learnability.metrics import linear_association
@@ -100,20 +100,17 @@ def with_forms(points):
 
 
 def forms(points):
-    """Return the line of every form, by network, and the networks together."""
+    """Return the line of every form, by network."""
     rows = []
     used = of_first_estimator(points)
     for (scheme, tolerance), of_networks in used.groupby(["scheme", "tolerance"], sort=False):
         for form, (of, on, given) in FORMS.items():
             setting = {"scheme": scheme, "tolerance": tolerance, "form": form}
-            alone = []
             for network, part in of_networks.groupby("parameters", sort=False):
                 line = line_within_steps(part, on, of, given)
                 without = line_within_steps(part, on, of, None).within_steps
                 row = setting | {"parameters": network, "without_loss": without}
-                alone.append(row | line.to_frame().iloc[0].to_dict())
-            rows += alone
-            rows += [setting | row for row in over_networks(pd.DataFrame(alone))]
+                rows.append(row | line.to_frame().iloc[0].to_dict())
     return pd.DataFrame(rows)
 
 

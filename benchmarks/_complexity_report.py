@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from _small_lms import NEW
 from linear_association import (
     centre,
     correlation,
@@ -117,8 +116,8 @@ def step_of(checkpoint):
 def tests(points):
     """Return by network how alike the runs differ at the same step, and what other tests say.
 
-    For one clamp. Rows after the networks take them together, as independent, by Student's test of
-    their transformed correlations.
+    For one clamp. A row after the networks takes them together, as independent, by Student's test
+    of their transformed correlations.
     """
     used = points[(points["left_out"] == "") & points["scheme"].str.startswith("one clamp")]
     keys = ["scheme", "estimator", "tolerance"]
@@ -130,7 +129,9 @@ def tests(points):
             without_loss = associate(part, given=None).within_steps
             row = setting | {"parameters": size, "without_loss": without_loss}
             alone.append(row | associate(part).to_frame().iloc[0].to_dict() | other_tests(part))
-        rows += alone + [setting | row for row in over_networks(pd.DataFrame(alone))]
+        rows += alone
+        if len(alone) > 2:
+            rows.append(setting | {"parameters": "all"} | together(pd.DataFrame(alone)))
     return pd.DataFrame(rows)
 
 
@@ -161,12 +162,6 @@ def other_tests(part):
     goes_on = float(correlation(left[:, :-1], left[:, 1:]))
     names = ("exchanging_runs", "shuffling_within_steps", "goes_on")
     return dict(zip(names, [*found, goes_on], strict=True))
-
-
-def over_networks(alone):
-    """Return rows of the networks together: of all, and of those measured later than the rest."""
-    parts = {"all": alone, "new": alone[alone["parameters"].isin(NEW)]}
-    return [{"parameters": name} | together(part) for name, part in parts.items() if len(part) > 2]
 
 
 def together(part):

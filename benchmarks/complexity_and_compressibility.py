@@ -1,6 +1,6 @@
 """Whether models that are harder to compress are the more complex ones.
 
-    python benchmarks/train_small_lms.py                         # first, 40 CPU-minutes
+    python benchmarks/train_small_lms.py                         # first, 30 CPU-minutes
     python benchmarks/complexity_and_compressibility.py          # what is not yet measured
     python benchmarks/complexity_and_compressibility.py 30k      # a network, beside what is written
     python benchmarks/complexity_and_compressibility.py --small  # one run, three checkpoints
@@ -271,7 +271,7 @@ def write(results, deep, points, lines, baselines):
 def add_to_earlier(measured):
     """Write studies beside those of an earlier run: only the checkpoints that they have are new.
 
-    Baselines that need weights stay where the points lack them.
+    Baselines that need weights stay where the points are the same and lack them.
     """
     path = RESULTS.with_suffix(".csv")
     earlier = json.loads(RESULTS.read_text())
@@ -283,8 +283,9 @@ def add_to_earlier(measured):
     for key, found in measured:
         studies[key] = joined(studies.get(key, found), found)
     *_, (points, lines) = language_models(studies.items(), of_weights)
-    again = records(other_baselines(points))
-    kept |= {tuple(row[key] for key in keys): row for row in again}
+    again = {tuple(row[key] for key in keys): row for row in records(other_baselines(points))}
+    n_points = {key[:3]: row["n_points"] for key, row in again.items()}
+    kept = {key: row for key, row in kept.items() if row["n_points"] == n_points[key[:3]]} | again
     write(RESULTS.parent, deep, points, lines, list(kept.values()))
     return points
 

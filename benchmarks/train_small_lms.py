@@ -1,7 +1,7 @@
 """Train small language models of four sizes on two texts, several seeds of each, with checkpoints.
 
-    python benchmarks/train_small_lms.py                  # all, 40 CPU-minutes
-    python benchmarks/train_small_lms.py "30k, code"      # those of a network
+    python benchmarks/train_small_lms.py                  # all, 30 CPU-minutes
+    python benchmarks/train_small_lms.py "60k, code"      # those of a network
     python benchmarks/train_small_lms.py "60k seed 3"     # one
 
 Each is the network of train_small_lm.py at another size, on the same text and tokens or on code,
