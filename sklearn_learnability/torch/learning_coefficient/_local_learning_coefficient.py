@@ -84,7 +84,7 @@ class LocalLearningCoefficient(BaseEstimator):
     max_seconds : float or None, default="auto"
         Wall-clock seconds that an estimate may take, about; "auto" is 300, and None no limit. What
         is expected is measured before, and told in `settings.reasons`. Where gradients of all rows
-        take longer, and w* is a minimum of every row, rows are left out, at least five to a
+        take longer, and w* is a minimum of every row, rows are left out, down to five to a
         parameter: the coefficient is the same. Otherwise "auto" is on batches, with fewer draws if
         need be, and "hamiltonian" stops at the limit, with a flag.
 

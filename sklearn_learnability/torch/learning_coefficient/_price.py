@@ -20,7 +20,10 @@ from sklearn_learnability.torch.learning_coefficient.hamiltonian._settings impor
     automatic_chains,
     choose_inverse_temperatures,
 )
-from sklearn_learnability.torch.learning_coefficient.hamiltonian._stages import expected_gradients
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._stages import (
+    BLOCK,
+    expected_gradients,
+)
 from sklearn_learnability.torch.learning_coefficient.langevin._request import LangevinRequest
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import first_settings
 from sklearn_learnability.torch.models._data_rows import some_rows
@@ -131,8 +134,15 @@ class AllRows:
         return Plan("hamiltonian", n_few, few, reasons=(reason, *told(few)))
 
     def plan_all(self) -> Plan:
-        """Return chains on all rows, that stop at the limit."""
-        seconds = self.seconds(self.gradient, True)
+        """Return chains on all rows, that stop at the limit, with a warning where they cannot."""
+        limit, seconds = self.request.max_seconds, self.seconds(self.gradient, True)
+        least = self.gradient * expected_gradients(self.temperatures, BLOCK, flats=False)
+        if least > limit:
+            warn(
+                f"The chains are expected to take at least {least:.2g} s, more than "
+                f"max_seconds={limit:g}. Take another sampler, or fewer rows or chains.",
+                TimeLimitWarning,
+            )
         return Plan("hamiltonian", self.surface.rows.n, seconds, reasons=told(seconds))
 
     def too_dear(self) -> str:
@@ -184,8 +194,12 @@ class AllRows:
         """Return what a run takes of which a gradient takes so long."""
         given = self.request.n_draws
         n_draws = None if isinstance(given, str) else int(given)
-        temperatures, _ = choose_inverse_temperatures(self.request.inverse_temperature, math.inf)
-        return gradient * expected_gradients(temperatures, n_draws, flats)
+        return gradient * expected_gradients(self.temperatures, n_draws, flats)
+
+    @property
+    def temperatures(self) -> tuple[float, ...]:
+        """Inverse temperatures that are sampled, but for a factor."""
+        return choose_inverse_temperatures(self.request.inverse_temperature, math.inf)[0]
 
     def seconds_of_gradient(self, n_rows: int) -> float:
         """Return what a gradient of all chains on so many rows takes, from one of fewer rows."""

@@ -193,6 +193,26 @@ def test_chains_that_are_late_draw_one_block_at_each_inverse_temperature(monkeyp
     assert found.by_inverse_temperature["n_draws"].tolist() == [20, 20, 20]
 
 
+@QUIET
+def test_chains_that_cannot_stop_within_the_limit_are_a_warning(rows_take):
+    rows_take(1e-2)
+    settings = FEW | {"sampler": "hamiltonian", "max_seconds": 60.0}
+    with pytest.warns(TimeLimitWarning, match="at least 9.8e\\+02 s, more than max_seconds=60"):
+        found = estimate(regression(100, noise=1.0), **settings)
+    assert found.settings.batch_size == 100
+
+
+@QUIET
+def test_rows_of_which_few_have_labels_are_timed(monkeypatch):
+    x = torch.randn(3000, 2, generator=torch.Generator().manual_seed(0))
+    y = torch.full((3000,), -100)
+    y[[5, 70, 100]] = torch.tensor([0, 1, 0])
+    found = LocalLearningCoefficient(
+        nn.CrossEntropyLoss(), random_state=0, progress=False, **FEW
+    ).estimate(nn.Linear(2, 2), (x, y))
+    assert np.isfinite(found.value)
+
+
 def test_a_store_keeps_the_rows_that_were_drawn(rows_take, monkeypatch, tmp_path):
     known, path = regression(), tmp_path / "chains.pt"
     rows_take(OVER)
