@@ -28,7 +28,7 @@ All of this was written before a spacing was measured.
 
 import numpy as np
 import pandas as pd
-from _complexity_report import FIRST_ESTIMATOR
+from _complexity_report import FIRST_ESTIMATOR, FIRST_SCHEME
 from _small_lms import NETWORKS, folder_of
 
 from sklearn_learnability.metrics import linear_association
@@ -90,13 +90,18 @@ def critical_spacing(amount, largest):
 def with_forms(points):
     """Return the points that count and have a spacing, with what the forms are made of."""
     used = points[(points["left_out"] == "") & points["spacing"].notna() & (points["llc"] > 0)]
-    n_parameters = used["parameters"].map({name: n.n_parameters for name, n in NETWORKS.items()})
     return used.assign(
         fineness=-np.log2(used["spacing"]),
         log_llc=np.log2(used["llc"]),
         log_range=np.log2(used["spacing"] * (used["critical"] / 2 - 1)),
-        llc_share=used["llc"] / n_parameters.astype(float),
+        llc_share=shares(used),
     )
+
+
+def shares(points):
+    """Return the coefficients over the numbers of parameters."""
+    n_parameters = {name: network.n_parameters for name, network in NETWORKS.items()}
+    return points["llc"] / points["parameters"].map(n_parameters).astype(float)
 
 
 def forms(points):
@@ -170,8 +175,7 @@ def exponents(points):
     Beside the mean of lambda / d, and whether one follows the other between runs at one step.
     """
     rows = []
-    used = of_first_estimator(points)
-    used["log_tolerance"] = -np.log2(used["tolerance"])
+    used = in_intervals(points)
     for key, part in used.groupby(["scheme", "parameters"], sort=False):
         whole = part.groupby("checkpoint").filter(lambda one: one["tolerance"].nunique() > 2)
         each = whole.drop_duplicates("checkpoint").set_index("checkpoint")
@@ -195,8 +199,26 @@ def exponents(points):
     return pd.DataFrame(rows)
 
 
+def in_intervals(points):
+    """Return the points whose fineness is known up to a constant of each checkpoint.
+
+    With the largest clamp it is the number of intervals, as the range is that of the weights.
+    """
+    first = (points["estimator"] == FIRST_ESTIMATOR) & (points["left_out"] == "")
+    used = points[first & points["scheme"].str.startswith("one clamp")]
+    searched = used["scheme"] == FIRST_SCHEME
+    fineness = np.log2(used["critical"] / 2 - 1).where(~searched, -np.log2(used["spacing"]))
+    log_tolerance = -np.log2(used["tolerance"])
+    used = used.assign(fineness=fineness, log_tolerance=log_tolerance, llc_share=shares(used))
+    return with_enough_runs(used[fineness.notna()])
+
+
 def of_first_estimator(points):
     """Return the points of the first estimator that have forms, of networks with enough runs."""
-    used = with_forms(points[points["estimator"] == FIRST_ESTIMATOR])
-    n_runs = used.groupby("parameters")["group"].transform("nunique")
-    return used[n_runs >= FEWEST_RUNS].copy()
+    return with_enough_runs(with_forms(points[points["estimator"] == FIRST_ESTIMATOR]))
+
+
+def with_enough_runs(used):
+    """Return the points of networks whose runs can be compared."""
+    n_runs = used.groupby(["scheme", "parameters"])["group"].transform("nunique")
+    return used[n_runs >= FEWEST_RUNS]
