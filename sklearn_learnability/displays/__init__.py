@@ -8,6 +8,7 @@ from sklearn_learnability.displays._context_information import ContextInformatio
 from sklearn_learnability.displays._description_length import DescriptionLengthDisplay
 from sklearn_learnability.displays._efficiency import EfficiencyDisplay
 from sklearn_learnability.displays._feature_groups import FeatureGroupDisplay
+from sklearn_learnability.displays._influence import InfluenceDisplay
 from sklearn_learnability.displays._information_bottleneck import InformationBottleneckDisplay
 from sklearn_learnability.displays._information_plane import InformationPlaneDisplay
 from sklearn_learnability.displays._layer_profile import LayerProfileDisplay
@@ -27,6 +28,7 @@ __all__ = [
     "DescriptionLengthDisplay",
     "EfficiencyDisplay",
     "FeatureGroupDisplay",
+    "InfluenceDisplay",
     "InformationBottleneckDisplay",
     "InformationPlaneDisplay",
     "LLCSensitivityDisplay",

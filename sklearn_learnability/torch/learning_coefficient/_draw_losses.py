@@ -39,6 +39,7 @@ def draw_losses(
     data: Any,
     *,
     rows: Mapping[str, Any] | None = None,
+    row_loss: Loss | None = None,
     observables: Mapping[str, Observable] | None = None,
     every: int = 1,
     per_token: bool = False,
@@ -68,6 +69,9 @@ def draw_losses(
     rows : dict of str to object, default=None
         Rows whose losses are kept, by name, each as `data`. The first are those of `data`, or some
         of them: what methods take where no name is given. None keeps those of `data`, as "data".
+    row_loss : Module or callable, default=None
+        Loss that is kept of rows, where it is another than the chains run on: without a penalty of
+        the weights, for one, which is no loss of a row. None takes that of the estimator.
     observables : dict of str to callable, default=None
         Functions of the model that return a number, kept at every draw too, by name. One may do
         whatever else is wanted at every draw. They see the model with the parameters of a draw.
@@ -142,7 +146,9 @@ def draw_losses(
         surface = loss.surface
         if loss.exact is not None and begun.plan.sampler == "hamiltonian":
             surface = loss.exact
-        recorder = DrawRecorder(surface, loss.settings, named, functions, every, per_token, folder)
+        kept = estimator.loss if row_loss is None else row_loss
+        settings = {**loss.settings, "loss": kept}
+        recorder = DrawRecorder(surface, settings, named, functions, every, per_token, folder)
         return recorder.result(loss.estimate(begun, recorder))
 
 
@@ -179,7 +185,7 @@ class DrawRecorder:
         fit = round(min(max(WORK_AT_ONCE / self.surface.n_parameters, 16), ROWS_AT_ONCE))
         size = settings["batch_size"] or fit
         self.recorders = {
-            name: RowRecorder(self.surface, table, per_token, size)
+            name: RowRecorder(self.surface, table, settings["loss"], per_token, size)
             for name, table in tables.items()
         }
         in_double = any(t.dtype == torch.float64 for t in self.surface.start.values())

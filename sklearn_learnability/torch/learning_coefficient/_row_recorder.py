@@ -23,6 +23,8 @@ class RowRecorder:
         The model and its loss, as a function of parameters.
     rows : DataRows
         The rows.
+    loss : Module or callable
+        The loss of a row.
     per_token : bool
         Whether to tell the targets of a row apart.
     batch_size : int
@@ -38,9 +40,9 @@ class RowRecorder:
     """
 
     def __init__(
-        self, surface: EmpiricalLoss, rows: DataRows, per_token: bool, batch_size: int
+        self, surface: EmpiricalLoss, rows: DataRows, loss: Loss, per_token: bool, batch_size: int
     ) -> None:
-        self.surface, self.rows = surface, rows
+        self.surface, self.rows, self.loss = surface, rows, loss
         self.losses_of = token_losses if per_token else row_losses
         self.numbers = torch.arange(rows.n).split(batch_size)
         self.at_once = True
@@ -48,7 +50,7 @@ class RowRecorder:
         parts: list[list[Tensor]] = []
         with torch.no_grad():
             for numbers, batch in zip(self.numbers, self._batches(), strict=True):
-                losses, weights = surface.call(self.losses_of, surface.start, batch)
+                losses, weights = surface.call(self._losses, surface.start, batch)
                 table = losses.view(len(losses), -1)
                 row = numbers[:, None].expand_as(table)
                 position = torch.arange(table.shape[1]).expand_as(table)
@@ -72,7 +74,7 @@ class RowRecorder:
         """Return the losses of a batch at positions, (n_chains, B) or with all tokens of each."""
 
         def losses(model: nn.Module, loss: Loss, batch: Batch) -> Tensor:
-            return self.losses_of(model, loss, batch)[0].flatten()
+            return self._losses(model, loss, batch)[0].flatten()
 
         if self.at_once and flat.vectorised:
             try:
@@ -80,6 +82,10 @@ class RowRecorder:
             except RuntimeError:  # no vectorised form
                 self.at_once = False
         return flat.each(losses, positions, batch, at_once=False)
+
+    def _losses(self, model: nn.Module, loss: Loss, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the losses and weights of a batch; `loss` is that of the chains."""
+        return self.losses_of(model, self.loss, batch)
 
     def _batches(self) -> Iterator[Batch]:
         return (self.surface.batch(numbers, self.rows) for numbers in self.numbers)

@@ -19,8 +19,8 @@ class Susceptibility(Result):
 
     the slope of :math:`E[O]` as the data become a mixture of themselves, of loss :math:`L`, and of
     copies of row i. In the unit of the quantity. Negative: with more such rows it falls; of a loss
-    of a part of the model, that part serves them. Divided by :math:`n\beta` it is the published
-    per-sample susceptibility.
+    of a part of the model, that part serves them. The published per-sample value is minus the
+    covariance, without :math:`n\beta`.
 
     Attributes
     ----------

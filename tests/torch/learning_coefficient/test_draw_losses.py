@@ -389,3 +389,31 @@ def test_names_that_are_not_there_are_refused():
     losses = draw_losses(few(SAMPLERS[1]), known.model, known.data)
     with pytest.raises(ValueError, match=r"Expected rows named one of \['data'\], got 'test'"):
         losses.influence("test")
+
+
+@QUIET
+def test_rows_may_have_another_loss_than_the_chains(tmp_path):
+    known = small_regression()
+
+    def penalised(model, batch):
+        return half_squared_error(model, batch) + model.weight.square().sum()
+
+    llc = few(SAMPLERS[1], penalised)
+    weight = {"squared": lambda model: model.weight.square().sum()}
+    with_it = draw_losses(llc, known.model, known.data, observables=weight)
+    settings = {"row_loss": half_squared_error, "store": tmp_path}
+    without = draw_losses(llc, known.model, known.data, **settings)
+    assert without.estimate == with_it.estimate
+    penalty = with_it.rows["data"].losses - without.rows["data"].losses
+    assert np.allclose(penalty, with_it.observables["squared"][:, :, None], atol=1e-5)
+    with pytest.raises(ValueError, match="differs in loss"):
+        draw_losses(llc, known.model, known.data, store=tmp_path)
+
+
+@QUIET
+def test_few_rows_do_not_stand_for_all():
+    known = make_linear_regression_model(3, n_samples=4000, noise=0.0, random_state=0)
+    llc = estimator(sampler="auto", max_seconds=1e-9, n_draws=4, n_chains=2)
+    losses = draw_losses(llc, known.model, known.data)
+    assert losses.estimate.settings.sampler == "leimkuhler-matthews"
+    assert losses.rows["data"].losses.shape == (2, 4, 4000)
