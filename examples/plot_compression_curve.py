@@ -69,8 +69,9 @@ found = {
 rows = pd.concat([one.to_frame() for one in found.values()], keys=list(found))
 print(rows[["quantity", "value", "size", "n_evaluations"]].round(3).to_string())
 
-figure, axes = plt.subplots(1, 3, figsize=(10.2, 3.6), layout="constrained")
-for ax, scheme_name in zip(axes, schemes, strict=True):
+figure, axes = plt.subplots(2, 2, figsize=(9, 7.4), layout="constrained")
+axes[1, 1].remove()
+for ax, scheme_name in zip(figure.axes, schemes, strict=True):
     CompressionCurveDisplay.from_critical(
         {name.removesuffix(" labels"): found[name, scheme_name] for name in networks}, ax=ax
     )
