@@ -47,6 +47,8 @@ class FlagCode(StrEnum):
         The excess loss is too large to be local.
     NO_BETTER_THAN_CHANCE
         The loss along the chains is above that of a constant prediction.
+    PULL_DAMPS
+        The pull takes much of the value from directions in which the loss is nearly flat.
     PULL_DECIDES
         The value is that of the pull towards w*: a scaled trace of the Hessian.
     INVERSE_TEMPERATURE_TOO_HIGH
@@ -74,6 +76,7 @@ class FlagCode(StrEnum):
     FALLS_WITH_INVERSE_TEMPERATURE = "falls_with_inverse_temperature"
     LEFT_NEIGHBOURHOOD = "left_neighbourhood"
     NO_BETTER_THAN_CHANCE = "no_better_than_chance"
+    PULL_DAMPS = "pull_damps"
     PULL_DECIDES = "pull_decides"
     INVERSE_TEMPERATURE_TOO_HIGH = "inverse_temperature_too_high"
     NOISE_IN_LABELS = "noise_in_labels"
@@ -97,6 +100,7 @@ WARNINGS: dict[FlagCode, type[LearnabilityWarning]] = {
     FlagCode.FALLS_WITH_INVERSE_TEMPERATURE: NotAMinimumWarning,
     FlagCode.LEFT_NEIGHBOURHOOD: NotLocalWarning,
     FlagCode.NO_BETTER_THAN_CHANCE: NotLocalWarning,
+    FlagCode.PULL_DAMPS: NotLocalWarning,
     FlagCode.PULL_DECIDES: NotLocalWarning,
     FlagCode.INVERSE_TEMPERATURE_TOO_HIGH: NotLocalWarning,
     FlagCode.NOISE_IN_LABELS: NotLocalWarning,

@@ -81,7 +81,8 @@ class LLCEstimate(Result):
         From the spread of the chains' means, and from the draws within them.
     bias : float
         What the finite inverse temperature and the pull add to the value of a regular model, by a
-        line in 1 / n beta through the two highest inverse temperatures; NaN where there is one.
+        line in 1 / n beta through the two highest inverse temperatures; on batches what the pull
+        adds, to first order. Below 0 it takes. NaN where it is not known.
     variance_based, variance_based_error : float
         A second opinion from the same draws, the variance of t K, t the inverse temperature and K
         the excess loss, and its standard error. It takes no L(w*), and holds where w* is no minimum

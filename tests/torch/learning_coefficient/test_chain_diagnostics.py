@@ -84,6 +84,7 @@ def test_an_error_that_is_not_known_is_flagged():
     ts, values = np.array([20.0, 5.0, 1.25]), np.array([3.0, 3.0, 3.0])
     limit = extrapolate(ts, values, np.array([0.1, 0.1, 0.1]))
     used = np.array([False, True])
-    found = Evidence(draws, used, 0.0, 3.05, error, np.nan, 0.0, 20.0, np.inf, 0.0, 0.0, limit)
+    chains = (np.nan, np.nan, np.nan, 0.0, 20.0, np.inf, 0.0, 0.0)
+    found = Evidence(draws, used, 0.0, 3.05, error, *chains, limit)
     told = {flag.code: flag.message for flag in flags_of(found)}
     assert told[FlagCode.LARGE_ERROR] == "The standard error is not known. Draw more."

@@ -66,6 +66,12 @@ def test_regression_on_batches_with_automatic_settings():
     )
 
 
+DAMPED = pytest.mark.filterwarnings(
+    "ignore:The pull towards w:sklearn_learnability.exceptions.NotLocalWarning"
+)
+
+
+@DAMPED
 def test_regression_with_given_settings_is_damped_as_the_formula_says():
     model, (X, y) = regression(d=10, n=500)
     inverse_temperature, localization = 40.0, 30.0
@@ -79,6 +85,12 @@ def test_regression_with_given_settings_is_damped_as_the_formula_says():
         batch_size=500,
     ).estimate(model, (X, y))
     assert found.value == pytest.approx(expected, abs=3 * found.standard_error)
+    taken = 0.5 * np.sum(scaled * localization / (scaled + localization) ** 2)
+    assert -found.bias == pytest.approx(taken, rel=0.15)
+    variance = 0.5 * np.sum((scaled / (scaled + localization)) ** 2)
+    assert found.variance_based == pytest.approx(variance, abs=4 * found.variance_based_error)
+    assert FlagCode.PULL_DAMPS in [flag.code for flag in found.flags]
+    assert found.bracket[1] > found.value + taken
     assert found.standard_error < 0.05 * expected
 
 
@@ -334,6 +346,7 @@ def test_too_few_draws_are_told():
     assert not found.trusted
 
 
+@DAMPED
 def test_a_pull_that_outweighs_the_loss_is_told():
     model, data = regression(n=500)
     llc = langevin(inverse_temperature=10.0, localization=1000.0, n_draws=500)

@@ -135,6 +135,7 @@ def test_without_a_limit_all_rows_are_taken(rows_take):
     assert (found.settings.sampler, found.settings.batch_size) == ("hamiltonian", 300)
 
 
+@QUIET
 def test_draws_on_batches_become_fewer(rows_take):
     rows_take(0.1)
     found = estimate(regression(), sampler="leimkuhler-matthews", max_seconds=60.0, n_chains=2)

@@ -4,13 +4,12 @@ import time
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sklearn_learnability.torch.learning_coefficient.langevin._neighbourhood import Neighbourhood
 from sklearn_learnability.torch.learning_coefficient.langevin._samplers import LangevinState
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import ChainSettings
+from sklearn_learnability.torch.learning_coefficient.langevin._traces import ChainTraces
 from sklearn_learnability.torch.models._store import Store
 
 SECONDS_BETWEEN_WRITES = 20.0
@@ -37,20 +36,19 @@ class ChainStore:
         self.content |= {"settings": asdict(settings), "around": vars(around)}
         self._write()
 
-    def read_chains(
-        self, trace: NDArray[np.float64], start: Tensor
-    ) -> tuple[LangevinState | None, int]:
-        """Fill the trace; return the state, where the start is, and the number of steps done."""
+    def read_chains(self, traces: ChainTraces, start: Tensor) -> tuple[LangevinState | None, int]:
+        """Fill the traces; return the state, where the start is, and the number of steps done."""
         if "position" not in self.content:
             return None, 0
-        trace[:] = self.content["trace"].numpy()
+        for name, trace in vars(traces).items():
+            trace[:] = self.content[name].numpy()
         state = LangevinState(
             self.content["position"].to(start.device), self.content["memory"].to(start.device)
         )
         return state, self.content["done"]
 
     def write_chains(
-        self, state: LangevinState, trace: NDArray[np.float64], done: int, now: bool = False
+        self, state: LangevinState, traces: ChainTraces, done: int, now: bool = False
     ) -> None:
         """Store the chains if they went on, and some time has passed or it must be now."""
         if done == self.content.get("done", 0):
@@ -60,8 +58,8 @@ class ChainStore:
         self.content |= {
             "position": state.position,
             "memory": state.memory,
-            "trace": trace,
             "done": done,
+            **vars(traces),
         }
         self._write()
 

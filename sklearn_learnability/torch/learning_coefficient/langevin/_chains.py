@@ -15,6 +15,7 @@ from sklearn_learnability.torch.learning_coefficient.langevin._chain_store impor
 from sklearn_learnability.torch.learning_coefficient.langevin._choice import (
     choose,
     excess_and_gradients,
+    second_excess,
 )
 from sklearn_learnability.torch.learning_coefficient.langevin._neighbourhood import (
     Neighbourhood,
@@ -32,6 +33,10 @@ from sklearn_learnability.torch.learning_coefficient.langevin._settings import (
     rows_probed,
 )
 from sklearn_learnability.torch.learning_coefficient.langevin._summary import estimate_from_chains
+from sklearn_learnability.torch.learning_coefficient.langevin._traces import (
+    STEPS_BETWEEN_SECONDS,
+    ChainTraces,
+)
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
 from sklearn_learnability.torch.models._flat_loss import FlatLoss
 
@@ -41,8 +46,8 @@ def langevin_estimate(surface: EmpiricalLoss, request: LangevinRequest) -> LLCEs
     flat = FlatLoss(surface)
     saved = ChainStore(request.store, request.seed)
     settings, around = prepare(flat, request, saved)
-    trace = run_chains(flat, settings, around, request, saved)
-    return estimate_from_chains(trace, settings, around, surface, request.chance_loss)
+    traces = run_chains(flat, settings, around, request, saved)
+    return estimate_from_chains(traces, settings, around, surface, request.chance_loss)
 
 
 def langevin_settings(surface: EmpiricalLoss, request: LangevinRequest) -> ChainSettings:
@@ -79,18 +84,18 @@ def run_chains(
     around: Neighbourhood,
     request: LangevinRequest,
     saved: ChainStore,
-) -> NDArray[np.float64]:
-    """Return the excess loss of every chain at every step, NaN from where a chain stopped."""
+) -> ChainTraces:
+    """Return what is noted of every chain at every step, NaN from where a chain stopped."""
     sampler = SAMPLERS[settings.sampler]
     device = flat.start.device
     posterior = GibbsPosterior(settings.inverse_temperature, settings.localization, flat.start)
     seeds = np.random.SeedSequence(request.seed).generate_state(settings.n_steps + 1, np.uint64)
-    trace = np.full((settings.n_chains, settings.n_steps), np.nan)
-    state, done = saved.read_chains(trace, flat.start)
+    traces = ChainTraces.empty(settings.n_chains, settings.n_steps)
+    state, done = saved.read_chains(traces, flat.start)
     if state is None:
         first = seeded(seeds[-1], device)
         state = sampler.init(flat.start.repeat(settings.n_chains, 1), first)
-    lost = np.isnan(trace[:, max(done - 1, 0)]) & (done > 0)
+    lost = np.isnan(traces.excess[:, max(done - 1, 0)]) & (done > 0)
     bar = tqdm(total=settings.n_steps, initial=done, disable=not request.progress, desc="chains")
     try:
         while done < settings.n_steps:
@@ -98,12 +103,13 @@ def run_chains(
             values, gradients = excess_and_gradients(flat, state.position, settings, around, rows)
             excess = values.cpu().numpy()
             lost |= ~np.isfinite(excess)
-            trace[:, done] = np.where(lost, np.nan, excess)
+            traces.excess[:, done] = np.where(lost, np.nan, excess)
             if lost.all():
                 raise SamplingError(
                     f"Expected a finite loss along the chains, got none finite at step {done} in "
                     f"any of {settings.n_chains}. Lower step_size={settings.step_size:.3g}."
                 )
+            note(traces, done, flat, state.position, settings, around, seeds[done])
             noise = rows if device.type == "cpu" else seeded(seeds[done], device)
             if done >= settings.n_discarded:
                 request.observe(flat, done - settings.n_discarded, state.position)
@@ -111,11 +117,29 @@ def run_chains(
             moved = hold(moved, lost, flat.start)
             state, done = moved, done + 1  # in one, so that no interrupt finds half of it
             bar.update()
-            saved.write_chains(state, trace, done)
+            saved.write_chains(state, traces, done)
     finally:
         bar.close()
-        saved.write_chains(state, trace, done, now=True)
-    return trace
+        saved.write_chains(state, traces, done, now=True)
+    return traces
+
+
+def note(
+    traces: ChainTraces,
+    done: int,
+    flat: FlatLoss,
+    positions: Tensor,
+    settings: ChainSettings,
+    around: Neighbourhood,
+    seed: np.uint64,
+) -> None:
+    """Note how far the chains are, and now and then their loss on a second batch."""
+    traces.distance[:, done] = (positions - flat.start).square().sum(1).double().cpu().numpy()
+    if settings.batch_size >= flat.surface.rows.n:
+        traces.second[:, done] = traces.excess[:, done]
+    elif done >= settings.n_discarded and done % STEPS_BETWEEN_SECONDS == 0:
+        other = seeded(seed ^ np.uint64(1))
+        traces.second[:, done] = second_excess(flat, positions, settings, other).cpu().numpy()
 
 
 def hold(state: LangevinState, lost: NDArray[np.bool_], start: Tensor) -> LangevinState:

@@ -167,6 +167,16 @@ def excess_and_gradients(
     return values[:-1] - values[-1], moving
 
 
+def second_excess(
+    flat: FlatLoss, positions: Tensor, settings: ChainSettings, generator: torch.Generator
+) -> Tensor:
+    """Return the loss above that at w* on another batch."""
+    n = flat.surface.rows.n
+    batch = flat.surface.batch(torch.randint(n, (settings.batch_size,), generator=generator))
+    values = flat.values(torch.cat([positions, flat.start[None]]), batch)
+    return values[:-1] - values[-1]
+
+
 def curvature_at(
     flat: FlatLoss, position: Tensor, n_rows: int, generator: torch.Generator
 ) -> float:

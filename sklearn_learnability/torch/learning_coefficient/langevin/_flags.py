@@ -1,5 +1,7 @@
 """What speaks against the value of Langevin chains."""
 
+import math
+
 import numpy as np
 
 from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import relative_error
@@ -13,8 +15,10 @@ from sklearn_learnability.torch.learning_coefficient.langevin._settings import (
     local_limit,
     noise_share,
 )
+from sklearn_learnability.torch.learning_coefficient.langevin._traces import Figure
 
 LARGEST_DRIFT, LARGEST_R_HAT, LARGEST_ERROR, LARGEST_BIAS = 0.05, 1.1, 0.1, 0.05
+LARGEST_GAP, SURE = 0.25, 3.0
 FLOAT32_ROUNDING = float(np.finfo(np.float32).eps)
 
 
@@ -85,6 +89,39 @@ def flags_of_neighbourhood(
         )
         flags.append(Flag(FlagCode.PULL_DECIDES, text))
     return flags
+
+
+def flags_of_pull(found: LLCEstimate, taken: Figure) -> list[Flag]:
+    """Return whether the pull takes much of the value."""
+    if not taken.value > max(LARGEST_BIAS * abs(found.value), 2 * taken.error):
+        return []
+    text = (
+        f"The pull towards w* takes {taken.value:.3g} or more from the value: twice the pull, "
+        f"about {math.log(2) * taken.value:.3g} less. Draw more, which weakens it, lower "
+        "localization, or take the Hamiltonian sampler."
+    )
+    return [Flag(FlagCode.PULL_DAMPS, text)]
+
+
+def flags_of_variance(
+    found: LLCEstimate, settings: ChainSettings, around: Neighbourhood, taken: Figure
+) -> list[Flag]:
+    """Return whether the variance of t K speaks against the value, less what a slope at w* adds.
+
+    It is expected below by d E[tK] / d log t, which is what the pull takes where the loss is
+    quadratic.
+    """
+    expected = found.value - gradient_bias(settings, around)
+    expected -= 0.0 if math.isnan(taken.value) else taken.value
+    chance = math.hypot(found.variance_based_error, found.standard_error)
+    gap = abs(found.variance_based - expected)
+    if not gap > max(LARGEST_GAP * abs(found.value), SURE * chance):
+        return []
+    text = (
+        f"By the variance of t K the value is {found.variance_based:.4g} ± "
+        f"{found.variance_based_error:.2g}, expected about {expected:.4g}."
+    )
+    return [Flag(FlagCode.VARIANCE, text)]
 
 
 def flags_of_noise(

@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import (
     effective_sample_size,
@@ -21,22 +20,30 @@ from sklearn_learnability.torch.learning_coefficient.langevin._flags import (
     flags_of_chains,
     flags_of_neighbourhood,
     flags_of_noise,
+    flags_of_pull,
     flags_of_start,
+    flags_of_variance,
 )
 from sklearn_learnability.torch.learning_coefficient.langevin._neighbourhood import Neighbourhood
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import ChainSettings
+from sklearn_learnability.torch.learning_coefficient.langevin._traces import (
+    ChainTraces,
+    Figure,
+    pull_takes,
+    variance_by_two_batches,
+)
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
 
 
 def estimate_from_chains(
-    trace: NDArray[np.float64],
+    traces: ChainTraces,
     settings: ChainSettings,
     around: Neighbourhood,
     surface: EmpiricalLoss,
     chance_loss: float,
 ) -> LLCEstimate:
     """Return the estimate, with a warning for everything that speaks against it."""
-    kept = trace[:, settings.n_discarded :]
+    kept = traces.excess[:, settings.n_discarded :]
     whole = whole_chains(kept)
     t = settings.inverse_temperature
     excess = float(whole.mean()) if len(whole) else float("nan")
@@ -45,15 +52,17 @@ def estimate_from_chains(
     within = t * standard_error_within(whole.mean(axis=0, keepdims=True)) if len(whole) else between
     error = float(np.fmax(between, within))
     value = t * excess
+    draws = traces.whole_draws(settings.n_discarded)
+    second, taken = variance_by_two_batches(draws, t), pull_takes(draws, t, settings.localization)
     found = LLCEstimate(
         value=value,
         standard_error=error,
         standard_error_between=between,
         standard_error_within=within,
-        bias=float("nan"),
-        variance_based=float("nan"),
-        variance_based_error=float("nan"),
-        bracket=(value - 2 * error, value + 2 * error),
+        bias=-taken.value,
+        variance_based=second.value,
+        variance_based_error=second.error,
+        bracket=bracket_of(Figure(value, error), taken),
         multiplicity_corrected=float("nan"),
         per_chain=t * kept.mean(axis=1),
         used=np.asarray(np.isfinite(kept).all(axis=1)),
@@ -78,10 +87,20 @@ def estimate_from_chains(
         *flags_of_chains(found),
         *flags_of_start(found, settings, around),
         *flags_of_neighbourhood(found, settings, around),
+        *flags_of_pull(found, taken),
+        *flags_of_variance(found, settings, around, taken),
         *flags_of_noise(found, settings, around),
     )
     warn_of(flags)
     return replace(found, flags=flags)
+
+
+def bracket_of(found: Figure, taken: Figure) -> tuple[float, float]:
+    """Return two standard errors around the value, and what the pull takes above it."""
+    lower, upper = found.value - 2 * found.error, found.value + 2 * found.error
+    if math.isnan(taken.value):
+        return lower, upper
+    return lower, max(upper, found.value + taken.value + 2 * math.hypot(found.error, taken.error))
 
 
 def public_settings(settings: ChainSettings) -> LLCSettings:
