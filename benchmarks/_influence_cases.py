@@ -34,7 +34,7 @@ def regression(seed):
     known = make_linear_regression_model(dim, n_samples=n, noise=1.0, random_state=seed)
     fresh = make_linear_regression_model(dim, n_samples=50, noise=1.0, random_state=seed + 1).data
     llc = LocalLearningCoefficient(
-        half_squared_error, n_chains=128, n_draws=400, random_state=seed, progress=False
+        half_squared_error, n_chains=128, n_draws=600, random_state=seed, progress=False
     )
     rows = {"train": known.data, "fresh": fresh}
     losses = quiet_losses(llc, known.model, known.data, rows=rows)

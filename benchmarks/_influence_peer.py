@@ -17,9 +17,9 @@ from train_small_lm import run as train
 from sklearn_learnability.torch import LocalLearningCoefficient, next_token_loss
 
 CONFIG = SmallLMConfig(dim=32, n_layers=2, n_heads=2)
-N_STEPS, N_TOKENS, N_ROWS, N_KEPT = 400, 33, 512, 32
+N_STEPS, N_TOKENS, N_ROWS = 400, 33, 32  # rows of one batch, so that all is measured on the same
 SETTINGS = {"inverse_temperature": 1000.0, "localization": 1e4, "step_size": 5e-5}
-N_CHAINS, N_DRAWS, BATCH = 4, 100, 32
+N_CHAINS, N_DRAWS = 4, 100
 PART = "blocks.1.attention_out.weight"
 
 
@@ -29,7 +29,7 @@ def language_model():
     train(folder, None, N_STEPS, 0, CONFIG, 4)
     model = load_small_lm(folder / f"step_{N_STEPS:06d}.safetensors")
     tokens, held_out = prepare(folder, None, CONFIG)
-    return model, sequences(tokens, N_ROWS), sequences(held_out, N_KEPT)
+    return model, sequences(tokens, N_ROWS), sequences(held_out, N_ROWS)
 
 
 def sequences(tokens, n):
@@ -45,20 +45,20 @@ def ours(model, data, test, seed, part=None):
         sampler="sgld",
         n_chains=N_CHAINS,
         n_draws=N_DRAWS,
-        batch_size=BATCH,
+        batch_size=N_ROWS,
         parameters=None if part is None else [part],
         random_state=seed,
         progress=False,
         **SETTINGS,
     )
-    rows = {"train": data[:N_KEPT], "test": test}
+    rows = {"train": data, "test": test}
     return quiet_losses(llc, model, data, rows=rows, per_token=True)
 
 
 def of_sequences(losses):
     """Return the mean losses of sequences (n_draws, n_sequences) of all chains."""
     rows = [losses.rows[name].losses for name in ("train", "test")]
-    return [r.reshape(-1, N_KEPT, N_TOKENS - 1).mean(2).astype(float) for r in rows]
+    return [r.reshape(-1, N_ROWS, N_TOKENS - 1).mean(2).astype(float) for r in rows]
 
 
 def covariance(draws):
@@ -103,7 +103,7 @@ def peer(model, data, test, seed):
             samples[name] = sample(
                 model,
                 dataset(data),
-                {"train": (dataset(data[:N_KEPT]), 1), "test": (dataset(test), 1)},
+                {"train": (dataset(data), 1), "test": (dataset(test), 1)},
                 lr=SETTINGS["step_size"],
                 n_beta=SETTINGS["inverse_temperature"],
                 localization=SETTINGS["localization"],
@@ -111,7 +111,8 @@ def peer(model, data, test, seed):
                 num_chains=N_CHAINS,
                 num_draws=N_DRAWS,
                 num_burnin_steps=round(N_DRAWS * 2 / 3),
-                batch_size=BATCH,
+                batch_size=N_ROWS,
+                num_init_loss_batches=1,
                 init_seed=seed,
                 device="cpu",
                 output_path=f"{folder}/{name}.zarr",
@@ -123,14 +124,12 @@ def peer(model, data, test, seed):
         full = samples["full"].dataset
         # named after observables, in the order of the alphabet: test before train
         order = {name: places(full[f"input_ids_{name}"].values, rows)
-                 for name, rows in (("train", data[:N_KEPT]), ("test", test))}  # fmt: skip
+                 for name, rows in (("train", data), ("test", test))}  # fmt: skip
         both = found["influences"].values
-        by_sequence = answers["susceptibilities"]["sus"].values.reshape(N_KEPT, N_TOKENS - 1)
-        draws = {name: full[f"loss_{name}"].values.mean(-1) for name in order}
-    influence = both[N_KEPT:, :N_KEPT][order["train"]][:, order["test"]]
+        by_sequence = answers["susceptibilities"]["sus"].values.reshape(N_ROWS, N_TOKENS - 1)
+    influence = both[N_ROWS:, :N_ROWS][order["train"]][:, order["test"]]
     seconds = time.process_time() - start
-    sequences_of = [draws[n].reshape(-1, N_KEPT)[:, order[n]] for n in ("train", "test")]
-    return influence, by_sequence[order["test"]].ravel(), seconds, sequences_of
+    return influence, by_sequence[order["test"]].ravel(), seconds
 
 
 def places(shown, rows):
@@ -163,7 +162,7 @@ def compare(seeds=(0, 1)):
         }
         row = {"quantity": name} | {key: correlation(of) for key, of in pairs.items()}
         sizes = [np.std([m[number] for m in mine]), np.std([t[number] for t in theirs])]
-        rows.append(row | {"size, ours over theirs": float(sizes[0] / sizes[1])})
+        rows.append(row | {"size, ours over devinterp": float(sizes[0] / sizes[1])})
     own = correlation([(m[1], m[2]) for m in mine])
     seconds = {"ours": float(np.mean(took)), "devinterp": float(np.mean([t[2] for t in theirs]))}
     return rows, {"published and own definition": own}, seconds
