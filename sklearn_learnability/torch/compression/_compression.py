@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from sklearn_learnability._results import Result
 from sklearn_learnability.torch.models._devices import check_in_memory
@@ -195,9 +196,43 @@ class FunctionScheme(CompressionScheme):
         return None if near else float((tolerated + exceeding) // 2)
 
 
+def check_model(model: nn.Module) -> None:
+    """Refuse a model that is not in memory, has no shapes yet, or holds itself.
+
+    Raises
+    ------
+    ValueError
+        If it is such a model.
+    """
+    check_in_memory(model)
+    lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
+    if lazy:
+        raise ValueError(
+            f"Expected a model whose parameters have shapes, got one whose {lazy[0]} has none yet: "
+            "its layer is lazy. Call the model once on a batch."
+        )
+    at = _circle(model, (), set())
+    if at:
+        raise ValueError(
+            f"Expected a model of modules in modules, got one whose {at} is a module that it is "
+            "in. Hold that module in a tuple, where torch does not look for modules."
+        )
+
+
+def _circle(module: nn.Module, above: tuple[nn.Module, ...], done: set[nn.Module]) -> str:
+    """Return where a module is that it is in itself, "" if nowhere."""
+    for name, part in module.named_children():
+        if part is module or part in above:
+            return name
+        if part not in done and (found := _circle(part, (*above, module), done)):
+            return f"{name}.{found}"
+    done.add(module)
+    return ""
+
+
 def float_parameters(model: nn.Module) -> list[Tensor]:
     """Return the floating parameters of a model, each once however often it is used."""
-    check_in_memory(model)
+    check_model(model)
     found = [p.data for p in model.parameters() if p.is_floating_point()]
     if not found:
         raise ValueError("Expected a model with floating parameters, got none.")

@@ -11,7 +11,11 @@ from tqdm import tqdm
 
 from sklearn_learnability._validation import check_count, warn
 from sklearn_learnability.exceptions import UndefinedLossWarning
-from sklearn_learnability.torch.compression._compression import CompressionScheme, FunctionScheme
+from sklearn_learnability.torch.compression._compression import (
+    CompressionScheme,
+    FunctionScheme,
+    check_model,
+)
 from sklearn_learnability.torch.compression._compression_curve import (
     CompressionCurve,
     CriticalAmount,
@@ -19,7 +23,7 @@ from sklearn_learnability.torch.compression._compression_curve import (
 from sklearn_learnability.torch.compression._measured_curve import MeasuredCurve
 from sklearn_learnability.torch.models._batch_loss import Loss
 from sklearn_learnability.torch.models._data_rows import data_rows
-from sklearn_learnability.torch.models._devices import check_in_memory, device_of, dtype_of
+from sklearn_learnability.torch.models._devices import device_of, dtype_of
 
 Scheme = CompressionScheme | Callable[[nn.Module, float], AbstractContextManager[None]]
 
@@ -147,7 +151,7 @@ def critical_amounts(
     scan = _check_amounts(wrapped, amounts)
     if getattr(loss, "reduction", "mean") == "sum":
         raise ValueError('Expected a loss that is a mean over rows, got one with reduction="sum".')
-    check_in_memory(model)
+    check_model(model)
     if batch_size is not None:
         check_count("batch_size", batch_size)
     rows = data_rows(data, device_of(model), dtype_of(model))

@@ -12,6 +12,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from sklearn_learnability.torch.compression._compression import (
     CompressionScheme,
+    check_model,
     float_parameters,
     memory_of,
     restored,
@@ -20,6 +21,7 @@ from sklearn_learnability.torch.compression._layers import (
     checked_layers,
     frozen_beside_trained,
     held_in,
+    named_layers,
 )
 from sklearn_learnability.torch.models._devices import has_float64
 
@@ -45,7 +47,8 @@ class Factorization(CompressionScheme):
 
     The kernel of a convolution, transposed ones too, is a matrix with a row for each output channel
     and a column for each input channel of a group and each position in the kernel. Its :math:`n`
-    right singular vectors are filters, which all groups share. Matrices and kernels that are
+    right singular vectors are filters, which all groups share. A kernel that several convolutions
+    share is the matrix of the first of them that is compressed. Matrices and kernels that are
     computed from other parameters, as by weight normalisation, are left alone, and so are those.
 
     Without `layers` the scheme applies to every second of the model's blocks (the longest list of
@@ -179,6 +182,7 @@ class Factorization(CompressionScheme):
 
     def _matrices(self, model: nn.Module) -> list[Tensor]:
         """Return the matrices to factorize, each once."""
+        check_model(model)
         spared = _of_embeddings(model) | _of_computed(model)
 
         def held(module: nn.Module) -> list[int]:
@@ -188,17 +192,20 @@ class Factorization(CompressionScheme):
         if self.layers is not None:
             wanted = "a matrix, no embedding, that factors make smaller"
             chosen = held_in(model, self.layers, held, wanted)
+            named = named_layers(model, self.layers).values()
+            parts = [part for modules in named for part in modules]
         else:
-            blocks = _every_second(model)
+            parts = _every_second(model)
             spared |= frozen_beside_trained(model)
-            chosen = {i for block in blocks for i in held(block)}
+            chosen = {i for block in parts for i in held(block)}
             if not chosen:
-                shapes = [_shape(m) for block in blocks for m in _matrices_of(block).values()]
+                shapes = [_shape(m) for block in parts for m in _matrices_of(block).values()]
                 raise ValueError(
                     "Expected blocks with a matrix that is trained and that factors of rank 1 are "
                     f"smaller than, got {shapes}. Name the layers to factorize."
                 )
-        return [m for i, m in _matrices_of(model).items() if i in chosen]
+        readers = {id(module) for part in parts for module in part.modules()}
+        return [m for i, m in _matrices_of(model, readers).items() if i in chosen]
 
 
 def _of_embeddings(model: nn.Module) -> set[int]:
@@ -225,12 +232,16 @@ def _of_computed(model: nn.Module) -> set[int]:
     return found
 
 
-def _matrices_of(module: nn.Module) -> dict[int, Tensor]:
-    """Return matrices by the ids of their parameters: views, whose first two axes are the rows."""
+def _matrices_of(module: nn.Module, readers: set[int] | None = None) -> dict[int, Tensor]:
+    """Return matrices by the ids of their parameters: views, whose first two axes are the rows.
+
+    A kernel is what it is to the first convolution, of those with the ids if they are given.
+    """
     found = {id(p): p.data[None] for p in module.parameters() if p.ndim == 2}
     for part in module.modules():
         weight = part._parameters.get("weight") if isinstance(part, CONVOLUTIONS) else None
-        if weight is not None:
+        read = readers is None or id(part) in readers
+        if weight is not None and read and id(weight) not in found:
             found[id(weight)] = (
                 weight.data.unflatten(0, (int(part.groups), -1)).transpose(1, 2)  # type: ignore[arg-type]
                 if part.transposed

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklearn_learnability.torch.compression._compression import memory_of
+from sklearn_learnability.torch.compression._compression import check_model, memory_of
 from sklearn_learnability.torch.models._data_rows import Batch, map_floats
-from sklearn_learnability.torch.models._devices import check_in_memory, dtype_of
+from sklearn_learnability.torch.models._devices import dtype_of
 from sklearn_learnability.torch.models._held_still import ModelState, copied, held_still
 
 
@@ -108,7 +108,7 @@ def fold_norms(model: nn.Module, inputs: Batch) -> FoldedNorms:
 
 def _in_full(model: nn.Module, inputs: Batch) -> tuple[nn.Module, Batch]:
     """Return a model and inputs in which outputs can be compared: copies in float32 of halves."""
-    check_in_memory(model)
+    check_model(model)
     if dtype_of(model) not in (torch.float16, torch.bfloat16):
         return model, inputs
     return copied(model).float(), map_floats(inputs, lambda value: value.float())

@@ -14,6 +14,7 @@ from sklearn_learnability.torch.compression._compression import (
     CompressedLoss,
     CompressionScheme,
     LossNow,
+    check_model,
     float_parameters,
     restored,
 )
@@ -216,6 +217,7 @@ class HeadPruning(CompressionScheme):
         self, model: nn.Module, kept: float
     ) -> tuple[list[list[HeadWeights]], dict[str, Tensor]]:
         """Return the heads to prune, and the model's parameters by name."""
+        check_model(model)
         given = attention_heads(model) if self.heads is None else self.heads(model)
         first = {id(p): name for name, p in model.named_parameters()}
         every = model.named_parameters(remove_duplicate=False)

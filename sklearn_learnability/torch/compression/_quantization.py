@@ -106,6 +106,8 @@ class Quantization(CompressionScheme):
             raise ValueError(
                 f'Expected clamp="search", "max" or a share in (0, 1], got {self.clamp!r}.'
             )
+        if share:
+            object.__setattr__(self, "clamp", float(self.clamp))
 
     @contextmanager
     def _rounded(self, model: nn.Module, n_q: int) -> Iterator[None]:

@@ -105,3 +105,38 @@ def test_computed_kernels_are_left():
     normed = nn.utils.parametrizations.weight_norm(nn.Conv1d(6, 8, 3))
     with pytest.raises(ValueError, match="a matrix, no embedding, that factors make smaller"):
         SCHEME(normed, 0.5)
+
+
+class Tied(nn.Module):
+    """A code of an image and the image again, by one kernel."""
+
+    def __init__(self, order):
+        super().__init__()
+        weight = nn.Parameter(torch.randn(20, 3, 3, generator=torch.Generator().manual_seed(0)))
+        for name in order:
+            kind, n_in, n_out = {
+                "code": (nn.Conv1d, 3, 20),
+                "image": (nn.ConvTranspose1d, 20, 3),
+            }[name]
+            part = kind(n_in, n_out, 3, bias=False)
+            part.weight = weight
+            self.add_module(name, part)
+
+
+@pytest.mark.parametrize("order", [("code", "image"), ("image", "code")])
+def test_a_shared_kernel_is_the_matrix_of_the_first_that_is_compressed(order):
+    """The code reads a kernel of 20 by 9, the image one of 3 by 60."""
+    shapes = {"code": (20, 9), "image": (3, 60)}
+    for layers, reader in [(["*"], order[0]), (["code"], "code"), (["image"], "image")]:
+        model = Tied(order)
+        before = model.code.weight.detach().clone()
+        scheme = Factorization(layers)
+        n_rows, n_columns = shapes[reader]
+        rank = round(min(n_rows, n_columns) / 3)
+        wanted = rank * (n_rows + 1 + n_columns) / before.numel()
+        assert scheme.size(model, 1 / 3) == pytest.approx(wanted)
+        with scheme(model, 1 / 3):
+            found = by_hand(getattr(model, reader))
+        assert found.shape == (n_rows, n_columns)
+        assert np.linalg.matrix_rank(found, tol=1e-4) == rank
+        assert torch.equal(model.image.weight, before)

@@ -247,3 +247,44 @@ def test_retraining_needs_something_to_train():
         critical_amount(
             model, squared, X, HeadPruning(retraining=retraining), tolerance=1.0, progress=False
         )
+
+
+class Child(nn.Module):
+    """A block that knows the network it is in."""
+
+    def __init__(self, parent):
+        super().__init__()
+        self.linear, self.parent = nn.Linear(3, 3), parent
+
+
+@every
+@pytest.mark.parametrize("layers", [None, ["inner.0"]])
+def test_a_module_that_holds_its_parent_is_refused(name, layers):
+    make, amount = SCHEMES[name]
+    model = nn.ModuleDict({"inner": nn.ModuleList()})
+    model["inner"].append(Child(model))
+    message = "got one whose inner.0.parent is a module that it is in"
+    with pytest.raises(ValueError, match=message):
+        make(layers)(model, amount).__enter__()
+    with pytest.raises(ValueError, match=message):
+        critical_amount(model, squared, X, make(layers), progress=False)
+
+
+def test_a_parent_in_a_tuple_is_no_matter():
+    model = nn.ModuleDict({"inner": nn.ModuleList()})
+    model["inner"].append(Child((model,)))
+    shared = model["inner"][0].linear
+    model["again"] = shared  # a module in two places is in no circle
+    with Quantization(clamp="max", layers=["inner.*"])(model, 4):
+        assert len(shared.weight.unique()) <= 3
+
+
+@every
+def test_layers_without_shapes_are_refused(name):
+    make, amount = SCHEMES[name]
+    for scheme in (make(), make(["0"])):
+        model = nn.Sequential(nn.LazyLinear(3))
+        with pytest.raises(ValueError, match=r"whose parameters have shapes, got one whose 0"):
+            scheme(model, amount).__enter__()
+        with pytest.raises(ValueError, match=r"whose parameters have shapes, got one whose 0"):
+            critical_amount(model, squared, X, scheme, progress=False)

@@ -2,13 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from sklearn_learnability.torch import CompressedLoss, Quantization
+from sklearn_learnability.torch import CompressedLoss, Quantization, critical_amount
 
 N_Q = st.integers(2, 40).map(lambda half: 2 * half)
 WEIGHTS = st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=30)
@@ -199,3 +200,16 @@ def test_bad_settings():
         Quantization(clamp="max")(nn.Identity(), 4),
     ):
         pass
+
+
+@pytest.mark.parametrize("clamp", [1, np.float32(1), np.int64(1)])
+def test_the_same_share_is_the_same_scheme(clamp, tmp_path):
+    scheme, other = Quantization(clamp=1.0), Quantization(clamp=clamp)
+    assert repr(other) == repr(scheme)
+    model, X = torch.nn.Linear(3, 1), torch.ones(4, 3)
+    settings = {"amounts": [8, 4], "store": tmp_path / "store", "progress": False}
+    found = [
+        critical_amount(model, lambda m, x: m(x).square().mean(), X, one, **settings)
+        for one in (scheme, other)
+    ]
+    assert found[0].curve.losses.tolist() == found[1].curve.losses.tolist()
