@@ -21,9 +21,9 @@ from sklearn_learnability.torch.learning_coefficient._posterior_losses import (
 )
 from sklearn_learnability.torch.learning_coefficient._row_recorder import RowRecorder
 from sklearn_learnability.torch.models._batch_loss import Loss
-from sklearn_learnability.torch.models._data_rows import Batch, data_rows
+from sklearn_learnability.torch.models._data_rows import Batch, DataRows, data_rows, some_rows
 from sklearn_learnability.torch.models._devices import dtype_of
-from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
+from sklearn_learnability.torch.models._empirical_loss import MOST_ROWS_WEIGHED, EmpiricalLoss
 from sklearn_learnability.torch.models._flat_loss import FlatLoss
 from sklearn_learnability.torch.models._growing_array import GrowingArray
 from sklearn_learnability.torch.models._named_checkpoints import file_name
@@ -184,10 +184,14 @@ class DrawRecorder:
             store.write({}, keep=True)
         fit = round(min(max(WORK_AT_ONCE / self.surface.n_parameters, 16), ROWS_AT_ONCE))
         size = settings["batch_size"] or fit
-        self.recorders = {
-            name: RowRecorder(self.surface, table, settings["loss"], per_token, size)
-            for name, table in tables.items()
-        }
+
+        def recorder_of(table: DataRows) -> RowRecorder:
+            return RowRecorder(self.surface, table, settings["loss"], per_token, size)
+
+        self.recorders = {name: recorder_of(table) for name, table in tables.items()}
+        self.n_targets = (self.surface.weight_per_row or 1.0) * self.surface.rows.n
+        if per_token or settings["loss"] is not self.surface.module.loss:
+            self.n_targets = n_targets_of(self.surface.rows, recorder_of)
         in_double = any(t.dtype == torch.float64 for t in self.surface.start.values())
         self.dtype = np.float64 if in_double else np.float32
         self.arrays: dict[str, GrowingArray] = {}
@@ -245,9 +249,19 @@ class DrawRecorder:
                 for name, r in self.recorders.items()
             },
             observables={name: kept[name] for name in self.observables},
-            n_targets=(self.surface.weight_per_row or 1.0) * self.surface.rows.n,
+            n_targets=self.n_targets,
             every=self.every,
         )
+
+
+def n_targets_of(rows: DataRows, recorder_of: Callable[[DataRows], RowRecorder]) -> float:
+    """Return how many targets the data have, counted as those of the losses that are kept.
+
+    Of rows that are not in memory some stand for all.
+    """
+    seen = rows.n if rows.in_memory else min(rows.n, MOST_ROWS_WEIGHED)
+    spread = torch.arange(seen) * rows.n // seen
+    return float(recorder_of(some_rows(rows, spread)).weights.sum()) * rows.n / seen
 
 
 def _check_names(

@@ -71,7 +71,7 @@ class PosteriorLosses(Result):
     observables : dict of str to ndarray of shape (n_chains, n_draws)
         Functions of the model at every draw, by name.
     n_targets : float
-        Number of targets that the loss of the data is a mean of: rows, or tokens.
+        Number of targets of the data, rows or tokens, counted as those of the losses kept.
     every : int
         One draw of so many was kept.
     """

@@ -280,6 +280,35 @@ def test_losses_are_those_of_the_draws_of_the_chain(sampler):
     assert thinned.to_frame()["draw"].unique().tolist() == [0, 5, 10, 15, 20]
 
 
+@QUIET
+def test_several_outputs_of_a_row_share_its_influence():
+    torch.manual_seed(0)
+    X = torch.randn(30, 3)
+    model, data = nn.Linear(3, 4, bias=False), (X, X @ torch.randn(3, 4) + torch.randn(30, 4))
+    llc = few(SAMPLERS[1], nn.MSELoss())
+    of_rows = draw_losses(llc, model, data)
+    of_outputs = draw_losses(llc, model, data, per_token=True)
+    assert (of_rows.n_targets, of_outputs.n_targets) == (30, 120)
+    shares = of_outputs.influence("data", average=True).value.reshape(30, 4).sum(1)
+    assert shares == pytest.approx(of_rows.influence("data", average=True).value[:, 0], rel=1e-3)
+
+
+@QUIET
+def test_a_row_weighs_the_same_where_its_loss_counts_tokens_and_that_of_the_chains_rows():
+    torch.manual_seed(0)
+    model, words = Language(), torch.randint(5, (20, 8))
+
+    def mean_of_rows(model, batch):
+        return next_token_loss(model, batch).mean()
+
+    by_rows = draw_losses(few(SAMPLERS[1], mean_of_rows), model, words)
+    by_tokens = draw_losses(few(SAMPLERS[1], mean_of_rows), model, words, row_loss=next_token_loss)
+    assert (by_rows.n_targets, by_tokens.n_targets) == (20, 140)
+    assert by_tokens.influence("data").value == pytest.approx(
+        by_rows.influence("data").value, rel=1e-3, abs=1e-9
+    )
+
+
 class Language(nn.Module):
     def __init__(self):
         super().__init__()
