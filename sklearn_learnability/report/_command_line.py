@@ -61,6 +61,17 @@ def _plain(error: BaseException) -> str:
     return str(error).replace("[", "\\[")
 
 
+def check_numbers_suffice(models: Any, predictions: Any, out_file: Any) -> None:
+    """Refuse what a target of numbers has no use for."""
+    given = {"--model": models, "--predictions": predictions, "--out": out_file}
+    unused = [name for name, value in given.items() if value]
+    if unused:
+        raise ValueError(
+            f"Expected a target of classes for {' and '.join(unused)}, got numbers. Leave "
+            f"{' and '.join(unused)} out."
+        )
+
+
 @app.command()
 def score(
     data: Annotated[Path, typer.Argument(help="A table: CSV, TSV, Parquet, Arrow or Feather.")],
@@ -99,11 +110,14 @@ def score(
 ) -> None:
     """Say what can be learned from a table, what models make of it, and what to do."""
     with one_sentence_errors(store):
+        if out_file is not None and not out_file.parent.is_dir():
+            raise ValueError(f"Expected a folder for the report, got {str(out_file.parent)!r}.")
         table = read_table(data)
         parts = split_table(table, target, time=time, group=group, ids=ids or (), keep=keep or ())
         for text in parts.left_out:
             told.print(f"Left out: {text}.", highlight=False, markup=False)
         if parts.is_quantity:
+            check_numbers_suffice(model, predictions, out_file)
             answer = score_numbers(parts, budget=budget, store=store, seed=seed)
         else:
             answer = score_classes(

@@ -1,5 +1,6 @@
 """What a report finds: stable codes, and the rules that decide on them."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -211,5 +212,7 @@ def percent(share: float) -> str:
 
 def span(lower: float, upper: float) -> str:
     """Return an interval of shares in percent, in brackets."""
+    if math.isnan(lower) or math.isnan(upper):
+        return "[interval unknown]"
     ends = (percent(end).removesuffix(" %") for end in (lower, upper))
     return f"[{', '.join(ends)}]"

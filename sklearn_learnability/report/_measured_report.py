@@ -33,7 +33,7 @@ from sklearn_learnability.report._scored import Scored, TableRows
 from sklearn_learnability.report._suite import named_models
 from sklearn_learnability.scoring._out_of_fold_probabilities import out_of_fold_probabilities
 
-N_FORWARD_FOLDS = 5
+N_FOLDS = N_FORWARD_FOLDS = 5
 PACKAGES = ("sklearn-learnability", "scikit-learn", "numpy", "pandas")
 
 
@@ -129,7 +129,7 @@ def learnability_report(
     named = chosen_models(models, predictions, random_state)
     ceiling = GoldenModelCeiling(
         candidates,
-        cv=TimeSeriesSplit(N_FORWARD_FOLDS) if has_time else 5,
+        cv=TimeSeriesSplit(N_FORWARD_FOLDS) if has_time else n_folds_of(data.groups),
         bracket=True,
         units=units,
         memory=memory,
@@ -216,6 +216,11 @@ def report_of(
     )
 
 
+def n_folds_of(groups: NDArray[Any] | None) -> int:
+    """Return the number of folds: fewer where there are few groups."""
+    return N_FOLDS if groups is None else min(N_FOLDS, max(len(pd.unique(groups)), 2))
+
+
 def order_of(time: ArrayLike | None, n_samples: int) -> Integers:
     """Return the positions of the rows in the order of their time, or as they are."""
     if time is None:
@@ -286,7 +291,9 @@ def settings_of(ceiling: GoldenModelCeiling, data: TableRows, time: Any) -> dict
     """Return what the report was made with, in words."""
     return {
         "ceiling": str(ceiling.candidates),
-        "folds": "5, shuffled" if time is None else f"{N_FORWARD_FOLDS}, each from earlier rows",
+        "folds": f"{n_folds_of(data.groups)}, shuffled"
+        if time is None
+        else f"{N_FORWARD_FOLDS}, each from earlier rows",
         "groups": "no" if data.groups is None else f"{len(np.unique(data.groups))}",
         "weights": "no" if data.sample_weight is None else "yes",
         "random state": str(ceiling.random_state),

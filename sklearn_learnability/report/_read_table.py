@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.api.types import (
     is_bool_dtype,
     is_datetime64_any_dtype,
@@ -34,7 +36,8 @@ FEWEST_ROWS = 50  # to tell
 class TableFile:
     """What was read: inputs, target, and columns that order or group the rows.
 
-    `left_out` says in words which columns are no inputs, and why.
+    `left_out` says in words which columns are no inputs, and why; `has_target` which rows of the
+    file have a target, and are here.
     """
 
     X: pd.DataFrame
@@ -43,6 +46,7 @@ class TableFile:
     groups: pd.Series | None
     left_out: tuple[str, ...]
     is_quantity: bool
+    has_target: NDArray[np.bool_]
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -54,7 +58,13 @@ def read_table(path: Path) -> pd.DataFrame:
         raise ValueError(
             f"Expected a file that ends in one of {', '.join(READERS)}, got {path.name!r}."
         )
-    table = reader(path)
+    try:
+        table = reader(path)
+    except ValueError as error:  # also what pandas and pyarrow say of other files
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"Expected a table in {path.name!r}, got a file that cannot be read as one: {reason}"
+        ) from error
     if not len(table):
         raise ValueError(f"Expected rows in {path.name!r}, got none.")
     return table
@@ -77,9 +87,12 @@ def split_table(
             raise ValueError(
                 f"Expected a column of the table, got {name!r}.{nearest(name, columns)}"
             )
-    missing = int(table[target].isna().sum())
+    if target in (time, group, *ids):
+        raise ValueError(f"Expected time, group and ids beside the target, got {target!r} as both.")
+    has_target = table[target].notna().to_numpy()
+    missing = int((~has_target).sum())
     left_out = [f"{missing} rows without {target}"] if missing else []
-    table = table[table[target].notna()].reset_index(drop=True)
+    table = table[has_target].reset_index(drop=True)
     others = table.drop(columns=list({target, *ids} | ({group} - {None}) | ({time} - {None})))
     for name in others.columns:
         reason = "" if name in keep else why_no_input(others[name])
@@ -95,6 +108,7 @@ def split_table(
         None if group is None else table[group],
         (*left_out, *(f"{name}, an id as given" for name in ids)),
         is_quantity(table[target]),
+        has_target,
     )
 
 

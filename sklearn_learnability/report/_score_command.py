@@ -8,14 +8,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
+from sklearn.model_selection import TimeSeriesSplit
 
+from sklearn_learnability._tables import take_rows
 from sklearn_learnability._validation import missing_package
 from sklearn_learnability.ceilings._golden_model_ceiling_regressor import (
     GoldenModelCeilingRegressor,
 )
 from sklearn_learnability.report._finding import percent, span
 from sklearn_learnability.report._learnability_report import LearnabilityReport
-from sklearn_learnability.report._measured_report import learnability_report
+from sklearn_learnability.report._measured_report import (
+    N_FORWARD_FOLDS,
+    learnability_report,
+    order_of,
+)
 from sklearn_learnability.report._read_table import TableFile, read_table
 
 
@@ -51,7 +58,7 @@ def score_classes(
         table.X,
         table.y,
         [model_of(one) for one in models] if models else None,
-        predictions=None if predictions is None else read_predictions(predictions, table.y),
+        predictions=None if predictions is None else read_predictions(predictions, table),
         groups=table.groups,
         time=table.time,
         candidates=str(budget),
@@ -64,9 +71,12 @@ def score_classes(
 
 
 def score_numbers(table: TableFile, *, budget: str, store: Path | None, seed: int) -> Answer:
-    """Return the answer for a target of numbers."""
-    ceiling = GoldenModelCeilingRegressor(str(budget), memory=store, random_state=seed)
-    ceiling.fit(table.X, table.y, groups=table.groups)
+    """Return the answer for a target of numbers, where rows have a time from earlier rows."""
+    cv = 5 if table.time is None else TimeSeriesSplit(N_FORWARD_FOLDS)
+    ceiling = GoldenModelCeilingRegressor(str(budget), cv=cv, memory=store, random_state=seed)
+    order = order_of(table.time, len(table.y))
+    groups = None if table.groups is None else table.groups.to_numpy()[order]
+    ceiling.fit(take_rows(table.X, order), table.y.to_numpy()[order], groups=groups)
     lower, upper = ceiling.learnability_interval_
     sentence = (
         f"The inputs explain {percent(ceiling.learnability_)} {span(max(lower, 0.0), upper)} of "
@@ -126,16 +136,25 @@ def model_of(path: str) -> Any:
     return load(path)
 
 
-def read_predictions(path: Path, y: pd.Series) -> dict[str, Any]:
-    """Return held-out probabilities from a table with a column a class, or one of the second."""
-    table, classes = read_table(path), [str(label) for label in np.unique(y)]
-    if len(table) != len(y):
-        raise ValueError(f"Expected a prediction of each of {len(y)} rows, got {len(table)}.")
-    named = table.rename(columns=str)
+def read_predictions(path: Path, table: TableFile) -> dict[str, Any]:
+    """Return held-out probabilities from a table with a column a class, or one of the second.
+
+    They are of all rows of the file; those without a target are left out.
+    """
+    read, classes = read_table(path), [str(label) for label in np.unique(table.y)]
+    if len(read) != len(table.has_target):
+        raise ValueError(
+            f"Expected a prediction of each of {len(table.has_target)} rows, got {len(read)}."
+        )
+    named = read.rename(columns=str)[table.has_target]
+    texts = [name for name in named.columns if not is_numeric_dtype(named[name])]
+    if texts:
+        raise ValueError(f"Expected probabilities in {path.name!r}, got texts in {texts[0]!r}.")
     if set(classes) <= set(named.columns):
         return {path.stem: named[classes].to_numpy()}
     if named.shape[1] == 1 and len(classes) == 2:
-        return {path.stem: named.to_numpy()[:, 0]}
+        only = named.to_numpy(dtype=np.float64)[:, 0]
+        return {path.stem: 1 - only if named.columns[0] == classes[0] else only}
     raise ValueError(
         f"Expected a column for each class, {', '.join(classes)}, got {', '.join(named.columns)}."
     )

@@ -94,3 +94,85 @@ def test_the_module_is_the_command_line():
     )
     assert found.returncode == 0
     assert "score" in found.stdout
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """A table of which some rows have no label, and the probability of "yes" of all."""
+    folder = tmp_path_factory.mktemp("labelled")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400)
+    p = 1 / (1 + np.exp(-2 * x))
+    y = np.where(rng.random(400) < p, "yes", "no").astype(object)
+    y[::10] = None
+    table = pd.DataFrame({"x": x, "half": np.arange(400) % 2, "day": np.arange(400), "y": y})
+    table.to_csv(folder / "table.csv", index=False)
+    pd.DataFrame({"p": p}).to_csv(folder / "second.csv", index=False)
+    pd.DataFrame({"no": 1 - p}).to_csv(folder / "no.csv", index=False)
+    pd.DataFrame({"no": y, "yes": y}).to_csv(folder / "texts.csv", index=False)
+    return folder
+
+
+def test_predictions_are_of_all_rows_and_of_the_class_their_column_names(labelled):
+    found = {}
+    for name in ("second", "no"):
+        given = ("--predictions", labelled / f"{name}.csv", "--json")
+        result = run("score", labelled / "table.csv", "--target", "y", *given)
+        assert result.exit_code == 0, result.output
+        found[name] = json.loads(result.stdout)["models"][0]["efficiency"]
+    assert found["second"] > 0.8
+    assert found["no"] == pytest.approx(found["second"])
+
+
+def test_texts_are_no_probabilities(labelled):
+    given = ("--predictions", labelled / "texts.csv")
+    result = run("score", labelled / "table.csv", "--target", "y", *given)
+    assert result.exit_code == 2
+    assert "Expected probabilities" in result.output
+
+
+def test_groups_may_be_two_but_not_the_target(labelled):
+    two = run("score", labelled / "table.csv", "--target", "y", "--group", "half")
+    assert two.exit_code == 0, two.output
+    refused = run("score", labelled / "table.csv", "--target", "y", "--group", "y")
+    assert refused.exit_code == 2
+    assert "beside the target" in refused.output
+
+
+def test_a_file_that_is_no_table_is_a_sentence(tmp_path):
+    ragged, empty = tmp_path / "ragged.csv", tmp_path / "empty.csv"
+    ragged.write_text("a,y\n1,2\n1,2,3,4\n")
+    empty.write_text("")
+    for path in (ragged, empty):
+        found = run("score", path, "--target", "y")
+        assert found.exit_code == 2
+        assert f"Expected a table in '{path.name}'" in " ".join(found.output.split())
+
+
+def test_a_report_goes_to_a_folder_that_is_there(data, tmp_path):
+    found = run("score", data, "--target", "y", "--out", tmp_path / "none" / "report.html")
+    assert found.exit_code == 2
+    assert "Expected a folder" in found.output
+
+
+def test_numbers_with_a_time_are_predicted_from_earlier_rows(tmp_path):
+    rng = np.random.default_rng(0)
+    day = rng.permutation(600)
+    walk = rng.normal(size=600).cumsum()[day]
+    table = pd.DataFrame({"x": day + 0.5, "day": day, "y": walk})
+    table.to_csv(tmp_path / "walk.csv", index=False)
+    given = ("score", tmp_path / "walk.csv", "--target", "y", "--json")
+    at_random, forward = run(*given), run(*given, "--time", "day")
+    assert forward.exit_code == 0, forward.output
+    assert json.loads(at_random.stdout)["learnability"] > 0.8
+    assert json.loads(forward.stdout)["learnability"] < 0.5
+
+
+@pytest.mark.parametrize("option", ["--model", "--predictions", "--out"])
+def test_numbers_take_no_models(tmp_path, option):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "numbers.csv"
+    pd.DataFrame({"x": rng.normal(size=50), "y": rng.normal(size=50)}).to_csv(path, index=False)
+    found = run("score", path, "--target", "y", option, tmp_path / "given")
+    assert found.exit_code == 2
+    assert f"Expected a target of classes for {option}" in " ".join(found.output.split())
