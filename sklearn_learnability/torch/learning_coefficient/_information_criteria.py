@@ -94,10 +94,12 @@ def information_criteria(
     excess = np.asarray(losses, dtype=np.float64) - initial
     mean = excess.mean(axis=(0, 1))
     variance = mean_over_draws(scale * ((weights * (excess - mean)) ** 2).sum(axis=2))
-    likelihood = np.exp(-weights * (excess - mean))  # near 1, so that nothing overflows
+    gains = -weights * (excess - mean)
+    most = gains.max(axis=(0, 1))  # taken out, so that nothing overflows
+    likelihood = np.exp(gains - most)
     average = likelihood.mean(axis=(0, 1))
     at_start, total = initial @ weights, weights.sum()
-    level = float(at_start + weights @ mean - np.log(average).sum()) / total
+    level = float(at_start + weights @ mean - (most + np.log(average)).sum()) / total
     # what each draw adds to T, to first order
     slopes = -(likelihood / average - 1).sum(axis=2) / total
     squares = scale * ((weights * (excess - mean)) ** 2).sum(axis=2) * beta / n_targets

@@ -446,3 +446,21 @@ def test_few_rows_do_not_stand_for_all():
     losses = draw_losses(llc, known.model, known.data)
     assert losses.estimate.settings.sampler == "leimkuhler-matthews"
     assert losses.rows["data"].losses.shape == (2, 4, 4000)
+
+
+@QUIET
+def test_criteria_are_finite_where_losses_vary_by_thousands():
+    known = small_regression()
+
+    def steep(model, batch):
+        return 3000 * (model(batch[0]) - batch[1]).square().sum(1)
+
+    losses = draw_losses(
+        few(loss=steep, inverse_temperature=0.01, localization=1e-3), known.model, known.data
+    )
+    found = losses.information_criteria()
+    kept = losses.rows["data"].losses.reshape(-1, 50)
+    training = -(np.logaddexp.reduce(-kept, axis=0) - math.log(len(kept))).mean()
+    assert found.training_loss == pytest.approx(training)
+    assert found.functional_variance > 1e6
+    assert math.isfinite(found.waic)

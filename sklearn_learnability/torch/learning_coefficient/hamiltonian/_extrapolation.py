@@ -62,7 +62,7 @@ def extrapolate(
     return Extrapolation(
         slope=slope,
         slope_error=slope_error,
-        bias=bias,
+        bias=float(bias),
         multiplicity_corrected=corrected,
         line_limit=float(ratio * values[1] - values[0]) / (ratio - 1),
         line_error=math.hypot(ratio * errors[1], errors[0]) / (ratio - 1),

@@ -165,7 +165,7 @@ def _of_limit(found: Evidence) -> list[Flag]:
         )
         return [*flags, Flag(FlagCode.PULL_DECIDES, text)]
     low, high = (end / found.value - 1 for end in limit.bracket)
-    if max(-low, high) > WIDE:
+    if not (-low <= WIDE and high <= WIDE):  # also where an end is not known
         ends = f"{limit.bracket[0]:.4g} to {limit.bracket[1]:.4g}"
         flags.append(Flag(FlagCode.WIDE_BRACKET, f"The bracket of limits, {ends}, is wide."))
     elif sure and limit.rises_to > (1 + LARGEST_DIFFERENCE) * found.value:
