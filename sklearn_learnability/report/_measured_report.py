@@ -109,8 +109,8 @@ def learnability_report(
     TypeError
         If a model has no ``predict_proba``.
     ValueError
-        If two models have one name, rows of predictions are missing, a column to segment by is not
-        there, or for the reasons of the ceiling.
+        If two models have one name, rows of predictions are missing, there are fewer than five
+        groups, a column to segment by is not there, or for the reasons of the ceiling.
 
     Examples
     --------
@@ -126,10 +126,11 @@ def learnability_report(
     """
     order, has_time = order_of(time, len(np.asarray(y))), time is not None
     data = TableRows.of(X, y, sample_weight, groups, order)
+    check_groups(data.groups)
     named = chosen_models(models, predictions, random_state)
     ceiling = GoldenModelCeiling(
         candidates,
-        cv=TimeSeriesSplit(N_FORWARD_FOLDS) if has_time else n_folds_of(data.groups),
+        cv=TimeSeriesSplit(N_FORWARD_FOLDS) if has_time else N_FOLDS,
         bracket=True,
         units=units,
         memory=memory,
@@ -216,9 +217,14 @@ def report_of(
     )
 
 
-def n_folds_of(groups: NDArray[Any] | None) -> int:
-    """Return the number of folds: fewer where there are few groups."""
-    return N_FOLDS if groups is None else min(N_FOLDS, max(len(pd.unique(groups)), 2))
+def check_groups(groups: NDArray[Any] | None) -> None:
+    """Refuse fewer groups than folds."""
+    n_groups = N_FOLDS if groups is None else pd.Series(groups).nunique()
+    if n_groups < N_FOLDS:
+        raise ValueError(
+            f"Expected at least {N_FOLDS} groups, one for each fold, got {n_groups}. Leave groups "
+            "out, or take finer ones."
+        )
 
 
 def order_of(time: ArrayLike | None, n_samples: int) -> Integers:
@@ -291,7 +297,7 @@ def settings_of(ceiling: GoldenModelCeiling, data: TableRows, time: Any) -> dict
     """Return what the report was made with, in words."""
     return {
         "ceiling": str(ceiling.candidates),
-        "folds": f"{n_folds_of(data.groups)}, shuffled"
+        "folds": f"{N_FOLDS}, shuffled"
         if time is None
         else f"{N_FORWARD_FOLDS}, each from earlier rows",
         "groups": "no" if data.groups is None else f"{len(np.unique(data.groups))}",

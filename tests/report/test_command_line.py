@@ -131,9 +131,10 @@ def test_texts_are_no_probabilities(labelled):
     assert "Expected probabilities" in result.output
 
 
-def test_groups_may_be_two_but_not_the_target(labelled):
+def test_groups_are_five_at_least_and_not_the_target(labelled):
     two = run("score", labelled / "table.csv", "--target", "y", "--group", "half")
-    assert two.exit_code == 0, two.output
+    assert two.exit_code == 2
+    assert "Expected at least 5 groups" in " ".join(two.output.split())
     refused = run("score", labelled / "table.csv", "--target", "y", "--group", "y")
     assert refused.exit_code == 2
     assert "beside the target" in refused.output
