@@ -1,18 +1,14 @@
 """The information plane of a model while it is trained: each point kept as it is made."""
 
 import os
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from sklearn_learnability._validation import check_count, warn
-from sklearn_learnability.exceptions import NotFiniteError, ReplacedPlaneWarning
-from sklearn_learnability.torch.models._digest import digest
-from sklearn_learnability.torch.models._named_checkpoints import skipping
-from sklearn_learnability.torch.models._processes import by_first, together
+from sklearn_learnability._validation import check_count
+from sklearn_learnability.torch.models._step_callback import StepCallback
 from sklearn_learnability.torch.models._store import Store
 from sklearn_learnability.torch.representations._excluded_tokens import (
     ExcludedTokens,
@@ -29,7 +25,7 @@ from sklearn_learnability.torch.representations._token_sequences import token_ro
 from sklearn_learnability.torch.representations._trajectory import Trajectory
 
 
-class InformationPlaneCallback:
+class InformationPlaneCallback(StepCallback[InformationPlane]):
     """Measure the information plane of a model while it is trained, and keep each point.
 
     One of the callbacks of transformers' `Trainer`, or called in a loop of one's own. A model comes
@@ -128,9 +124,7 @@ class InformationPlaneCallback:
         reference_points: Any = None,
         random_state: int = 0,
     ) -> None:
-        self.at_steps = steps_to_measure(at_steps)
-        self.store = Path(store)
-        self.seconds_ = 0.0
+        super().__init__(Path(store), at_steps)
         self._rows = token_rows(tokenizer_or_ids, texts)
         self._settings: dict[str, Any] = {
             "widths": check_widths(widths),
@@ -144,61 +138,19 @@ class InformationPlaneCallback:
             "reference_points": points_by_size(reference_points),
             "random_state": check_count("random_state", random_state, 0, 2**32 - 1),
         }
-        self._skipped: dict[str, str] = {}
-        self._last: int | None = None  # step that was met
-        together(lambda: list(self._stored()))  # another run's is refused before any training
+        self._check_store()
 
-    def __call__(self, model: nn.Module, step: int) -> InformationPlane | None:
-        """Measure a model at a step of its training, if it is one of those to measure.
+    def _measure(self, model: nn.Module) -> InformationPlane:
+        return measure_information_plane(model, self._rows, **self._settings, progress=False)
 
-        Parameters
-        ----------
-        model : Module
-            The model, without what wraps it for several devices.
-        step : int
-            Number of steps it was trained for.
+    def _to_store(self, result: InformationPlane) -> dict[str, Any]:
+        return to_store(result)
 
-        Returns
-        -------
-        InformationPlane or None
-            The plane; None at other steps, and where hidden states or the loss are not finite,
-            with a warning.
-        """
-        step = check_count("step", step, 0)
-        if not self._is_due(step):
-            return None
-        self._last = max(step, self._last or 0)
-        self._skipped.pop(str(step), None)
-        started = time.perf_counter()
-        plane = None
-        with skipping(str(step), self._skipped, NotFiniteError):
-            plane = self._plane(model, step)
-        self.seconds_ += time.perf_counter() - started
-        return plane
+    def _from_store(self, stored: Mapping[str, Any]) -> InformationPlane:
+        return from_store(stored, InformationPlane, PlanePoint)
 
-    def _is_due(self, step: int) -> bool:
-        """Return whether a step is one of those to measure."""
-        at = self.at_steps
-        return step % at == 0 if isinstance(at, int) else step in at
-
-    def _plane(self, model: nn.Module, step: int) -> InformationPlane:
-        """Return the plane of a step, from its file if that is of the same weights."""
-        held = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        weights = by_first(lambda: digest(held, "model"))
-        kept = self._file(step)
-        stored = by_first(kept.read)
-        if stored is not None and stored["weights"] == weights:
-            return from_store(stored["plane"], InformationPlane, PlanePoint)
-        if stored is not None:
-            warn(
-                f"Step {step} in {self.store} was of other weights, and is measured again. Steps "
-                "beyond it may be of the other training until they are reached.",
-                ReplacedPlaneWarning,
-            )
-            self._last = step
-        plane = measure_information_plane(model, self._rows, **self._settings, progress=False)
-        by_first(lambda: kept.write({"weights": weights, "plane": to_store(plane)}))
-        return plane
+    def _file(self, step: int) -> Store:
+        return Store(self.store / f"{step}.pt", "a plane", self._settings, tokens=self._rows)
 
     def trajectory(self) -> Trajectory:
         """Return the planes in the store.
@@ -215,51 +167,7 @@ class InformationPlaneCallback:
         ValueError
             If there is none.
         """
-        last = self._last
-        planes = {
-            step: plane
-            for step, plane in self._stored()
-            if last is None
-            or (step <= last and self._is_due(step) and str(step) not in self._skipped)
-        }
-        if not planes:
-            raise ValueError(f"Expected at least one step in {self.store}, got none.")
+        planes = self._met()
         return Trajectory(
             tuple(map(str, planes)), tuple(planes.values()), tuple(self._skipped.items())
         )
-
-    def _stored(self) -> Iterator[tuple[int, InformationPlane]]:
-        """Yield the steps in the store, in order, with their planes."""
-        names = [path.stem for path in self.store.glob("*.pt")]
-        for step in sorted(int(name) for name in names if name.isdecimal()):
-            stored = self._file(step).read()
-            if stored is not None:
-                yield step, from_store(stored["plane"], InformationPlane, PlanePoint)
-
-    def _file(self, step: int) -> Store:
-        """Return the file of a step."""
-        return Store(self.store / f"{step}.pt", "a plane", self._settings, tokens=self._rows)
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        """Answer the events of a `Trainer`, which asks for all of them."""
-        if not name.startswith("on_"):
-            raise AttributeError(f"Expected an attribute of {type(self).__name__}, got {name!r}.")
-        return self._measure if name in ("on_train_begin", "on_step_end") else do_nothing
-
-    def _measure(self, args: Any, state: Any, control: Any, *, model: Any, **others: Any) -> None:
-        """Measure before the first step of a `Trainer`, also of one that goes on, or after one."""
-        self(model, state.global_step)
-
-
-def do_nothing(*args: Any, **kwargs: Any) -> None:
-    """Do nothing at an event."""
-
-
-def steps_to_measure(at_steps: int | Collection[int]) -> int | frozenset[int]:
-    """Return the number of steps between two measurements, or the steps of all."""
-    if not isinstance(at_steps, Iterable) or isinstance(at_steps, str):
-        return check_count("at_steps", at_steps)
-    steps = frozenset(check_count("at_steps", step, 0) for step in at_steps)
-    if not steps:
-        raise ValueError("Expected a step in at_steps at least, got none.")
-    return steps
