@@ -121,6 +121,7 @@ TORCH = [module for module in PUBLIC_MODULES if module.endswith(".torch")]
 TABULAR = [m for m in PUBLIC_MODULES if m not in TORCH and not m.endswith(".displays")]
 #: Where one name has to mean another thing, and why.
 EXPLAINED = {
+    ("ComplexityCallback", "llc"): "an estimator alone, of one setting for all steps",
     ("linear_association", "groups"): "of points, not of rows",
     ("linear_association", "y"): "a quantity, not labels",
     ("spearman", "y"): "a quantity, not labels",

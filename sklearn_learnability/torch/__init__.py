@@ -55,6 +55,11 @@ from sklearn_learnability.torch.models._self_divergence import self_divergence_l
 from sklearn_learnability.torch.profile._complexity_against_compressibility import (
     complexity_against_compressibility,
 )
+from sklearn_learnability.torch.profile._complexity_callback import (
+    ComplexityCallback,
+    ComplexityStep,
+    ComplexityTrajectory,
+)
 from sklearn_learnability.torch.profile._complexity_results import (
     CheckpointComplexity,
     ComplexityAgainstCompressibility,
@@ -94,7 +99,10 @@ from sklearn_learnability.torch.soft_information._temperature import calibrate_t
 __all__ = [
     "CheckpointComplexity",
     "ComplexityAgainstCompressibility",
+    "ComplexityCallback",
     "ComplexityPoint",
+    "ComplexityStep",
+    "ComplexityTrajectory",
     "CompressedLoss",
     "CompressionCurve",
     "CompressionScheme",

@@ -17,7 +17,7 @@ from sklearn_learnability.torch.models._checkpoints import changed_part
 from sklearn_learnability.torch.models._digest import digest
 
 #: Of the files' content and of what their keys cover; a file of another one is refused.
-VERSION = 1
+VERSION = 2
 
 
 class Store:
