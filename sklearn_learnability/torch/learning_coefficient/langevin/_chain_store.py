@@ -38,7 +38,7 @@ class ChainStore:
 
     def read_chains(self, traces: ChainTraces, start: Tensor) -> tuple[LangevinState | None, int]:
         """Fill the traces; return the state, where the start is, and the number of steps done."""
-        if "position" not in self.content:
+        if not {"position", *vars(traces)} <= self.content.keys():
             return None, 0
         for name, trace in vars(traces).items():
             trace[:] = self.content[name].numpy()

@@ -93,7 +93,7 @@ def flags_of_neighbourhood(
 
 def flags_of_pull(found: LLCEstimate, taken: Figure) -> list[Flag]:
     """Return whether the pull takes much of the value."""
-    if not taken.value > max(LARGEST_BIAS * abs(found.value), 2 * taken.error):
+    if not taken.value > max(LARGEST_BIAS * abs(found.value), taken.error):
         return []
     text = (
         f"The pull towards w* takes {taken.value:.3g} or more from the value: twice the pull, "
