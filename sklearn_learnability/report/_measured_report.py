@@ -29,6 +29,7 @@ from sklearn_learnability.report._default_models import default_models
 from sklearn_learnability.report._finding import AssessedModel, Evidence, findings_of
 from sklearn_learnability.report._learnability_report import LearnabilityReport
 from sklearn_learnability.report._progress import steps
+from sklearn_learnability.report._read_table import in_order
 from sklearn_learnability.report._scored import Scored, TableRows
 from sklearn_learnability.report._suite import named_models
 from sklearn_learnability.scoring._out_of_fold_probabilities import out_of_fold_probabilities
@@ -74,7 +75,8 @@ def learnability_report(
         The first is the one that sentences are about. None takes a logistic regression and
         boosted trees, unless there are `predictions`.
     predictions : mapping of str to array-like of shape (n_samples, n_classes), default=None
-        Held-out probabilities by name of the model, one row a row of X, classes in sorted order.
+        Held-out probabilities by name of the model, one row a row of X, classes in sorted order
+        unless the columns of a table of pandas bear their names.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     groups : array-like of shape (n_samples,), optional
@@ -107,7 +109,7 @@ def learnability_report(
     Raises
     ------
     TypeError
-        If a model has no ``predict_proba``.
+        If a model has no ``predict_proba``, or predictions have no names.
     ValueError
         If two models have one name, rows of predictions are missing, there are fewer than five
         groups, a column to segment by is not there, or for the reasons of the ceiling.
@@ -127,6 +129,10 @@ def learnability_report(
     order, has_time = order_of(time, len(np.asarray(y))), time is not None
     data = TableRows.of(X, y, sample_weight, groups, order)
     check_groups(data.groups)
+    if predictions is not None and not isinstance(predictions, Mapping):
+        raise TypeError(
+            f"Expected predictions by name of a model, got {type(predictions).__name__}."
+        )
     named = chosen_models(models, predictions, random_state)
     ceiling = GoldenModelCeiling(
         candidates,
@@ -237,6 +243,8 @@ def order_of(time: ArrayLike | None, n_samples: int) -> Integers:
             f"Expected a time of each of {n_samples} rows, got {values.notna().sum()} in "
             f"{len(values)}."
         )
+    if any(isinstance(value, str) for value in values):
+        values = in_order(values.rename("time"))
     return np.asarray(values.argsort(kind="stable"))
 
 
@@ -260,7 +268,8 @@ def predicted(
 
     One that fails is left out with a warning, unless all do.
     """
-    weights = {} if data.sample_weight is None else {"sample_weight": data.sample_weight}
+    weight = data.sample_weight  # of a mean of 1, as scale is no matter of penalized models
+    weights = {} if weight is None else {"sample_weight": weight / weight[weight > 0].mean()}
     folds, found = ceiling._record.folds, {}
     for name, model in named.items():
         params = weights if has_fit_parameter(model, "sample_weight") else {}
@@ -281,7 +290,14 @@ def given_predictions(
     """Return the predictions that were given, in the order of the rows."""
     found = {}
     for name, proba in (predictions or {}).items():
-        values = np.asarray(proba, dtype=np.float64)
+        if isinstance(proba, pd.DataFrame):  # by the names of its columns, where they are classes
+            by_name = proba.rename(columns=str)
+            names = [str(label) for label in classes]
+            proba = by_name[names] if set(by_name) == set(names) else by_name
+        try:
+            values = np.asarray(proba, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"Expected predictions of {name} as numbers, got {error}.") from error
         if values.ndim == 1 and len(classes) == 2:
             values = np.column_stack([1 - values, values])
         if values.shape != (len(order), len(classes)):

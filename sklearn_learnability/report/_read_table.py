@@ -1,6 +1,8 @@
 """A table from a file: inputs and target apart, columns that are no inputs named and left out."""
 
+import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -162,11 +164,18 @@ def in_order(column: pd.Series) -> pd.Series:
     """Return a column as numbers or dates that order the rows."""
     if is_numeric_dtype(column):
         return column
-    dates = pd.to_datetime(column, format="mixed", errors="coerce")
-    if dates.isna().any():
-        bad = column[dates.isna()].iloc[0]
+    known = pd.to_datetime(column, format="mixed", errors="coerce")
+    if known.isna().any():
+        bad = column[known.isna()].iloc[0]
         raise ValueError(f"Expected dates or numbers in {column.name!r}, got {bad!r}.")
-    return dates
+    if is_datetime64_any_dtype(column):
+        return column
+    # one way to read them all, so that 01/02 and 13/02 do not mean different months
+    for way in ({"format": "ISO8601"}, {}, {"dayfirst": True}):
+        with warnings.catch_warnings(), suppress(ValueError, TypeError):
+            warnings.simplefilter("error", UserWarning)
+            return pd.to_datetime(column, **way)
+    return known
 
 
 def is_quantity(target: pd.Series) -> bool:

@@ -43,8 +43,16 @@ class TableRows(NamedTuple):
         frame = as_frame(X)
         if len(frame) != len(order):
             raise ValueError(f"Expected as many labels as rows, {len(frame)}, got {len(order)}.")
-        one_a_row = (None if part is None else np.asarray(part) for part in (sample_weight, groups))
-        weight, units = (None if part is None else part[order] for part in one_a_row)
+        one_a_row = {"weights": sample_weight, "groups": groups}
+        given = {
+            name: None if part is None else np.asarray(part) for name, part in one_a_row.items()
+        }
+        for name, part in given.items():
+            if part is not None and part.shape != (len(order),):
+                raise ValueError(
+                    f"Expected {name} of shape ({len(order)},), one a row, got {part.shape}."
+                )
+        weight, units = (None if part is None else part[order] for part in given.values())
         return cls(
             take_rows(frame, order).reset_index(drop=True), np.asarray(y)[order], weight, units
         )

@@ -198,3 +198,59 @@ def test_reports_without_a_finding_say_so(report):
     empty = replace(report, findings=(), curve=None)
     assert "None of the checks found anything." in empty.to_html()
     assert empty.to_frame().empty
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A few rows, their labels, and a logistic regression that is the family too."""
+    X, y = make_learnability_classification(300, 3, learnability=0.4, random_state=0)
+    options = {"models": LogisticRegression(), "candidates": FAMILY, "curve": False}
+    return X, y, options
+
+
+def efficiency(report):
+    return report.comparison.models[0].efficiency.value
+
+
+def test_the_scale_of_weights_is_no_matter_of_models(small):
+    X, y, options = small
+    weight = np.random.default_rng(0).integers(1, 4, len(y))
+    found = [
+        learnability_report(X, y, sample_weight=scale * weight, **options) for scale in (1, 1e-9)
+    ]
+    assert efficiency(found[1]) == pytest.approx(efficiency(found[0]), abs=1e-3)
+
+
+def test_dates_as_texts_order_the_rows_as_dates_do(small):
+    X, y, options = small
+    days = pd.date_range("2020-01-01", periods=len(y))
+    by_date = learnability_report(X, y, time=days, **options)
+    for way in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y"):
+        by_text = learnability_report(X, y, time=days.strftime(way), **options)
+        assert by_text.learnability == by_date.learnability
+
+
+def test_predictions_go_by_the_names_of_their_columns(small):
+    X, y, options = small
+    p = np.random.default_rng(0).uniform(size=len(y))
+    tables = {"b": pd.DataFrame({0: 1 - p, 1: p}), "a": pd.DataFrame({1: p, 0: 1 - p})}
+    report = learnability_report(X, y, predictions=tables, **options | {"models": None})
+    first, second = report.comparison.models
+    assert first.efficiency.value == second.efficiency.value
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "text"),
+    [
+        ({"groups": np.arange(5)}, ValueError, "Expected groups of shape"),
+        ({"groups": np.arange(300) % 3}, ValueError, "Expected at least 5 groups"),
+        ({"sample_weight": np.ones(5)}, ValueError, "Expected weights of shape"),
+        ({"predictions": np.ones((300, 2))}, TypeError, "Expected predictions by name"),
+        ({"predictions": {"a": ["x"] * 300}}, ValueError, "predictions of a as numbers"),
+        ({"time": ["yesterday"] * 300}, ValueError, "Expected dates or numbers in 'time'"),
+    ],
+)
+def test_what_is_not_one_a_row_is_refused(small, wrong, error, text):
+    X, y, options = small
+    with pytest.raises(error, match=text):
+        learnability_report(X, y, **options | wrong)

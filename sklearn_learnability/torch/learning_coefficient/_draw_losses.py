@@ -94,8 +94,8 @@ def draw_losses(
     Raises
     ------
     ValueError
-        If a name stands for rows and an observable, no rows are named, tokens are asked of a loss
-        that has none, an observable returns no number, or as in
+        If a name stands for rows and an observable, no rows are named or none has a target that
+        counts, tokens are asked of a loss that has none, an observable returns no number, or as in
         :meth:`LocalLearningCoefficient.estimate`.
     CheckpointError
         If `store` is damaged.
@@ -189,6 +189,9 @@ class DrawRecorder:
             return RowRecorder(self.surface, table, settings["loss"], per_token, size)
 
         self.recorders = {name: recorder_of(table) for name, table in tables.items()}
+        empty = [name for name, recorder in self.recorders.items() if not len(recorder.row)]
+        if empty:
+            raise ValueError(f"Expected targets that count in {empty[0]!r}, got none in all rows.")
         self.n_targets = (self.surface.weight_per_row or 1.0) * self.surface.rows.n
         if per_token or settings["loss"] is not self.surface.module.loss:
             self.n_targets = n_targets_of(self.surface.rows, recorder_of)

@@ -32,7 +32,8 @@ class InformationCriteria(Result):
     WAIC estimates the loss on fresh rows of the predictions averaged over this posterior: lower is
     better. At :math:`\beta = 1` it and V are the classical ones, of Bayes' posterior; its prior is
     the pull towards w*. For a regular model that can be true, :math:`\nu` is half the number of
-    parameters at any :math:`\beta`.
+    parameters at any :math:`\beta`. Losses that classes weigh are no negative log-likelihoods: V
+    and WAIC then depend on the scale of the weights.
 
     .. math:: \mathrm{WBIC} = n L(w^*) + \hat\lambda \log n
 

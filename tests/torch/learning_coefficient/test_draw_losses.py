@@ -464,3 +464,10 @@ def test_criteria_are_finite_where_losses_vary_by_thousands():
     assert found.training_loss == pytest.approx(training)
     assert found.functional_variance > 1e6
     assert math.isfinite(found.waic)
+
+
+def test_rows_without_a_target_that_counts_are_refused():
+    X, y = torch.randn(20, 3), torch.randint(2, (20,))
+    rows = {"train": (X, y), "none": (X[:4], torch.full((4,), -100))}
+    with pytest.raises(ValueError, match="targets that count in 'none'"):
+        draw_losses(few(loss=nn.CrossEntropyLoss()), nn.Linear(3, 2), (X, y), rows=rows)
