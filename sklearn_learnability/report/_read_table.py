@@ -95,6 +95,8 @@ def split_table(
     missing = int((~has_target).sum())
     left_out = [f"{missing} rows without {target}"] if missing else []
     table = table[has_target].reset_index(drop=True)
+    if missing and is_float_dtype(table[target]) and (table[target] % 1 == 0).all():
+        table[target] = table[target].astype("int64")  # floats only for want of a missing integer
     others = table.drop(columns=list({target, *ids} | ({group} - {None}) | ({time} - {None})))
     for name in others.columns:
         reason = "" if name in keep else why_no_input(others[name])

@@ -177,3 +177,15 @@ def test_numbers_take_no_models(tmp_path, option):
     found = run("score", path, "--target", "y", option, tmp_path / "given")
     assert found.exit_code == 2
     assert f"Expected a target of classes for {option}" in " ".join(found.output.split())
+
+
+def test_whole_numbers_stay_classes_where_one_is_missing(tmp_path):
+    rng = np.random.default_rng(0)
+    y = (rng.random(120) < 0.5).astype(float)
+    y[3] = np.nan
+    pd.DataFrame({"x": rng.normal(size=120), "y": y}).to_csv(tmp_path / "t.csv", index=False)
+    p = rng.random(120)
+    pd.DataFrame({"0": 1 - p, "1": p}).to_csv(tmp_path / "p.csv", index=False)
+    given = ("--target", "y", "--predictions", tmp_path / "p.csv")
+    found = run("score", tmp_path / "t.csv", *given)
+    assert found.exit_code == 0, found.output

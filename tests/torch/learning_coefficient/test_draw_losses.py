@@ -471,3 +471,11 @@ def test_rows_without_a_target_that_counts_are_refused():
     rows = {"train": (X, y), "none": (X[:4], torch.full((4,), -100))}
     with pytest.raises(ValueError, match="targets that count in 'none'"):
         draw_losses(few(loss=nn.CrossEntropyLoss()), nn.Linear(3, 2), (X, y), rows=rows)
+
+
+@QUIET
+def test_a_bracket_without_a_known_end_is_flagged():
+    known = small_regression()
+    found = estimator(n_chains=2, n_draws=2).estimate(known.model, known.data)
+    assert math.isnan(found.bracket[1])
+    assert "wide_bracket" in [flag.code for flag in found.flags]
