@@ -129,10 +129,6 @@ def learnability_report(
     order, has_time = order_of(time, len(np.asarray(y))), time is not None
     data = TableRows.of(X, y, sample_weight, groups, order)
     check_groups(data.groups)
-    if predictions is not None and not isinstance(predictions, Mapping):
-        raise TypeError(
-            f"Expected predictions by name of a model, got {type(predictions).__name__}."
-        )
     named = chosen_models(models, predictions, random_state)
     ceiling = GoldenModelCeiling(
         candidates,
@@ -252,6 +248,10 @@ def chosen_models(
     models: Any, predictions: Mapping[str, ArrayLike] | None, random_state: int
 ) -> dict[str, Any]:
     """Return the models by name, those by default where there is nothing to assess."""
+    if predictions is not None and not isinstance(predictions, Mapping):
+        raise TypeError(
+            f"Expected predictions by name of a model, got {type(predictions).__name__}."
+        )
     if models is None:
         return {} if predictions else default_models(random_state)
     named = named_models(models)
