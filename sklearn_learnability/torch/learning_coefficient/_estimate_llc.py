@@ -57,20 +57,20 @@ def estimate_llc(
     Examples
     --------
     >>> import numpy as np, torch
-    >>> from skorch import NeuralNetClassifier
+    >>> from skorch import NeuralNetRegressor
     >>> from sklearn_learnability.torch import estimate_llc
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(400, 2)).astype("float32")
-    >>> y = (X[:, 0] + rng.normal(size=400) > 0).astype("int64")
-    >>> module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Softmax(dim=1))
-    >>> net = NeuralNetClassifier(
-    ...     module, lr=0.5, max_epochs=100, batch_size=-1, train_split=None, verbose=0
+    >>> X = rng.normal(size=(400, 3)).astype("float32")
+    >>> y = X.sum(axis=1, keepdims=True) + rng.normal(size=(400, 1)).astype("float32")
+    >>> module = torch.nn.Linear(3, 1)
+    >>> net = NeuralNetRegressor(
+    ...     module, lr=0.1, max_epochs=200, batch_size=-1, train_split=None, verbose=0
     ... ).fit(X, y)
     >>> found = estimate_llc(
     ...     net, X, y, sampler="leimkuhler-matthews", n_draws=600, random_state=0, progress=False
     ... )
     >>> print(f"about {found.value:.0f}, of {found.n_parameters} parameters")
-    about 1, of 6 parameters
+    about 2, of 4 parameters
     """
     check_is_fitted(net, "module_")
     targets = y if isinstance(y, Tensor) else np.asarray(y)
