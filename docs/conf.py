@@ -112,7 +112,7 @@ def skip_generated_methods(app, what, name, obj, skip, options):
 
 
 #: Classes without a page, of which others are made.
-PRIVATE = ("GoldenModel", "GoldenDensityModel", "ScoreRequests", "TableReader")
+PRIVATE = ("GoldenModel", "GoldenDensityModel", "ScoreRequests", "StepCallback", "TableReader")
 
 
 def leave_out_private_bases(app, name, obj, options, bases):
@@ -122,6 +122,7 @@ def leave_out_private_bases(app, name, obj, options, bases):
 
 def bases_with_a_page(base):
     """Return a class, or the bases of one that has no page."""
+    base = getattr(base, "__origin__", base)  # of one that is told what it holds
     if base.__name__ not in PRIVATE and not base.__module__.startswith("sklearn_learnability._"):
         return [base]
     return [shown for one in base.__bases__ for shown in bases_with_a_page(one)]

@@ -7,7 +7,9 @@ VALUE = np.array([0.1, -0.3, 0.4, 0.0, 0.2])
 
 
 def influence(position=0):
-    torch_wing = pytest.importorskip("sklearn_learnability.torch")
+    pytest.importorskip("torch")
+    import sklearn_learnability.torch as torch_wing
+
     of = np.arange(5)
     on = np.arange(2)
     value = np.stack([VALUE, -VALUE], axis=1)
