@@ -62,7 +62,7 @@ test-wheel: $(VENV)/.dev ## The wheel, built from the source distribution, insta
 	rm -rf build dist .venv-wheel
 	$(BIN)/python -m build --outdir dist .
 	$(MAKE) .venv-wheel/.created
-	$(WHEEL)/python $(INSTALL) -c constraints.txt "$$(ls dist/*.whl)[plot]" pytest
+	$(WHEEL)/python $(INSTALL) -c constraints.txt "$$(ls dist/*.whl)[report]" pytest
 	elsewhere=$$(mktemp -d) && cp tests/test_installed.py $$elsewhere && cd $$elsewhere \
 		&& $(CURDIR)/$(WHEEL)/python -m pytest test_installed.py
 
