@@ -82,6 +82,10 @@ class StepCallback(ABC, Generic[T]):
         self.seconds_ += time.perf_counter() - started
         return result
 
+    def _depends_on(self, model: nn.Module) -> dict[str, Any]:
+        """Return what of a model a result depends on: its weights."""
+        return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
     def _is_due(self, step: int) -> bool:
         """Return whether a step is one of those to measure."""
         at = self.at_steps
@@ -89,8 +93,7 @@ class StepCallback(ABC, Generic[T]):
 
     def _at(self, model: nn.Module, step: int) -> T:
         """Return the result of a step, from its file if that is of the same weights."""
-        held = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        weights = by_first(lambda: digest(held, "model"))
+        weights = by_first(lambda: digest(self._depends_on(model), "model"))
         kept = self._file(step)
         stored = by_first(kept.read)
         if stored is not None and stored["weights"] == weights:

@@ -230,6 +230,11 @@ class ComplexityCallback(StepCallback[ComplexityStep]):
             status=critical.status,
         )
 
+    def _depends_on(self, model: nn.Module) -> dict[str, Any]:
+        """Return the weights, and which of them may vary."""
+        free = [name for name, p in model.named_parameters() if p.requires_grad]
+        return super()._depends_on(model) | {"free parameters": free}
+
     def _to_store(self, result: ComplexityStep) -> dict[str, Any]:
         return asdict(result) | {"flags": list(result.flags)}
 

@@ -106,6 +106,16 @@ def test_steps_are_kept_in_their_order_and_read_again(tmp_path, monkeypatch):
     assert again.trajectory() == first.trajectory()
 
 
+def test_a_frozen_layer_makes_the_same_weights_another_model(tmp_path):
+    model = model_of()
+    whole = make_callback(tmp_path / "whole")(model, 0)
+    model[0].requires_grad_(False)
+    again = make_callback(tmp_path / "whole")(model, 0)
+    alone = make_callback(tmp_path / "alone")(model, 0)
+    assert again.llc == alone.llc
+    assert again.llc != whole.llc
+
+
 @pytest.mark.parametrize(
     "changes",
     [
