@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sklearn_learnability._results import Result
 from sklearn_learnability._validation import warn
-from sklearn_learnability.exceptions import UnconvergedChainsWarning
+from sklearn_learnability.exceptions import NotFiniteError, UnconvergedChainsWarning
 from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import (
     effective_sample_size,
 )
@@ -109,7 +109,7 @@ class PosteriorLosses(Result):
         rows = self._rows(of)
         self._check_draws()
         alone = average or on in self.observables
-        value = self._mean_of(on)[:, :, None] if alone else self._used(self._rows(on).losses)
+        value = self._quantity(on) if alone else self._used(self._rows(on).losses)
         found = covariance_over_draws(self._used(rows.losses), value)
         scale = self.inverse_temperature * rows.weights[:, None]
         none = np.array([-1])
@@ -130,7 +130,7 @@ class PosteriorLosses(Result):
         rows = self._rows(to)
         self._check_draws()
         of_base = mean_loss(self._rows(base), self._used(self._rows(base).losses))
-        quantity = self._mean_of(observable)[:, :, None]
+        quantity = self._quantity(observable)
         t = self.estimate.settings.inverse_temperature
         draws = self._used(rows.losses)
         each = covariance_over_draws(quantity, draws - of_base[:, :, None])
@@ -177,6 +177,17 @@ class PosteriorLosses(Result):
         if name not in self.rows:
             raise ValueError(f"Expected rows named one of {list(self.rows)}, got {name!r}.")
         return self.rows[name]
+
+    def _quantity(self, name: str | None) -> Floats:
+        """Return what covariances are of, (n_chains, n_draws, 1): finite at every draw."""
+        values = self._mean_of(name)
+        n_bad = int((~np.isfinite(values)).sum())
+        if n_bad:
+            raise NotFiniteError(
+                f"Expected finite values of {name!r} at every draw, got others at {n_bad} of "
+                f"{values.size}. `to_frame` lists them."
+            )
+        return values[:, :, None]
 
     def _mean_of(self, name: str | None) -> Floats:
         """Return an observable, or the mean loss of rows, at every draw of chains that count."""

@@ -3,7 +3,7 @@
 import math
 import shutil
 import warnings
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from torch import nn
 
 from sklearn_learnability.exceptions import (
     CheckpointError,
+    NotFiniteError,
     NotLocalWarning,
     UnconvergedChainsWarning,
 )
@@ -131,6 +132,18 @@ def test_influence_and_susceptibility_of_an_observable_are_its_covariances():
     expected = [np.cov(weight, row - draws.mean(axis=1), bias=True)[0, 1] for row in draws.T]
     assert np.allclose(answer.value, -20 * np.array(expected))
     assert answer.total == pytest.approx(0, abs=1e-12)
+
+
+@QUIET
+def test_an_observable_that_is_not_finite_is_refused_where_it_is_used():
+    known = small_regression()
+    log_weight = {"log weight": lambda model: model.weight[0, 0].abs().sub(1e6).log()}
+    losses = draw_losses(few(SAMPLERS[1]), known.model, known.data, observables=log_weight)
+    assert losses.to_frame()["log weight"].isna().all()
+    assert np.isfinite(losses.influence("data").value).all()
+    for use in (losses.influence, partial(losses.susceptibility, "data")):
+        with pytest.raises(NotFiniteError, match=r"at every draw, got others at (\d+) of \1"):
+            use("log weight")
 
 
 def test_susceptibility_is_known(regression):
