@@ -159,7 +159,7 @@ def check_several_classes(
     if len(weighty) < 2:
         raise ValueError(
             "Expected at least 2 classes, got y with one class that has weight "
-            f"({weighty[0]!r}): with one there is nothing to learn."
+            f"({weighty.tolist()[0]!r}): with one there is nothing to learn."
         )
 
 

@@ -327,7 +327,8 @@ class GoldenModelCeilingRegressor(GoldenDensityModel):
         self.mutual_information_interval_ = (found.lower / per_unit, found.upper / per_unit)
         self.learnability_ = share_of_nats(found.value)
         self.learnability_interval_ = (share_of_nats(found.lower), share_of_nats(found.upper))
-        self.learnability_standard_error_ = 2 * np.exp(-2 * found.value) * found.standard_error
+        slope = 2 * (1 - self.learnability_)  # of the share, by the information
+        self.learnability_standard_error_ = slope * found.standard_error
         self.learnability_lower_limit_ = share_of_nats(score.lower_limit)
         self.most_learnability_ = share_of_nats(self.bins_.entropy)
         self.oof_information_, self.oof_nll_, self.oof_prediction_ = np.full((3, len(y)), np.nan)
