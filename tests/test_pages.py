@@ -101,10 +101,10 @@ def test_every_page_of_the_guide_answers_a_question_of_a_chapter(page):
 
 
 @pytest.mark.parametrize(
-    "example", sorted((ROOT / "examples").glob("plot_*.py")), ids=lambda example: example.stem
+    "example", sorted((ROOT / "examples").glob("*/plot_*.py")), ids=lambda example: example.stem
 )
 def test_every_example_is_named_in_the_guide(example):
-    link = f":ref:`sphx_glr_auto_examples_{example.name}`"
+    link = f":ref:`sphx_glr_auto_examples_{example.parent.name}_{example.name}`"
     assert any(link in page.read_text() for page in PAGES)
 
 
