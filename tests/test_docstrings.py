@@ -122,6 +122,15 @@ TABULAR = [m for m in PUBLIC_MODULES if m not in TORCH and not m.endswith(".disp
 #: Where one name has to mean another thing, and why.
 EXPLAINED = {
     ("ComplexityCallback", "llc"): "an estimator alone, of one setting for all steps",
+    ("network_profile", "model"): "a module, or a network of skorch",
+    ("network_profile", "y"): "numbers of columns",
+    ("profile_checkpoints", "y"): "numbers of columns",
+    ("network_profile", "random_state"): "a number only",
+    ("profile_checkpoints", "random_state"): "a number only",
+    ("network_profile", "layers"): "modules of any network, not hidden states",
+    ("profile_checkpoints", "layers"): "modules of any network, not hidden states",
+    ("network_profile", "llc"): "an estimator alone, which may be left out",
+    ("profile_checkpoints", "llc"): "an estimator alone, which may be left out",
     ("linear_association", "groups"): "of points, not of rows",
     ("linear_association", "y"): "a quantity, not labels",
     ("spearman", "y"): "a quantity, not labels",

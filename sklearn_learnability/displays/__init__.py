@@ -16,6 +16,7 @@ from sklearn_learnability.displays._learnability import LearnabilityDisplay
 from sklearn_learnability.displays._learnability_curve import LearnabilityCurveDisplay
 from sklearn_learnability.displays._llc_sensitivity import LLCSensitivityDisplay
 from sklearn_learnability.displays._llc_trace import LLCTraceDisplay
+from sklearn_learnability.displays._network_profile import NetworkProfileDisplay
 from sklearn_learnability.displays._performance_relation import PerformanceRelationDisplay
 from sklearn_learnability.displays._segments import SegmentDisplay
 from sklearn_learnability.displays._sequential_learnability import SequentialLearnabilityDisplay
@@ -36,6 +37,7 @@ __all__ = [
     "LayerProfileDisplay",
     "LearnabilityCurveDisplay",
     "LearnabilityDisplay",
+    "NetworkProfileDisplay",
     "PerformanceRelationDisplay",
     "SegmentDisplay",
     "SequentialLearnabilityDisplay",

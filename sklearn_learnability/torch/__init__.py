@@ -65,6 +65,12 @@ from sklearn_learnability.torch.profile._complexity_results import (
     ComplexityAgainstCompressibility,
     ComplexityPoint,
 )
+from sklearn_learnability.torch.profile._layer_points import LayerPoint
+from sklearn_learnability.torch.profile._network_profile import (
+    network_profile,
+    profile_checkpoints,
+)
+from sklearn_learnability.torch.profile._profile_results import NetworkProfile, ProfileTrajectory
 from sklearn_learnability.torch.representations._information_plane import measure_information_plane
 from sklearn_learnability.torch.representations._information_plane_callback import (
     InformationPlaneCallback,
@@ -129,9 +135,12 @@ __all__ = [
     "LabelPoint",
     "LabelTable",
     "LabelTrajectory",
+    "LayerPoint",
     "LocalLearningCoefficient",
+    "NetworkProfile",
     "PlanePoint",
     "PosteriorLosses",
+    "ProfileTrajectory",
     "Quantization",
     "Retraining",
     "RowContributions",
@@ -161,9 +170,11 @@ __all__ = [
     "measure_information_plane",
     "measure_label_checkpoints",
     "measure_preference_checkpoints",
+    "network_profile",
     "next_token_loss",
     "ngram_labels",
     "preference_information",
+    "profile_checkpoints",
     "self_divergence_loss",
     "soft_entropy",
     "soft_mutual_information",
