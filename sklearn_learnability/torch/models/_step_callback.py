@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from torch import nn
 
-from sklearn_learnability._validation import check_count, warn
+from sklearn_learnability._validation import check_count, missing_package, warn
 from sklearn_learnability.exceptions import NotFiniteError, ReplacedPlaneWarning
 from sklearn_learnability.torch.models._digest import digest
 from sklearn_learnability.torch.models._named_checkpoints import skipping
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class StepCallback(ABC, Generic[T]):
-    """A measurement at some steps of a training, in a loop of one's own or of a `Trainer`.
+    """A measurement at some steps of a training: a loop of one's own, a `Trainer`, or skorch.
 
     Parameters
     ----------
@@ -81,6 +81,25 @@ class StepCallback(ABC, Generic[T]):
             result = self._at(model, step)
         self.seconds_ += time.perf_counter() - started
         return result
+
+    def for_skorch(self) -> Any:
+        """Return a callback of skorch that measures its net at these steps: batches trained on.
+
+        Returns
+        -------
+        skorch.callbacks.Callback
+            For the `callbacks` of a net.
+
+        Raises
+        ------
+        ImportError
+            If skorch is not installed.
+        """
+        try:
+            from sklearn_learnability.torch.models._skorch_steps import SkorchSteps
+        except ImportError as error:
+            raise missing_package("skorch", "torch", "for_skorch needs") from error
+        return SkorchSteps(self)
 
     def _depends_on(self, model: nn.Module) -> dict[str, Any]:
         """Return what of a model a result depends on: its weights."""

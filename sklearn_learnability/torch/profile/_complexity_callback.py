@@ -90,8 +90,8 @@ class ComplexityCallback(StepCallback[ComplexityStep]):
 
     The local learning coefficient and the critical amount of a compression, higher is more complex,
     all at one setting. One of the callbacks of transformers' `Trainer`, or called in a loop of
-    one's own; of skorch, from a callback of three lines (:ref:`complexity_while_training`). A model
-    comes out of it as it went in, as of :class:`InformationPlaneCallback`.
+    one's own; a skorch net takes what `for_skorch()` returns. A model comes out of it as it went
+    in, as of :class:`InformationPlaneCallback`.
 
     Parameters
     ----------

@@ -28,10 +28,11 @@ from sklearn_learnability.torch.representations._trajectory import Trajectory
 class InformationPlaneCallback(StepCallback[InformationPlane]):
     """Measure the information plane of a model while it is trained, and keep each point.
 
-    One of the callbacks of transformers' `Trainer`, or called in a loop of one's own. A model comes
-    out of it as it went in: its mode, weights, gradients and buffers, and torch's random state.
-    Training with it gives the weights that training without it gives, to the last bit, unless the
-    forward pass counts its calls or draws from a generator of its own, of numpy or of Python.
+    One of the callbacks of transformers' `Trainer`, or called in a loop of one's own; a skorch net
+    takes what `for_skorch()` returns. A model comes out of it as it went in: its mode, weights,
+    gradients and buffers, and torch's random state. Training with it gives the weights that
+    training without it gives, to the last bit, unless the forward pass counts its calls or draws
+    from a generator of its own, of numpy or of Python.
 
     Parameters
     ----------

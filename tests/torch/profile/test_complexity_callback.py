@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("skorch")
+from sklearn.base import clone  # noqa: E402
+from skorch import NeuralNetRegressor  # noqa: E402
+from skorch.dataset import ValidSplit  # noqa: E402
 from torch import nn  # noqa: E402
 
 from sklearn_learnability.exceptions import DamagedCheckpointWarning  # noqa: E402
@@ -158,26 +162,28 @@ def test_a_step_whose_loss_is_not_finite_is_skipped(tmp_path):
     assert callback.trajectory().steps == (0,)
 
 
-def test_a_trainer_and_skorch_measure_at_the_same_steps(tmp_path):
-    pytest.importorskip("skorch")
-    from skorch import NeuralNetRegressor
-    from skorch.callbacks import Callback
-
+@pytest.mark.parametrize("split", [None, ValidSplit(3)])
+def test_skorch_measures_at_the_batches_it_trains_on(split, tmp_path):
+    """A third of the rows are for validation: those batches are no steps."""
     callback = make_callback(tmp_path, at_steps=2)
-
-    class EveryBatch(Callback):
-        def on_batch_end(self, net, training=False, **others):
-            if training:
-                callback(net.module_, sum(len(epoch["batches"]) for epoch in net.history))
-
     X, y = (part.numpy() for part in rows())
     net = NeuralNetRegressor(
         model_of(),
         max_epochs=2,
-        batch_size=20,
-        train_split=None,
-        callbacks=[EveryBatch()],
+        batch_size=20 if split is None else 14,
+        train_split=split,
+        callbacks=[callback.for_skorch()],
         verbose=0,
     )
-    net.fit(X, y)
-    assert callback.trajectory().steps == (2, 4, 6)
+    clone(net).fit(X, y)
+    assert callback.trajectory().steps == (0, 2, 4, 6)
+
+
+def test_a_skorch_net_is_trained_as_without_it(tmp_path):
+    X, y = (part.numpy() for part in rows())
+    trained = []
+    for callbacks in ([], [make_callback(tmp_path, at_steps=2).for_skorch()]):
+        net = NeuralNetRegressor(model_of(), max_epochs=2, callbacks=callbacks, verbose=0)
+        trained.append(net.fit(X, y).module_)
+    for one, other in zip(*(module.parameters() for module in trained), strict=True):
+        assert torch.equal(one, other)
