@@ -18,6 +18,7 @@ from sklearn_learnability.displays._llc_sensitivity import LLCSensitivityDisplay
 from sklearn_learnability.displays._llc_trace import LLCTraceDisplay
 from sklearn_learnability.displays._network_profile import NetworkProfileDisplay
 from sklearn_learnability.displays._performance_relation import PerformanceRelationDisplay
+from sklearn_learnability.displays._reliability import ReliabilityDisplay
 from sklearn_learnability.displays._segments import SegmentDisplay
 from sklearn_learnability.displays._sequential_learnability import SequentialLearnabilityDisplay
 from sklearn_learnability.displays._shortfall import ShortfallDisplay
@@ -39,6 +40,7 @@ __all__ = [
     "LearnabilityDisplay",
     "NetworkProfileDisplay",
     "PerformanceRelationDisplay",
+    "ReliabilityDisplay",
     "SegmentDisplay",
     "SequentialLearnabilityDisplay",
     "ShortfallDisplay",

@@ -57,6 +57,7 @@ from sklearn_learnability.metrics._regression_efficiency import (
     RegressionEfficiency,
     regression_efficiency,
 )
+from sklearn_learnability.metrics._reliability import Reliability, ReliabilityBin, reliability
 from sklearn_learnability.metrics._resampling import Estimate
 from sklearn_learnability.metrics._segment_status import SegmentAssessment
 from sklearn_learnability.metrics._segments import SegmentReport, information_by_segment
@@ -85,6 +86,8 @@ __all__ = [
     "Phase",
     "RankAssociation",
     "RegressionEfficiency",
+    "Reliability",
+    "ReliabilityBin",
     "SegmentAssessment",
     "SegmentReport",
     "annotator_learnability",
@@ -110,6 +113,7 @@ __all__ = [
     "predicted_bits",
     "regression_efficiency",
     "relate_to_performance",
+    "reliability",
     "select_by_description_length",
     "size_groups",
     "spearman",

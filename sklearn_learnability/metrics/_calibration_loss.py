@@ -1,6 +1,7 @@
 """The calibration loss with an interval of what the best map of a family takes off."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -80,12 +81,35 @@ def calibration_loss_estimate(
     estimate = mean_estimate(
         loss - calibrated_loss, sample_weight=sample_weight, groups=groups, confidence=confidence
     )
-    gain, scale, deviation = gain_and_scale((loss - mapped_loss) * nats, sample_weight, groups)
-    scale /= nats
+    found = gain_of_a_map(
+        (loss - mapped_loss) * nats, sample_weight, groups, n_parameters, confidence
+    )
+    return replace(estimate, lower=found.lower / nats, upper=found.upper / nats)
+
+
+class GainOfMap(NamedTuple):
+    """What a map takes off the rows it was fitted to, in nats, and what the best one may.
+
+    `mean` / `scale` is noncentral chi-square; `widened` is the scale, by Student's quantile where
+    few units tell it. `lower` and `upper` are the ends of what the best map takes off.
+    """
+
+    mean: float
+    scale: float
+    widened: float
+    lower: float
+    upper: float
+
+
+def gain_of_a_map(
+    gains: Floats, weight: Floats, groups: ArrayLike | None, n_parameters: float, confidence: float
+) -> GainOfMap:
+    """Return the mean of the rows' gains by a map with these parameters, fitted to the rows."""
+    gain, scale, deviation = gain_and_scale(gains, weight, groups)
     student = two_sided_quantile(confidence, degrees_of_freedom(deviation[:, 0]))
-    scale *= (student / two_sided_quantile(confidence)) ** 2
-    lower, upper = noncentralities(max(gain / nats, 0.0) / scale, n_parameters, confidence)
-    return replace(estimate, lower=lower * scale, upper=upper * scale)
+    widened = scale * (student / two_sided_quantile(confidence)) ** 2
+    ends = noncentralities(max(gain, 0.0) / widened, n_parameters, confidence)
+    return GainOfMap(gain, scale, widened, *(widened * end for end in ends))
 
 
 def effective_parameters(method: str, log_proba: Floats, weight: Floats) -> float:

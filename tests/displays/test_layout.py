@@ -17,6 +17,7 @@ from sklearn_learnability.displays import (
     LLCSensitivityDisplay,
     LLCTraceDisplay,
     PerformanceRelationDisplay,
+    ReliabilityDisplay,
     SegmentDisplay,
     ShortfallDisplay,
 )
@@ -224,8 +225,24 @@ def performance_relation(scale=1.0):
     )
 
 
+def reliability(scale=1.0):
+    return ReliabilityDisplay(
+        scale * np.array([0.1, 0.5, 0.9]),
+        scale * np.array([0.3, 0.5, 0.8]),
+        band_lower=scale * np.array([0.05, 0.45, 0.85]),
+        band_upper=scale * np.array([0.15, 0.55, 0.95]),
+        cost=scale * np.array([0.05, -0.001, 0.02]),
+        cost_lower=scale * np.array([0.03, 0.0, 0.01]),
+        cost_upper=scale * np.array([0.9, 0.003, 0.03]),
+        calibration_loss=scale * 0.07,
+        remainder=scale * 0.001,
+        units="bits",
+    )
+
+
 DISPLAYS = [
     performance_relation,
+    reliability,
     shortfall,
     learnability,
     curve,
@@ -271,7 +288,7 @@ def test_all_is_within_the_figure_and_the_axes_are_most_of_it(make):
 def test_given_axes_stay_in_their_place(make, pyplot):
     """A display holds to the room that the axes had with their ticks, and fills most of it."""
     _, grid = pyplot.subplots(1, 3, figsize=(12, 3.5))
-    two = make in (profile, compressibility)
+    two = make in (profile, compressibility, reliability)
     places = boxes(grid[:2])
     display = make().plot(list(grid[:2]) if two else grid[0])
     for box, place in zip(boxes(axes_of(display)), places, strict=False):
