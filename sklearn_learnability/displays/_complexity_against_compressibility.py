@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import PanelsDisplay
 from sklearn_learnability.displays._drawing import (
     BLUE,
     INK,
@@ -18,7 +19,7 @@ from sklearn_learnability.displays._drawing import (
     import_pyplot,
     mark_cut,
 )
-from sklearn_learnability.displays._layout import say_if_nothing, within_place
+from sklearn_learnability.displays._layout import say_if_nothing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +33,7 @@ TOLERANCE_COLORS = (BLUE, VERMILION, ORANGE, "#009E73")
 MARKERS = "osD^vP"
 
 
-class ComplexityAgainstCompressibilityDisplay:
+class ComplexityAgainstCompressibilityDisplay(PanelsDisplay):
     """Loss against compression on the left, critical amounts against complexity on the right.
 
     Left: one line a checkpoint, dark early in training and light late; dashed lines are the
@@ -165,20 +166,8 @@ class ComplexityAgainstCompressibilityDisplay:
             highest=min(4 * max(drawn), 1.05 * tallest),
         ).plot(axes)
 
-    @within_place
-    def plot(self, axes: Sequence[Axes] | None = None) -> Self:
-        """Draw both panels.
-
-        Parameters
-        ----------
-        axes : sequence of matplotlib Axes, default=None
-            Two axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        ComplexityAgainstCompressibilityDisplay
-            The display itself, with `axes_` and `figure_` set.
-        """
+    def _draw(self, axes: Sequence[Axes] | None) -> Sequence[Axes]:
+        """Draw both panels."""
         for amounts, increases, _ in self.curves:
             check_consistent_length(amounts, increases)
         check_consistent_length(self.groups, self.llc, self.critical, self.tolerances, self.used)
@@ -192,9 +181,7 @@ class ComplexityAgainstCompressibilityDisplay:
         for ax in (left, right):
             ax.spines[["top", "right"]].set_visible(False)
             ax.tick_params(colors=MUTED)
-        self.axes_ = np.array([left, right])
-        self.figure_ = left.figure
-        return self
+        return [left, right]
 
     def _draw_curves(self, ax: Axes, colors: Mapping[float, str]) -> None:
         """Draw the loss against the amount, and the tolerances."""

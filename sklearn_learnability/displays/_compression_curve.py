@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     MUTED,
@@ -19,7 +20,7 @@ from sklearn_learnability.displays._drawing import (
     mark_cut,
 )
 from sklearn_learnability.displays._information_plane import plain_axes
-from sklearn_learnability.displays._layout import key_name, within_place
+from sklearn_learnability.displays._layout import key_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 COLORS = (BLUE, VERMILION, SKY, ORANGE, "#009E73", "#CC79A7")
 
 
-class CompressionCurveDisplay:
+class CompressionCurveDisplay(Display):
     """Increase of the loss against the amount of compression, one line for each curve.
 
     The dashed line is the tolerance, the rings are where the curves cross it for good. Crosses at
@@ -130,20 +131,8 @@ class CompressionCurveDisplay:
             quantity=quantities[0],
         ).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the lines.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        CompressionCurveDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the lines."""
         check_consistent_length(self.names, self.amounts, self.increases)
         names = np.asarray(self.names)
         amounts = np.asarray(self.amounts, dtype=float)
@@ -158,7 +147,7 @@ class CompressionCurveDisplay:
             ax.xaxis.set_major_formatter("{x:g}")
         for i, name in enumerate(dict.fromkeys(self.names)):
             rows = names == name
-            self._draw(
+            self._draw_curve(
                 ax, name, COLORS[i % len(COLORS)], amounts[rows], increases[rows], errors[rows]
             )
         self._draw_tolerance(ax, increases)
@@ -169,11 +158,9 @@ class CompressionCurveDisplay:
         if len(set(self.names)) > 1 or self.tolerance is not None:
             ax.legend(edgecolor="none", framealpha=0.85, fontsize=9)
         plain_axes(ax)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax
 
-    def _draw(
+    def _draw_curve(
         self,
         ax: Axes,
         name: str,

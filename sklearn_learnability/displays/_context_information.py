@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import MUTED, PALE, row_axes
 from sklearn_learnability.displays._information_plane import colored, of_layer, width_name
 from sklearn_learnability.displays._layout import (
@@ -18,7 +19,6 @@ from sklearn_learnability.displays._layout import (
     name_width,
     say_if_nothing,
     short_name,
-    within_place,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sklearn_learnability.torch.representations._trajectory import Trajectory
 
 
-class ContextInformationDisplay:
+class ContextInformationDisplay(Display):
     """What each wider context adds, one bar a network or checkpoint.
 
     A bar is the entropy of the representations. Its parts are the conditional informations: what
@@ -162,20 +162,8 @@ class ContextInformationDisplay:
         planes = dict(zip(trajectory.names, trajectory.planes, strict=True))
         return cls.from_planes(planes, layer=layer, shares=shares, ax=ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the bars.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        ContextInformationDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the bars."""
         check_consistent_length(self.names, self.conditional, self.conditional_null, self.entropy)
         entropy = as_floats(self.entropy)
         whole = np.where(entropy > 0, entropy, np.nan) if self.shares else np.ones(len(entropy))
@@ -195,9 +183,7 @@ class ContextInformationDisplay:
         ax.set_xlabel("share of the entropy H(Z)" if self.shares else "information")
         place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1)}
         ax.legend(frameon=False, fontsize=9, ncol=key_columns(ax, 1.8), **place)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax
 
 
 def draw_parts(

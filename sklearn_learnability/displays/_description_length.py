@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     MUTED,
@@ -17,7 +18,7 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
-from sklearn_learnability.displays._layout import key_name, say_if_nothing, within_place
+from sklearn_learnability.displays._layout import key_name, say_if_nothing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 COLORS = (BLUE, VERMILION, "#009E73", ORANGE, SKY, "#CC79A7")
 
 
-class DescriptionLengthDisplay:
+class DescriptionLengthDisplay(Display):
     """Phase transitions in description length: which model is the shortest at how many rows.
 
     One line a model: its code length a row, above the lowest loss of all. A line falls while the
@@ -123,20 +124,8 @@ class DescriptionLengthDisplay:
             units=selection.units,
         ).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the lines.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        DescriptionLengthDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the lines."""
         check_consistent_length(self.names, self.code_lengths)
         check_consistent_length(self.phase_models, self.phase_starts, self.phase_ends)
         if ax is None:
@@ -159,6 +148,4 @@ class DescriptionLengthDisplay:
         ax.set_ylabel(f"code length a row above\nthe lowest loss ({self.units})")
         ax.legend(frameon=False, fontsize=9)
         ax.spines[["top", "right"]].set_visible(False)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     MUTED,
@@ -26,7 +27,6 @@ from sklearn_learnability.displays._layout import (
     name_width,
     say_if_nothing,
     short_name,
-    within_place,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 HIGHEST = 2.5  # efficiencies beyond are arrows
 
 
-class EfficiencyDisplay:
+class EfficiencyDisplay(Display):
     """Share of the learnable information each model extracts, raw and calibrated.
 
     One row a model: an open circle for its efficiency as it is, a filled one after calibration,
@@ -193,20 +193,8 @@ class EfficiencyDisplay:
             calibrated_efficiency_of_lower=[part.efficiency_of_lower for part in calibrated],
         ).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the rows.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        EfficiencyDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the rows."""
         raw = [self.efficiency, self.efficiency_lower, self.efficiency_upper]
         calibrated = [
             self.calibrated_efficiency,
@@ -250,9 +238,7 @@ class EfficiencyDisplay:
             ax, 1, "● calibrated", np.asarray(self.calibrated_efficiency, dtype=float), BLUE
         )
         number_column(ax, 2, f"◆ {self.score_name}", np.asarray(self.score, dtype=float), MUTED)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax
 
 
 def draw_ends(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     INK,
@@ -25,7 +26,6 @@ from sklearn_learnability.displays._layout import (
     name_width,
     say_if_nothing,
     short_name,
-    within_place,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sklearn_learnability.ceilings._feature_groups import FeatureGroupReport
 
 
-class FeatureGroupDisplay:
+class FeatureGroupDisplay(Display):
     """What groups of columns add to a ceiling: alone, on top of the others, and in shares.
 
     One row a group. The bar is its Shapley share; the shares sum to the ceiling. The points are
@@ -133,20 +133,8 @@ class FeatureGroupDisplay:
         }
         return cls(table["group"].tolist(), **columns).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the bars and points.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        FeatureGroupDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the bars and points."""
         columns = [
             [self.shapley, self.shapley_lower, self.shapley_upper],
             [self.alone, self.alone_lower, self.alone_upper],
@@ -178,9 +166,7 @@ class FeatureGroupDisplay:
             frameon=False,
             fontsize=9,
         )
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax
 
 
 def draw_points(

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
 from sklearn_learnability._validation import check_count
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     INK,
@@ -22,7 +23,6 @@ from sklearn_learnability.displays._layout import (
     name_width,
     say_if_nothing,
     short_name,
-    within_place,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sklearn_learnability.torch.learning_coefficient._influence import Influence
 
 
-class InfluenceDisplay:
+class InfluenceDisplay(Display):
     """The rows that a prediction rests on most, and those that harm it most.
 
     One bar a row, the most helpful on top: how much the loss would rise if the row were left out of
@@ -108,20 +108,8 @@ class InfluenceDisplay:
             standard_error=influence.standard_error[shown, on],
         ).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the bars.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        InfluenceDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the bars."""
         check_consistent_length(self.names, self.value, self.standard_error)
         value, error = (np.asarray(x, dtype=float) for x in (self.value, self.standard_error))
         ax = row_axes(ax, [short_name(name, name_width(ax)) for name in self.names])
@@ -137,6 +125,4 @@ class InfluenceDisplay:
         ax.axvline(0, color=MUTED, linewidth=0.8, zorder=1)
         say_if_nothing(ax, value)
         ax.set_xlabel("rise of the loss without the row")
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     INK,
@@ -19,7 +20,7 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
-from sklearn_learnability.displays._layout import highest_of, say_if_nothing, within_place
+from sklearn_learnability.displays._layout import highest_of, say_if_nothing
 from sklearn_learnability.displays._model_points import draw_models
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ MEANS = ("mean", "mean without embedding")
 WIDTH_COLORS = (BLUE, SKY, ORANGE, VERMILION)
 
 
-class InformationPlaneDisplay:
+class InformationPlaneDisplay(Display):
     r"""Complexity and expressivity: of a network over training, or of many networks.
 
     To the right a point keeps more about the past tokens, further up more about those to come. Of
@@ -180,20 +181,8 @@ class InformationPlaneDisplay:
             performance=[known.get(name, math.nan) for name in planes] if known else None,
         ).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the points.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        InformationPlaneDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the points."""
         columns = [
             self.complexity,
             self.expressivity,
@@ -214,9 +203,7 @@ class InformationPlaneDisplay:
             draw_training(ax, points, widths)
         else:
             draw_models(ax, list(self.names), points, self.performance)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax
 
 
 def draw_training(ax: Axes, points: NDArray[np.floating], widths: NDArray[np.integer]) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import PanelsDisplay
 from sklearn_learnability.displays._drawing import MUTED, import_pyplot
 from sklearn_learnability.displays._information_plane import MEANS, colored, plain_axes, width_name
-from sklearn_learnability.displays._layout import say_if_nothing, short_name, within_place
+from sklearn_learnability.displays._layout import say_if_nothing, short_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from sklearn_learnability.torch.representations._plane_results import InformationPlane
 
 
-class LayerProfileDisplay:
+class LayerProfileDisplay(PanelsDisplay):
     """Complexity and expressivity of each layer, one line for each width of context.
 
     On the left what a layer keeps about the past tokens, on the right what it tells of those to
@@ -114,20 +115,8 @@ class LayerProfileDisplay:
             ceiling=[point.ceiling for point in points],
         ).plot(axes)
 
-    @within_place
-    def plot(self, axes: Sequence[Axes] | None = None) -> Self:
-        """Draw the lines.
-
-        Parameters
-        ----------
-        axes : sequence of two matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        LayerProfileDisplay
-            The display itself, with `axes_` and `figure_` set.
-        """
+    def _draw(self, axes: Sequence[Axes] | None) -> Sequence[Axes]:
+        """Draw the lines."""
         sides = [
             ("complexity I(past; Z)", self.complexity, self.complexity_null),
             ("expressivity I(future; Z)", self.expressivity, self.expressivity_null),
@@ -153,9 +142,7 @@ class LayerProfileDisplay:
             plain_axes(ax)
         axes[0].set_ylabel("information")
         axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
-        self.axes_ = np.asarray(axes)
-        self.figure_ = axes[0].figure
-        return self
+        return axes
 
     def _draw_side(
         self,

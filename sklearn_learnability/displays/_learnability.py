@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     INK,
@@ -30,7 +31,6 @@ from sklearn_learnability.displays._layout import (
     name_width,
     say_if_nothing,
     short_name,
-    within_place,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ COLORS = {
 }
 
 
-class LearnabilityDisplay:
+class LearnabilityDisplay(Display):
     """Label entropy of each row, split into what a model explains, misses and cannot know.
 
     From left to right a bar holds what the model explains as it is, what calibration adds, what
@@ -159,20 +159,8 @@ class LearnabilityDisplay:
             units=comparison.units,
         ).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the bars.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        LearnabilityDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the bars."""
         columns = [
             self.label_entropy,
             self.information,
@@ -199,9 +187,7 @@ class LearnabilityDisplay:
         number_column(ax, 1, "calibrated", calibrated, BLUE)
         number_column(ax, 2, "ceiling", ceiling, INK)
         number_column(ax, 3, "H(Y)", entropy, MUTED)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax
 
 
 def split_bar(

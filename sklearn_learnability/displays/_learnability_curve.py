@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import BLUE, MUTED, SKY, check_result, import_pyplot
 from sklearn_learnability.displays._information_plane import plain_axes
-from sklearn_learnability.displays._layout import say_if_nothing, within_place
+from sklearn_learnability.displays._layout import say_if_nothing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from sklearn_learnability.ceilings._learnability_curve import LearnabilityCurve
 
 
-class LearnabilityCurveDisplay:
+class LearnabilityCurveDisplay(Display):
     """What a ceiling finds with its rows, with more of them, and with any number of rows.
 
     Points with their intervals are measured. The band is where the curve may go on. The bar on the
@@ -111,20 +112,8 @@ class LearnabilityCurveDisplay:
             bracket=(curve.shortfall.lower, curve.shortfall.upper),
         ).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the curve.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        LearnabilityCurveDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the curve."""
         measured = [self.n_train, self.learnability, self.lower, self.upper]
         beyond = [self.more_rows, self.more_lower, self.more_upper]
         check_consistent_length(*measured)
@@ -162,6 +151,4 @@ class LearnabilityCurveDisplay:
         ax.legend(loc="upper left", edgecolor="none", framealpha=0.85, fontsize=9)
         plain_axes(ax)
         say_if_nothing(ax, value, low, high)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax

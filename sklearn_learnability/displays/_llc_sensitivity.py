@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     MUTED,
@@ -16,7 +17,7 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
-from sklearn_learnability.displays._layout import say_if_nothing, within_place
+from sklearn_learnability.displays._layout import say_if_nothing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 PULL_COLORS = (BLUE, SKY, ORANGE, VERMILION)
 
 
-class LLCSensitivityDisplay:
+class LLCSensitivityDisplay(Display):
     r"""The coefficient against the inverse temperature, one line for each localization.
 
     A value that depends on neither has a plateau; one that rises with it or falls with
@@ -100,20 +101,8 @@ class LLCSensitivityDisplay:
             trusted=[found.trusted for found in estimates],
         ).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the values.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        LLCSensitivityDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the values."""
         columns = [self.inverse_temperature, self.localization, self.value, self.standard_error]
         check_consistent_length(*columns, self.trusted)
         points = np.column_stack([np.asarray(column, dtype=float) for column in columns])
@@ -130,9 +119,7 @@ class LLCSensitivityDisplay:
         ax.legend(title="pull γ", frameon=False, fontsize=9)
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(colors=MUTED)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax
 
 
 def draw_line(

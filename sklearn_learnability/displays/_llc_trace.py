@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     INK,
@@ -17,7 +18,7 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
-from sklearn_learnability.displays._layout import say_if_nothing, within_place
+from sklearn_learnability.displays._layout import say_if_nothing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 CHAIN_COLORS = (BLUE, SKY, ORANGE, VERMILION)
 
 
-class LLCTraceDisplay:
+class LLCTraceDisplay(Display):
     r"""The loss of each chain above that at w*, draw by draw.
 
     Their mean, times the inverse temperature, is the local learning coefficient. Chains that have
@@ -97,20 +98,8 @@ class LLCTraceDisplay:
             distance_to_chance=estimate.chance_loss - estimate.initial_loss,
         ).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the chains.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        LLCTraceDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the chains."""
         traces = np.atleast_2d(np.asarray(self.excess_loss, dtype=float))
         if ax is None:
             _, ax = import_pyplot().subplots(figsize=(7, 3.8), layout="constrained")
@@ -140,6 +129,4 @@ class LLCTraceDisplay:
         right = ax.secondary_yaxis("right", functions=both_ways)
         right.set_ylabel("coefficient")
         right.tick_params(colors=MUTED)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax

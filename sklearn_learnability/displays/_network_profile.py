@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
+from sklearn_learnability.displays._display import PanelsDisplay
 from sklearn_learnability.displays._drawing import (
     BLUE,
     MUTED,
@@ -17,7 +18,7 @@ from sklearn_learnability.displays._drawing import (
     import_pyplot,
 )
 from sklearn_learnability.displays._layer_profile import name_layers
-from sklearn_learnability.displays._layout import say_if_nothing, short_name, within_place
+from sklearn_learnability.displays._layout import say_if_nothing, short_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     )
 
 
-class NetworkProfileDisplay:
+class NetworkProfileDisplay(PanelsDisplay):
     """Networks side by side: what they extract, what layers keep and tell, complexity and cost.
 
     Six panels. Above: the efficiency on held-out rows with its interval, filled as it is and open
@@ -88,20 +89,8 @@ class NetworkProfileDisplay:
             table, layers = (part.assign(checkpoint="network") for part in (table, layers))
         return cls(table, layers).plot(axes)
 
-    @within_place
-    def plot(self, axes: Sequence[Axes] | None = None) -> Self:
-        """Draw the panels.
-
-        Parameters
-        ----------
-        axes : sequence of matplotlib Axes, default=None
-            Six axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        NetworkProfileDisplay
-            The display itself, with `axes_` and `figure_` set.
-        """
+    def _draw(self, axes: Sequence[Axes] | None) -> Sequence[Axes]:
+        """Draw the panels."""
         if axes is None:
             _, grid = import_pyplot().subplots(2, 3, figsize=(12, 6.4), layout="constrained")
             axes = list(grid.ravel())
@@ -124,9 +113,7 @@ class NetworkProfileDisplay:
         for ax in axes:
             ax.spines[["top", "right"]].set_visible(False)
             ax.tick_params(colors=MUTED)
-        self.axes_ = np.asarray(axes)
-        self.figure_ = axes[0].figure
-        return self
+        return axes
 
     def _draw_efficiency(self, ax: Axes) -> None:
         """Draw the share of the ceiling, as it is and calibrated, with its intervals."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     INK,
@@ -23,7 +24,6 @@ from sklearn_learnability.displays._layout import (
     name_width,
     say_if_nothing,
     short_name,
-    within_place,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ FINDINGS = {
 }
 
 
-class PerformanceRelationDisplay:
+class PerformanceRelationDisplay(Display):
     """Rank correlations of measures with scores, raw and given scale, with the verdict on each.
 
     One row for each measure and score. The grey square is the raw correlation, the blue point the
@@ -145,20 +145,8 @@ class PerformanceRelationDisplay:
             verdicts=table["verdict"].tolist(),
         ).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the correlations.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        PerformanceRelationDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the correlations."""
         columns = [
             [self.raw, self.raw_lower, self.raw_upper],
             [self.controlled, self.controlled_lower, self.controlled_upper],
@@ -183,9 +171,7 @@ class PerformanceRelationDisplay:
         place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
         ax.legend(**place, ncols=3 if wide else 1, frameon=False, fontsize=9)
         verdict_column(ax, self.verdicts)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax
 
 
 def draw_correlations(

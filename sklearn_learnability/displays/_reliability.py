@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import PanelsDisplay
 from sklearn_learnability.displays._drawing import (
     BLUE,
     INK,
@@ -22,7 +23,7 @@ from sklearn_learnability.displays._drawing import (
     row_axes,
 )
 from sklearn_learnability.displays._information_plane import plain_axes
-from sklearn_learnability.displays._layout import highest_of, say_if_nothing, within_place
+from sklearn_learnability.displays._layout import highest_of, say_if_nothing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from sklearn_learnability.metrics._reliability import Reliability
 
 
-class ReliabilityDisplay:
+class ReliabilityDisplay(PanelsDisplay):
     """What was said and what happened, and how much each deviation adds to the loss.
 
     On the left a point a bin of rows: the mean probability of the class, and how often it happened.
@@ -201,20 +202,8 @@ class ReliabilityDisplay:
         proba, classes = class_probabilities(estimator, X, y)
         return cls.from_predictions(y, proba, labels=classes, axes=axes, **options)
 
-    @within_place
-    def plot(self, axes: Sequence[Axes] | None = None) -> Self:
-        """Draw both panels.
-
-        Parameters
-        ----------
-        axes : sequence of two matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        ReliabilityDisplay
-            The display itself, with `axes_` and `figure_` set.
-        """
+    def _draw(self, axes: Sequence[Axes] | None) -> Sequence[Axes]:
+        """Draw both panels."""
         columns = [self.predicted, self.observed, self.band_lower, self.band_upper]
         costs = [self.cost, self.cost_lower, self.cost_upper]
         check_consistent_length(*columns, *costs)
@@ -230,9 +219,7 @@ class ReliabilityDisplay:
             f"cost ({self.units}), together {total:.2g}\n"
             f"calibration loss {self.calibration_loss:.2g}, remainder {self.remainder:.2g}"
         )
-        self.axes_ = np.array([diagram, bars])
-        self.figure_ = diagram.figure
-        return self
+        return [diagram, bars]
 
 
 def draw_diagram(ax: Axes, points: NDArray[np.floating], colors: NDArray[np.str_]) -> None:

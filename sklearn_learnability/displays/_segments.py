@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     COLUMN_WIDTH_POINTS,
@@ -27,7 +28,6 @@ from sklearn_learnability.displays._layout import (
     name_width,
     say_if_nothing,
     short_name,
-    within_place,
 )
 from sklearn_learnability.displays._learnability import COLORS, add_key, draw_ceiling
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 FINDINGS = {"leaves information", "loses bits"}
 
 
-class SegmentDisplay:
+class SegmentDisplay(Display):
     """Information about the label in each segment: explained by the model, and missed by it.
 
     One bar a segment: what the model explains beyond the class frequencies of the segment, and
@@ -166,20 +166,8 @@ class SegmentDisplay:
             units=report.units,
         ).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the bars.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        SegmentDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the bars."""
         columns = [
             self.n_samples,
             self.label_entropy,
@@ -207,9 +195,7 @@ class SegmentDisplay:
         number_column(ax, 0, "efficiency", efficiency, BLUE)
         number_column(ax, 1, "H(Y)", entropy, MUTED)
         status_column(ax, 2, self.status)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax
 
 
 def draw_bar(ax: Axes, y: int, model: float, ceiling: float) -> set[str]:

@@ -9,9 +9,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import BLUE, MUTED, SKY, check_result, import_pyplot
 from sklearn_learnability.displays._information_plane import plain_axes
-from sklearn_learnability.displays._layout import say_if_nothing, within_place
+from sklearn_learnability.displays._layout import say_if_nothing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sklearn_learnability.ceilings._sequential_learnability import SequentialLearnability
 
 
-class SequentialLearnabilityDisplay:
+class SequentialLearnabilityDisplay(Display):
     """Learnability in windows of neighbouring steps, with its interval.
 
     The line is what forecasters explained in each window, the band its 95 % interval, each for its
@@ -116,20 +117,8 @@ class SequentialLearnabilityDisplay:
             truth=truth,
         ).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the trajectory.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        SequentialLearnabilityDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the trajectory."""
         check_consistent_length(self.step, self.learnability, self.lower, self.upper, self.truth)
         step = np.asarray(self.step)
         value, low, high = (
@@ -149,6 +138,4 @@ class SequentialLearnabilityDisplay:
         ax.legend(loc="best", edgecolor="none", framealpha=0.85, fontsize=9)
         plain_axes(ax)
         say_if_nothing(ax, value, low, high)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax

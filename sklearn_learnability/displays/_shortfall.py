@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
+from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     COLUMN_WIDTH_POINTS,
@@ -29,7 +30,6 @@ from sklearn_learnability.displays._layout import (
     name_width,
     say_if_nothing,
     short_name,
-    within_place,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 UNDEFINED = "undefined"
 
 
-class ShortfallDisplay:
+class ShortfallDisplay(Display):
     """Where the learnability may lie, and how far below the ceiling models stand.
 
     The band runs from the lower to the upper end of the learnability, the line within it is the
@@ -171,20 +171,8 @@ class ShortfallDisplay:
             truth=truth,
         ).plot(ax)
 
-    @within_place
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the band and the rows.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        ShortfallDisplay
-            The display itself, with `ax_` and `figure_` set.
-        """
+    def _draw(self, ax: Axes | None) -> Axes:
+        """Draw the band and the rows."""
         columns = [
             self.behind,
             self.behind_lower,
@@ -213,9 +201,7 @@ class ShortfallDisplay:
         text_column(ax, 0, "efficiency", [between(*ends) for ends in zip(least, most, strict=True)])
         text_column(ax, 1, "verdict", self.answer)
         ax.set_xlabel("share of H(Y) explained")
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return ax
 
 
 def draw_bracket(
