@@ -2,17 +2,11 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
-from sklearn_learnability._results import Result
-
-Floats = NDArray[np.float64]
+from sklearn_learnability.torch.learning_coefficient._row_values import RowValues
 
 
 @dataclass(frozen=True, eq=False)
-class RowContributions(Result):
+class RowContributions(RowValues):
     r"""What every row, or token, adds to the local learning coefficient.
 
     .. math:: \lambda_i = n\beta \, (E[\ell_i(w)] - \ell_i(w^*))
@@ -31,17 +25,3 @@ class RowContributions(Result):
     total, total_error, total_drift : float
         Their mean, weighted as the rows count; its standard error and drift.
     """
-
-    value: Floats
-    standard_error: Floats
-    drift: Floats
-    row: NDArray[np.integer]
-    position: NDArray[np.integer]
-    total: float
-    total_error: float
-    total_drift: float
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row a row, or token, of the data."""
-        names = ("row", "position", "value", "standard_error", "drift")
-        return pd.DataFrame({name: getattr(self, name) for name in names})

@@ -2,17 +2,11 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
-from sklearn_learnability._results import Result
-
-Floats = NDArray[np.float64]
+from sklearn_learnability.torch.learning_coefficient._row_values import RowValues
 
 
 @dataclass(frozen=True, eq=False)
-class Susceptibility(Result):
+class Susceptibility(RowValues):
     r"""How the mean of a quantity changes as the data change, per share of the data that does.
 
     .. math:: \chi_i = -n\beta \, \mathrm{Cov}(O(w), \ell_i(w) - L(w))
@@ -33,17 +27,3 @@ class Susceptibility(Result):
         The susceptibility to all these rows together, weighted as they count: the mean of the
         values; its standard error and drift.
     """
-
-    value: Floats
-    standard_error: Floats
-    drift: Floats
-    row: NDArray[np.integer]
-    position: NDArray[np.integer]
-    total: float
-    total_error: float
-    total_drift: float
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row a row, or token, of the data."""
-        names = ("row", "position", "value", "standard_error", "drift")
-        return pd.DataFrame({name: getattr(self, name) for name in names})
