@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
-from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     MUTED,
@@ -28,6 +27,7 @@ from sklearn_learnability.displays._layout import (
     say_if_nothing,
     short_name,
 )
+from sklearn_learnability.displays._predictions import ComparisonDisplay
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 HIGHEST = 2.5  # efficiencies beyond are arrows
 
 
-class EfficiencyDisplay(Display):
+class EfficiencyDisplay(ComparisonDisplay):
     """Share of the learnable information each model extracts, raw and calibrated.
 
     One row a model: an open circle for its efficiency as it is, a filled one after calibration,

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
-from sklearn_learnability.displays._display import Display
 from sklearn_learnability.displays._drawing import (
     BLUE,
     INK,
@@ -32,6 +31,7 @@ from sklearn_learnability.displays._layout import (
     say_if_nothing,
     short_name,
 )
+from sklearn_learnability.displays._predictions import ComparisonDisplay
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -50,7 +50,7 @@ COLORS = {
 }
 
 
-class LearnabilityDisplay(Display):
+class LearnabilityDisplay(ComparisonDisplay):
     """Label entropy of each row, split into what a model explains, misses and cannot know.
 
     From left to right a bar holds what the model explains as it is, what calibration adds, what

@@ -24,6 +24,7 @@ from sklearn_learnability.displays._drawing import (
 )
 from sklearn_learnability.displays._information_plane import plain_axes
 from sklearn_learnability.displays._layout import highest_of, say_if_nothing
+from sklearn_learnability.displays._predictions import FromPredictions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from sklearn_learnability.metrics._reliability import Reliability
 
 
-class ReliabilityDisplay(PanelsDisplay):
+class ReliabilityDisplay(FromPredictions, PanelsDisplay):
     """What was said and what happened, and how much each deviation adds to the loss.
 
     On the left a point a bin of rows: the mean probability of the class, and how often it happened.
@@ -166,41 +167,6 @@ class ReliabilityDisplay(PanelsDisplay):
         from sklearn_learnability.metrics import reliability
 
         return cls.from_reliability(reliability(y_true, y_proba, **options), axes=axes)
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        X: Any,
-        y: ArrayLike,
-        *,
-        axes: Sequence[Axes] | None = None,
-        **options: Any,
-    ) -> Self:
-        """Split the calibration loss of a fitted classifier and draw it.
-
-        Parameters
-        ----------
-        estimator : fitted classifier
-            A classifier with `predict_proba`.
-        X : array-like of shape (n_samples, n_features)
-            Inputs. Of rows that the classifier was not fitted on.
-        y : array-like of shape (n_samples,)
-            Class labels.
-        axes : sequence of two matplotlib Axes, default=None
-            Axes to draw on; a new figure by default.
-        **options : dict
-            Options of :func:`~sklearn_learnability.metrics.reliability`.
-
-        Returns
-        -------
-        ReliabilityDisplay
-            The display, drawn.
-        """
-        from sklearn_learnability.scoring._efficiency_scorer import class_probabilities
-
-        proba, classes = class_probabilities(estimator, X, y)
-        return cls.from_predictions(y, proba, labels=classes, axes=axes, **options)
 
     def _draw(self, axes: Sequence[Axes] | None) -> Sequence[Axes]:
         """Draw both panels."""

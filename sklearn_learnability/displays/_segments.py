@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,6 +30,7 @@ from sklearn_learnability.displays._layout import (
     short_name,
 )
 from sklearn_learnability.displays._learnability import COLORS, add_key, draw_ceiling
+from sklearn_learnability.displays._predictions import FromPredictions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 FINDINGS = {"leaves information", "loses bits"}
 
 
-class SegmentDisplay(Display):
+class SegmentDisplay(FromPredictions, Display):
     """Information about the label in each segment: explained by the model, and missed by it.
 
     One bar a segment: what the model explains beyond the class frequencies of the segment, and
@@ -165,6 +166,41 @@ class SegmentDisplay(Display):
             status=[part.status for part in parts],
             units=report.units,
         ).plot(ax)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_proba: ArrayLike,
+        *,
+        segments: Any,
+        ax: Axes | None = None,
+        **options: Any,
+    ) -> Self:
+        """Draw what probabilities of held-out rows leave in each segment.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Class labels. Of rows that the model was not fitted on.
+        y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
+            Predicted probabilities; a vector is the probability of the second class.
+        segments : array-like of shape (n_samples,) or data frame
+            The segment of every row.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+        **options : dict
+            Options of :func:`~sklearn_learnability.metrics.information_by_segment`;
+            `reference_nll` is among them.
+
+        Returns
+        -------
+        SegmentDisplay
+            The display, drawn.
+        """
+        from sklearn_learnability.metrics import information_by_segment
+
+        return cls.from_report(information_by_segment(y_true, y_proba, segments, **options), ax=ax)
 
     def _draw(self, ax: Axes | None) -> Axes:
         """Draw the bars."""

@@ -31,17 +31,19 @@ from sklearn_learnability.displays._layout import (
     say_if_nothing,
     short_name,
 )
+from sklearn_learnability.displays._predictions import FromPredictions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
     from sklearn_learnability.ceilings._shortfall import Shortfall
     from sklearn_learnability.ceilings._verdict import Verdict
 
 UNDEFINED = "undefined"
 
 
-class ShortfallDisplay(Display):
+class ShortfallDisplay(FromPredictions, Display):
     """Where the learnability may lie, and how far below the ceiling models stand.
 
     The band runs from the lower to the upper end of the learnability, the line within it is the
@@ -121,6 +123,8 @@ class ShortfallDisplay(Display):
         self.answer = answer
         self.truth = truth
 
+    names_models = True
+
     @classmethod
     def from_shortfall(
         cls,
@@ -170,6 +174,51 @@ class ShortfallDisplay(Display):
             answer=[verdict.answer for verdict in found],
             truth=truth,
         ).plot(ax)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_proba: ArrayLike,
+        *,
+        reference_nll: GoldenModelCeiling,
+        name: str = "model",
+        truth: float | None = None,
+        ax: Axes | None = None,
+        **options: Any,
+    ) -> Self:
+        """Draw the bracket of a ceiling, with its verdict on probabilities of held-out rows.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Class labels. Of rows that the model was not fitted on.
+        y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
+            Predicted probabilities; a vector is the probability of the second class.
+        reference_nll : fitted GoldenModelCeiling
+            A ceiling that was fitted with ``bracket=True``.
+        name : str, default="model"
+            Name of the model.
+        truth : float, default=None
+            The learnability itself, where it is known.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure by default.
+        **options : dict
+            Options of the bracket's `verdict`, such as `X` for rows that are new to the ceiling.
+
+        Returns
+        -------
+        ShortfallDisplay
+            The display, drawn.
+        """
+        if not hasattr(reference_nll, "shortfall_"):
+            raise TypeError(
+                "Expected reference_nll as a ceiling fitted with bracket=True, got "
+                f"{type(reference_nll).__name__} without a bracket."
+            )
+        shortfall = reference_nll.shortfall_
+        verdict = shortfall.verdict(y_true, y_proba, reference_nll=reference_nll, **options)
+        return cls.from_shortfall(shortfall, {name: verdict}, truth=truth, ax=ax)
 
     def _draw(self, ax: Axes | None) -> Axes:
         """Draw the band and the rows."""

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
-from sklearn.linear_model import LogisticRegression
 
 from sklearn_learnability.displays import ReliabilityDisplay
 from sklearn_learnability.displays._drawing import BLUE, VERMILION
@@ -49,25 +48,6 @@ def test_the_label_says_how_the_costs_add_up(rows):
     assert sum(display.cost) + display.remainder == pytest.approx(display.calibration_loss)
 
 
-def test_from_estimator_takes_its_classes_and_given_axes(rows, pyplot):
-    y, said = rows
-    X = np.log(said / (1 - said))[:, None]
-    labels = np.array(["no", "yes"])[y]
-    model = LogisticRegression().fit(X[:1000], labels[:1000])
-    figure, axes = pyplot.subplots(1, 2)
-    display = ReliabilityDisplay.from_estimator(
-        model, X[1000:], labels[1000:], axes=axes, n_bins=4, random_state=0
-    )
-    assert list(display.axes_) == list(axes)
-    assert display.figure_ is figure
-    proba = model.predict_proba(X[1000:])
-    other = ReliabilityDisplay.from_predictions(labels[1000:], proba, n_bins=4, random_state=0)
-    assert display.cost == other.cost
-    assert len(display.cost) == 4
-
-
 def test_what_is_no_result_is_named():
     with pytest.raises(TypeError, match=r"^Expected what reliability returns, got list\.$"):
         ReliabilityDisplay.from_reliability([0.5])
-    with pytest.raises(TypeError, match="Expected estimator as a classifier with predict_proba"):
-        ReliabilityDisplay.from_estimator([0.5], np.zeros((2, 1)), [0, 1])
