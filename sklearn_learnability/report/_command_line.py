@@ -1,30 +1,28 @@
-"""The command line: a table's report, data of known learnability, and the suite."""
+"""The command line: a table's report, known data, the suite, and checkpoints of language models."""
 
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from sklearn_learnability.datasets import make_learnability_classification
+from sklearn_learnability.report._network_commands import compress, llc, plane, profile
 from sklearn_learnability.report._read_table import read_table, split_table
 from sklearn_learnability.report._score_command import score_classes, score_numbers
 from sklearn_learnability.report._suite import run_suite
+from sklearn_learnability.report._terminal import AsJson, one_sentence_errors, out, told
 
-MISTAKE, STOPPED = 2, 128 + signal.SIGINT
 app = typer.Typer(
     help="How much can be learned from a data set, and how much of it a model extracts.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-out, told = Console(), Console(stderr=True)
+for command in (plane, llc, compress, profile):
+    app.command()(command)
 
 
 class Budget(StrEnum):
@@ -33,32 +31,6 @@ class Budget(StrEnum):
     FAST = "fast"
     DEFAULT = "default"
     BEST = "best"
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
-
-
-@contextmanager
-def one_sentence_errors(store: Path | None = None) -> Iterator[None]:
-    """End with a sentence where the user made a mistake, and say how to go on after Ctrl-C."""
-    try:
-        yield
-    except (ValueError, TypeError, ImportError, OSError) as error:
-        told.print(f"[bold red]Error:[/] {_plain(error)}", highlight=False)
-        raise typer.Exit(MISTAKE) from error
-    except KeyboardInterrupt as interrupt:
-        kept = (
-            ""
-            if store is None
-            else f" What is finished is kept in {store}: the same command goes on."
-        )
-        told.print(f"Stopped.{kept}", highlight=False, markup=False)
-        raise typer.Exit(STOPPED) from interrupt
-
-
-def _plain(error: BaseException) -> str:
-    """Return the message of an error without what rich takes for markup."""
-    return str(error).replace("[", "\\[")
 
 
 def check_numbers_suffice(models: Any, predictions: Any, out_file: Any) -> None:
