@@ -16,7 +16,7 @@ JOBS ?= 2
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile
 
 # One thread each: the tests and the joblib workers share few cores.
-SINGLE_THREADED := test coverage test-slow test-ray test-skore test-oldest test-wheel test-3.% docs benchmarks study-clicks
+SINGLE_THREADED := test coverage test-slow test-ray test-skore test-mlflow test-oldest test-wheel test-3.% docs benchmarks study-clicks
 $(SINGLE_THREADED): export OMP_NUM_THREADS = 1
 $(SINGLE_THREADED): export OPENBLAS_NUM_THREADS = 1
 $(SINGLE_THREADED): export MKL_NUM_THREADS = 1
@@ -52,6 +52,10 @@ test-ray: $(VENV)/.ray ## The fits on dask and ray; ray is a wheel of 79 MB, and
 .PHONY: test-skore
 test-skore: $(VENV)/.skore ## Our findings as checks of skore, which no other test needs
 	$(BIN)/python -m pytest -m slow tests/report/test_skore_checks.py
+
+.PHONY: test-mlflow
+test-mlflow: $(VENV)/.mlflow ## Our numbers and reports in MLflow, which no other test needs
+	$(BIN)/python -m pytest -m slow tests/report/test_mlflow.py
 
 .PHONY: test-oldest
 test-oldest: .venv-oldest/.test ## The unit tests with the oldest supported dependencies
@@ -121,6 +125,10 @@ $(VENV)/.ray: $(VENV)/.test
 
 $(VENV)/.skore: $(VENV)/.test
 	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[skore]'
+	touch $@
+
+$(VENV)/.mlflow: $(VENV)/.test
+	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[mlflow]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.test
