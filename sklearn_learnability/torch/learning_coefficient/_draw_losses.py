@@ -71,7 +71,8 @@ def draw_losses(
         of them: what methods take where no name is given. None keeps those of `data`, as "data".
     row_loss : Module or callable, default=None
         Loss that is kept of rows, where it is another than the chains run on: without a penalty of
-        the weights, for one, which is no loss of a row. None takes that of the estimator.
+        the weights that the loss adds itself, for one, which is no loss of a row. None takes that
+        of the estimator, to which `weight_decay` adds nothing here.
     observables : dict of str to callable, default=None
         Functions of the model that return a number, kept at every draw too, by name. One may do
         whatever else is wanted at every draw. They see the model with the parameters of a draw.

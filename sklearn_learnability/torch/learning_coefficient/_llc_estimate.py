@@ -54,6 +54,8 @@ class LLCSettings(Result):
         Rows to a batch: those of one gradient; the number of rows where every gradient takes all.
     reasons : tuple of str
         Why the automatic ones were chosen.
+    weight_decay : float
+        That of the loss that was sampled.
     """
 
     sampler: str
@@ -65,6 +67,7 @@ class LLCSettings(Result):
     n_discarded: int
     batch_size: int
     reasons: tuple[str, ...] = ()
+    weight_decay: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +106,10 @@ class LLCEstimate(Result):
     acceptance : float
         Share of proposals accepted; NaN for a sampler without.
     initial_loss, excess_loss, chance_loss : float
-        L(w*), the mean of the chain's loss above it, and the loss without inputs (NaN unknown).
+        L(w*), the mean of the chain's loss above it, and the loss without inputs (NaN unknown). The
+        first two have the penalty of a weight decay in them, the last has none.
     gradient_norm : float
-        Norm of the gradient at w*.
+        Norm of the gradient at w*, that of the penalty included.
     n_samples, n_parameters : int
         Rows of data, and parameters that vary.
     settings : LLCSettings
@@ -196,7 +200,8 @@ class LLCEstimate(Result):
             f"gradient at w*              norm {self.gradient_norm:.3g}",
             f"settings                    n beta {s.inverse_temperature:.4g}, "
             f"gamma {s.localization:.4g}, step {s.step_size:.3g}, "
-            f"{s.batch_size} of {self.n_samples} rows a step",
+            f"{s.batch_size} of {self.n_samples} rows a step"
+            + (f", weight decay {s.weight_decay:.4g}" if s.weight_decay else ""),
             *(f"  because                   {reason}" for reason in s.reasons),
             "trusted                     " + ("yes" if self.trusted else "no"),
             *(f"  {flag}" for flag in self.flags),

@@ -56,6 +56,10 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         raise ValueError(
             f'Expected max_seconds to be a positive number, "auto" or None, got {limit!r}.'
         )
+    decay = settings["weight_decay"]
+    number = isinstance(decay, Real) and not isinstance(decay, bool)
+    if not (number and 0 <= float(decay) < math.inf):
+        raise ValueError(f"Expected weight_decay to be a number of at least 0, got {decay!r}.")
     for name in ("inverse_temperature", "localization", "step_size"):
         value = settings[name]
         positive = isinstance(value, Real) and 0 < float(value) < math.inf

@@ -72,6 +72,13 @@ class LocalLearningCoefficient(BaseEstimator):
     batch_size : int, default=None
         Rows to a batch: those of one gradient. None takes that of the data loader, or one that
         suits the model's size.
+    weight_decay : float, default=0.0
+        Adds :math:`\tfrac{1}{2}` `weight_decay` :math:`\lVert w \rVert^2` to :math:`L_n`, over what
+        may vary, as `torch.optim.SGD` does by its gradient: give what the model was trained with.
+        Everything is of the sum then: chains, value, and whether w* is a minimum. The posterior has
+        a Gaussian prior of variance :math:`1 / (n\beta` `weight_decay`:math:`)` around 0; the pull
+        stands beside it, and is no part of the value. The losses that :func:`draw_losses` keeps of
+        rows have no penalty in them.
     parameters : sequence of str, or dict of str to Tensor, default=None
         What may vary: names of parameters or modules, or boolean masks by parameter name. None
         takes every floating parameter that requires a gradient.
@@ -131,6 +138,7 @@ class LocalLearningCoefficient(BaseEstimator):
         localization: float | str = "auto",
         step_size: float | str = "auto",
         batch_size: int | None = None,
+        weight_decay: float = 0.0,
         parameters: Selection | None = None,
         random_state: Any = None,
         device: Any = None,
@@ -145,6 +153,7 @@ class LocalLearningCoefficient(BaseEstimator):
         self.localization = localization
         self.step_size = step_size
         self.batch_size = batch_size
+        self.weight_decay = weight_decay
         self.parameters = parameters
         self.random_state = random_state
         self.device = device

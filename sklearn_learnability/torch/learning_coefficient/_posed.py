@@ -37,7 +37,14 @@ from sklearn_learnability.torch.models._held_still import held_still
 from sklearn_learnability.torch.models._store import Store
 
 #: Settings that chains of either engine are asked for as they were given.
-ASKED = ("n_chains", "n_draws", "inverse_temperature", "localization", "step_size")
+ASKED = (
+    "n_chains",
+    "n_draws",
+    "inverse_temperature",
+    "localization",
+    "step_size",
+    "weight_decay",
+)
 
 
 class Run(NamedTuple):
@@ -109,7 +116,9 @@ class Posed:
             found = hamiltonian_estimate(surface, rows.request)
             found = replace(found, chance_loss=self._chance_loss(begun.chance_loss), n_samples=n)
         reasons = (*found.settings.reasons, *plan.reasons)
-        return replace(found, settings=replace(found.settings, reasons=reasons))
+        decay = float(self.settings["weight_decay"])
+        told = replace(found.settings, reasons=reasons, weight_decay=decay)
+        return replace(found, settings=told)
 
     def chain_settings(self, begun: Begun) -> list[ChainSettings]:
         """Return the settings of chains on batches; none for Hamiltonian ones."""

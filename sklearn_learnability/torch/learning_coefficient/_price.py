@@ -182,7 +182,8 @@ class AllRows:
         It is not where a direction matters to rows that were not drawn. Of a quadratic in d
         parameters it is higher by n_rows / (n_rows - d) in the mean.
         """
-        of_all = mean_excess(FlatLoss(self.surface), found.positions)
+        flat = FlatLoss(self.surface, self.request.weight_decay)
+        of_all = mean_excess(flat, found.positions)
         return of_all <= LARGEST_RISE * found.excess
 
     def some(self, n_rows: int) -> EmpiricalLoss:
@@ -216,7 +217,7 @@ class AllRows:
         """Return the seconds of a gradient of all chains, the shortest of some."""
         given = self.request.n_chains
         n_chains = automatic_chains(surface.n_parameters) if isinstance(given, str) else int(given)
-        flat = FlatLoss(surface)
+        flat = FlatLoss(surface, self.request.weight_decay)
         loss_and_gradient = full_batch_loss(flat)
         positions = flat.start.repeat(n_chains, 1)
         return shortest(lambda: loss_and_gradient(positions))
@@ -224,7 +225,7 @@ class AllRows:
 
 def plan_on_batches(surface: EmpiricalLoss, request: LangevinRequest) -> Plan:
     """Return how chains on batches run."""
-    flat = FlatLoss(surface)
+    flat = FlatLoss(surface, request.weight_decay)
     settings = first_settings(flat, request)
     batch = flat.surface.batch(torch.arange(settings.batch_size))
     positions = flat.start.repeat(settings.n_chains + 1, 1)

@@ -35,5 +35,6 @@ class ChainRequest:
     seed: int
     progress: bool
     store: Store
+    weight_decay: float = 0.0
     max_seconds: float = math.inf
     observe: Observer = ignore

@@ -13,7 +13,8 @@ class RowContributions(RowValues):
 
     Their mean, weighted as the rows count, is the coefficient: a row of a higher one is predicted
     by directions that the data hardly fix. No unit. The estimate's own value is of all draws and
-    less noise where more is known of it, so the two agree within their errors only.
+    less noise where more is known of it, so the two agree within their errors only. It holds what
+    the penalty of a weight decay adds too, which is no loss of a row.
 
     Attributes
     ----------

@@ -19,12 +19,16 @@ MOST_PARAMETERS_VECTORISED = 20_000
 
 
 class FlatLoss:
-    """Losses and gradients at positions (n_chains, d).
+    """Losses and gradients at positions (n_chains, d), with the penalty of a weight decay.
+
+    What `each` returns, the losses of rows for one, has no penalty in it.
 
     Parameters
     ----------
     surface : EmpiricalLoss
         The loss as a function of named parameters.
+    weight_decay : float, default=0.0
+        Half of it times the squared norm of a position is added to its loss.
 
     Attributes
     ----------
@@ -34,8 +38,8 @@ class FlatLoss:
         Whether all chains go through the model in one call; otherwise one after the other.
     """
 
-    def __init__(self, surface: EmpiricalLoss) -> None:
-        self.surface = surface
+    def __init__(self, surface: EmpiricalLoss, weight_decay: float = 0.0) -> None:
+        self.surface, self.weight_decay = surface, weight_decay
         self.shapes = {name: value.shape for name, value in surface.start.items()}
         self.dtypes = {name: value.dtype for name, value in surface.start.items()}
         self.sizes = [value.numel() for value in surface.start.values()]
@@ -57,6 +61,12 @@ class FlatLoss:
 
     def values_and_gradients(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the losses (n_chains,) in float64 and their gradients (n_chains, d)."""
+        values, gradients = self._of_rows(positions, batch)
+        if self.weight_decay:
+            gradients.add_(positions, alpha=self.weight_decay)
+        return self._penalised(values, positions), gradients
+
+    def _of_rows(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         if self.vectorised and len(positions) > 1:
             try:
                 return self._at_once(self._values_and_gradients, positions, batch)
@@ -68,14 +78,15 @@ class FlatLoss:
     @torch.no_grad()
     def value(self, position: Tensor, batch: Batch) -> Tensor:
         """Return the loss at one position."""
-        return self._loss(position, batch).double()
+        return self._penalised(self._loss(position, batch).double(), position)
 
     @torch.no_grad()
     def values(self, positions: Tensor, batch: Batch) -> Tensor:
         """Return the losses (n_chains,) in float64."""
         if self.vectorised:
             try:
-                return self._vectorised(self.surface, positions, batch).double()
+                found = self._vectorised(self.surface, positions, batch).double()
+                return self._penalised(found, positions)
             except RuntimeError:
                 self.vectorised = False
         return torch.stack([self.value(position, batch) for position in positions])
@@ -144,6 +155,13 @@ class FlatLoss:
         if self._whole is None:
             self._whole = self.surface.batch(torch.arange(self.surface.rows.n))
         return self._whole
+
+    def _penalised(self, losses: Tensor, positions: Tensor) -> Tensor:
+        """Return losses in float64 with the penalty of their positions."""
+        if not self.weight_decay:
+            return losses
+        norms = torch.linalg.vector_norm(positions, dim=-1, dtype=torch.float64)
+        return losses + self.weight_decay / 2 * norms.square()
 
     def _loss(self, position: Tensor, batch: Batch) -> Tensor:
         return self.surface(self.unflatten(position), batch)

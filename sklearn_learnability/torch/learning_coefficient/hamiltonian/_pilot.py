@@ -35,7 +35,7 @@ class Pilot(NamedTuple):
 
 def pilot(surface: EmpiricalLoss, request: ChainRequest, n_rows: int) -> Pilot:
     """Return what chains on the rows of a surface meet, few of the `n_rows` there are."""
-    flat = FlatLoss(surface)
+    flat = FlatLoss(surface, request.weight_decay)
     loss_and_gradient = full_batch_loss(flat)
     settings = choose_settings(flat, loss_and_gradient, request)
     noise_free = settings.highest_inverse_temperature == inf
