@@ -84,7 +84,7 @@ def ceiling_of(report: "LearnabilityReport") -> pd.DataFrame:
         ("upper end of the truth", ends.upper, ends.reason or f"by {ends.source}"),
         ("not seen by the rule", len(ends.outside), ", ".join(ends.outside) or "nothing"),
     ]
-    return pd.DataFrame(rows, columns=["", "value", "with"])
+    return pd.DataFrame(rows, columns=["quantity", "value", "with"])
 
 
 def models_of(report: "LearnabilityReport") -> pd.DataFrame:
