@@ -185,6 +185,7 @@ class DrawRecorder:
             store.write({}, keep=True)
         fit = round(min(max(WORK_AT_ONCE / self.surface.n_parameters, 16), ROWS_AT_ONCE))
         size = settings["batch_size"] or fit
+        size = min(size, settings["micro_batch_size"] or size)
 
         def recorder_of(table: DataRows) -> RowRecorder:
             return RowRecorder(self.surface, table, settings["loss"], per_token, size)

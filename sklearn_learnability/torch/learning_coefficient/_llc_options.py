@@ -44,9 +44,9 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     sampler, names = settings["sampler"], ("auto", "hamiltonian", *SAMPLERS)
     if sampler not in names:
         raise ValueError(f"Expected sampler to be one of {names}, got {sampler!r}.")
-    for name in ("n_chains", "n_draws", "batch_size"):
+    for name in ("n_chains", "n_draws", "batch_size", "micro_batch_size"):
         value = settings[name]
-        automatic = value is None if name == "batch_size" else isinstance(value, str)
+        automatic = value is None if name.endswith("batch_size") else isinstance(value, str)
         automatic = automatic and value in (None, "auto")
         if not automatic and not (isinstance(value, Integral) and int(value) >= 1):
             raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")

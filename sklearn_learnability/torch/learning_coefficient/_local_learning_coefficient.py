@@ -72,6 +72,10 @@ class LocalLearningCoefficient(BaseEstimator):
     batch_size : int, default=None
         Rows to a batch: those of one gradient. None takes that of the data loader, or one that
         suits the model's size.
+    micro_batch_size : int, default=None
+        Rows that go through the model at once: the loss and the gradient of a batch, or of all
+        rows, are summed over pieces of so many, so that memory is that of one piece. Results are
+        the same but for rounding. None takes a batch at once.
     weight_decay : float, default=0.0
         Adds :math:`\tfrac{1}{2}` `weight_decay` :math:`\lVert w \rVert^2` to :math:`L_n`, over what
         may vary, as `torch.optim.SGD` does by its gradient: give what the model was trained with.
@@ -138,6 +142,7 @@ class LocalLearningCoefficient(BaseEstimator):
         localization: float | str = "auto",
         step_size: float | str = "auto",
         batch_size: int | None = None,
+        micro_batch_size: int | None = None,
         weight_decay: float = 0.0,
         parameters: Selection | None = None,
         random_state: Any = None,
@@ -153,6 +158,7 @@ class LocalLearningCoefficient(BaseEstimator):
         self.localization = localization
         self.step_size = step_size
         self.batch_size = batch_size
+        self.micro_batch_size = micro_batch_size
         self.weight_decay = weight_decay
         self.parameters = parameters
         self.random_state = random_state

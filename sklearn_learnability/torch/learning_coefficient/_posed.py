@@ -165,7 +165,7 @@ class Posed:
 
     def _asked(self, seed: int, store: Store) -> dict[str, Any]:
         """Return what chains of either engine are asked for."""
-        given = {name: self.settings[name] for name in (*ASKED, "progress")}
+        given = {name: self.settings[name] for name in (*ASKED, "micro_batch_size", "progress")}
         limit = seconds_of(self.settings["max_seconds"])
         return given | {"seed": seed, "store": store, "max_seconds": limit}
 

@@ -28,7 +28,7 @@ from sklearn_learnability.torch.learning_coefficient.langevin._request import La
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import first_settings
 from sklearn_learnability.torch.models._data_rows import some_rows
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
-from sklearn_learnability.torch.models._flat_loss import FlatLoss, full_batch_loss
+from sklearn_learnability.torch.models._flat_loss import full_batch_loss
 
 ROWS_TIMED, CALLS_TIMED = 1024, 4
 LONGEST_TIMED = 0.25  # seconds, after which nothing more is timed
@@ -182,7 +182,7 @@ class AllRows:
         It is not where a direction matters to rows that were not drawn. Of a quadratic in d
         parameters it is higher by n_rows / (n_rows - d) in the mean.
         """
-        flat = FlatLoss(self.surface, self.request.weight_decay)
+        flat = self.request.flat(self.surface)
         of_all = mean_excess(flat, found.positions)
         return of_all <= LARGEST_RISE * found.excess
 
@@ -217,7 +217,7 @@ class AllRows:
         """Return the seconds of a gradient of all chains, the shortest of some."""
         given = self.request.n_chains
         n_chains = automatic_chains(surface.n_parameters) if isinstance(given, str) else int(given)
-        flat = FlatLoss(surface, self.request.weight_decay)
+        flat = self.request.flat(surface)
         loss_and_gradient = full_batch_loss(flat)
         positions = flat.start.repeat(n_chains, 1)
         return shortest(lambda: loss_and_gradient(positions))
@@ -225,9 +225,9 @@ class AllRows:
 
 def plan_on_batches(surface: EmpiricalLoss, request: LangevinRequest) -> Plan:
     """Return how chains on batches run."""
-    flat = FlatLoss(surface, request.weight_decay)
+    flat = request.flat(surface)
     settings = first_settings(flat, request)
-    batch = flat.surface.batch(torch.arange(settings.batch_size))
+    batch = flat.batch(torch.arange(settings.batch_size))
     positions = flat.start.repeat(settings.n_chains + 1, 1)
     step = shortest(lambda: flat.values_and_gradients(positions, batch))
     of_draw = step * (1 + STEPS_BEFORE) * settings.n_steps / settings.n_draws

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
 from sklearn_learnability.torch.models._flat_loss import FlatLoss
 from sklearn_learnability.torch.models._store import Store
 
@@ -36,5 +37,10 @@ class ChainRequest:
     progress: bool
     store: Store
     weight_decay: float = 0.0
+    micro_batch_size: int | None = None
     max_seconds: float = math.inf
     observe: Observer = ignore
+
+    def flat(self, surface: EmpiricalLoss) -> FlatLoss:
+        """Return the loss that is sampled, as a function of positions."""
+        return FlatLoss(surface, float(self.weight_decay), self.micro_batch_size)

@@ -131,7 +131,7 @@ class EmpiricalLoss:
         of_batch = self.call(batch_loss, parameters, batch)
         if self.weight_per_row is None or not isinstance(of_batch.weight, Tensor):
             return of_batch.mean
-        share = of_batch.weight / (self.weight_per_row * n_rows(batch))
+        share = of_batch.weight.double() / (self.weight_per_row * n_rows(batch))
         return of_batch.mean * share.to(of_batch.mean.dtype)
 
     def call(self, function: OfModel[T], parameters: Parameters, batch: Batch) -> T:

@@ -1,7 +1,9 @@
 """The loss of several chains at once, each position one row of a matrix."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +20,13 @@ LossAndGradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 MOST_PARAMETERS_VECTORISED = 20_000
 
 
+class Piece(NamedTuple):
+    """Some rows of a batch, and what share of its rows they are."""
+
+    rows: Batch
+    share: float
+
+
 class FlatLoss:
     """Losses and gradients at positions (n_chains, d), with the penalty of a weight decay.
 
@@ -29,6 +38,8 @@ class FlatLoss:
         The loss as a function of named parameters.
     weight_decay : float, default=0.0
         Half of it times the squared norm of a position is added to its loss.
+    micro_batch_size : int or None, default=None
+        Rows of a batch that go through the model at once. None takes all.
 
     Attributes
     ----------
@@ -38,8 +49,14 @@ class FlatLoss:
         Whether all chains go through the model in one call; otherwise one after the other.
     """
 
-    def __init__(self, surface: EmpiricalLoss, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        surface: EmpiricalLoss,
+        weight_decay: float = 0.0,
+        micro_batch_size: int | None = None,
+    ) -> None:
         self.surface, self.weight_decay = surface, weight_decay
+        self.micro_batch_size = micro_batch_size
         self.shapes = {name: value.shape for name, value in surface.start.items()}
         self.dtypes = {name: value.dtype for name, value in surface.start.items()}
         self.sizes = [value.numel() for value in surface.start.values()]
@@ -56,36 +73,50 @@ class FlatLoss:
         self.start = self.everything if self.free is None else self.everything[self.free]
         surface.start = self.unflatten(self.start)  # views where types agree: one copy is enough
         self.vectorised = self.start.numel() <= MOST_PARAMETERS_VECTORISED
-        self._whole: Batch = None
+        self._whole: list[Piece] = []
         self._at_once = Recorded()
 
-    def values_and_gradients(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    def batch(self, rows: Tensor) -> list[Piece]:
+        """Return the batch of some rows, in pieces that go through the model one by one."""
+        parts = rows.split(self.micro_batch_size or len(rows))
+        return [Piece(self.surface.batch(part), len(part) / len(rows)) for part in parts]
+
+    def values_and_gradients(
+        self, positions: Tensor, batch: Sequence[Piece]
+    ) -> tuple[Tensor, Tensor]:
         """Return the losses (n_chains,) in float64 and their gradients (n_chains, d)."""
         values, gradients = self._of_rows(positions, batch)
         if self.weight_decay:
             gradients.add_(positions, alpha=self.weight_decay)
         return self._penalised(values, positions), gradients
 
-    def _of_rows(self, positions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _of_rows(self, positions: Tensor, batch: Sequence[Piece]) -> tuple[Tensor, Tensor]:
         if self.vectorised and len(positions) > 1:
             try:
-                return self._at_once(self._values_and_gradients, positions, batch)
+                at_once, function = self._at_once, self._values_and_gradients
+                found = summed(lambda rows: at_once(function, positions, rows), batch)
+                return found[0], found[1]
             except RuntimeError:  # some models have no vectorised form; others fail again below
                 self.vectorised = False
-        pairs = [self._value_and_gradient(position, batch) for position in positions]
-        return torch.stack([v for v, _ in pairs]).double(), torch.stack([g for _, g in pairs])
+        pairs = [
+            summed(partial(self._value_and_gradient, position), batch) for position in positions
+        ]
+        return torch.stack([v for v, _ in pairs]), torch.stack([g for _, g in pairs])
 
     @torch.no_grad()
-    def value(self, position: Tensor, batch: Batch) -> Tensor:
+    def value(self, position: Tensor, batch: Sequence[Piece]) -> Tensor:
         """Return the loss at one position."""
-        return self._penalised(self._loss(position, batch).double(), position)
+        (found,) = summed(lambda rows: (self._loss(position, rows).double(),), batch)
+        return self._penalised(found, position)
 
     @torch.no_grad()
-    def values(self, positions: Tensor, batch: Batch) -> Tensor:
+    def values(self, positions: Tensor, batch: Sequence[Piece]) -> Tensor:
         """Return the losses (n_chains,) in float64."""
         if self.vectorised:
             try:
-                found = self._vectorised(self.surface, positions, batch).double()
+                (found,) = summed(
+                    lambda rows: (self._vectorised(self.surface, positions, rows).double(),), batch
+                )
                 return self._penalised(found, positions)
             except RuntimeError:
                 self.vectorised = False
@@ -110,7 +141,9 @@ class FlatLoss:
             return self._vectorised(at, positions, batch)
         return torch.stack([at(self.unflatten(position), batch) for position in positions])
 
-    def curvature(self, position: Tensor, batch: Batch, n_steps: int = 6) -> tuple[float, Tensor]:
+    def curvature(
+        self, position: Tensor, batch: Sequence[Piece], n_steps: int = 6
+    ) -> tuple[float, Tensor]:
         """Return the top curvature of the loss and its direction, by power iteration.
 
         Products with the Hessian are central differences of gradients, which any model has,
@@ -150,10 +183,10 @@ class FlatLoss:
         """Return the length of a step over which gradients are compared."""
         return 1e-3 * max(1.0, float(position.norm()) ** 0.5)
 
-    def everything_at_once(self) -> Batch:
+    def all_rows(self) -> list[Piece]:
         """Return all rows as one batch, kept for the next time."""
-        if self._whole is None:
-            self._whole = self.surface.batch(torch.arange(self.surface.rows.n))
+        if not self._whole:
+            self._whole = self.batch(torch.arange(self.surface.rows.n))
         return self._whole
 
     def _penalised(self, losses: Tensor, positions: Tensor) -> Tensor:
@@ -184,7 +217,21 @@ class FlatLoss:
         leaf = position.detach().requires_grad_()
         value = self._loss(leaf, batch)
         (gradient,) = torch.autograd.grad(value, leaf)
-        return value.detach(), gradient
+        return value.detach().double(), gradient
+
+
+def summed(
+    function: Callable[[Batch], tuple[Tensor, ...]], batch: Sequence[Piece]
+) -> tuple[Tensor, ...]:
+    """Return what a function of rows is in the mean over a batch, of one piece after the other."""
+    total = function(batch[0].rows)
+    if len(batch) == 1:
+        return total
+    total = tuple(part * batch[0].share for part in total)
+    for piece in batch[1:]:
+        for part, more in zip(total, function(piece.rows), strict=True):
+            part.add_(more, alpha=piece.share)
+    return total
 
 
 def check_gradient(flat: FlatLoss, gradient: Tensor) -> None:
@@ -207,7 +254,7 @@ def full_batch_loss(flat: FlatLoss) -> LossAndGradient:
 
     A model that torch.func cannot vectorise is called for one chain after the other.
     """
-    batch = flat.everything_at_once()
+    batch = flat.all_rows()
     if flat.vectorised:
         try:
             flat.values_and_gradients(flat.start.repeat(2, 1), batch)

@@ -164,7 +164,7 @@ def test_losses_and_gradients_are_those_of_autograd(branch, chosen):
     positions = torch.randn(3, len(flat.start)).double().requires_grad_()
     penalty = DECAY / 2 * positions.square().sum(1)
     (slope,) = torch.autograd.grad(penalty.sum(), positions)
-    batch, positions = flat.everything_at_once(), positions.detach()
+    batch, positions = flat.all_rows(), positions.detach()
     values, gradients = flat.values_and_gradients(positions, batch)
     bare_values, bare_gradients = bare.values_and_gradients(positions, batch)
     torch.testing.assert_close(values, bare_values + penalty.detach())
@@ -177,7 +177,7 @@ def test_the_step_of_an_optimiser_with_that_weight_decay_follows_the_gradient():
     model, data, _ = ridge(penalised=False)
     with held_still(model):
         flat = FlatLoss(EmpiricalLoss(model, half_squared_error, data), DECAY)
-        _, gradients = flat.values_and_gradients(flat.start[None], flat.everything_at_once())
+        _, gradients = flat.values_and_gradients(flat.start[None], flat.all_rows())
     optimiser = torch.optim.SGD(model.parameters(), lr=1.0, weight_decay=DECAY)
     half_squared_error(model, data).mean().backward()
     optimiser.step()

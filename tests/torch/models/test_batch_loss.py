@@ -108,7 +108,7 @@ def test_a_batch_without_labels_has_no_loss_and_no_gradient():
     surface = EmpiricalLoss(nn.Linear(3, 3), nn.CrossEntropyLoss(), (X, y))
     flat = FlatLoss(surface)
     value, gradient = flat.values_and_gradients(
-        flat.start.repeat(2, 1), surface.batch(torch.arange(8))
+        flat.start.repeat(2, 1), flat.batch(torch.arange(8))
     )
     assert value.tolist() == [0.0, 0.0]
     assert not gradient.any()

@@ -333,7 +333,7 @@ class Recurrent(nn.Module):
 def test_recurrent_nets_have_losses_and_gradients_of_many_chains(kind):
     model = Recurrent(kind)
     flat = FlatLoss(EmpiricalLoss(model, CRITERION, (X, Y)))
-    batch = flat.everything_at_once()
+    batch = flat.all_rows()
     positions = flat.start + 0.1 * torch.arange(3.0)[:, None]
     values, gradients = flat.values_and_gradients(positions, batch)
     assert not flat.vectorised
@@ -359,7 +359,7 @@ def test_a_gradient_that_is_not_finite_is_named():
             return self.plain(x) + self.rooted.abs().sqrt()
 
     flat = FlatLoss(EmpiricalLoss(Root(), CRITERION, (X, Y)))
-    _, gradients = flat.values_and_gradients(flat.start[None], flat.everything_at_once())
+    _, gradients = flat.values_and_gradients(flat.start[None], flat.all_rows())
     with pytest.raises(ValueError, match=r"finite gradient .* got others in 'rooted'"):
         check_gradient(flat, gradients[0])
     for sampler in ("hamiltonian", "leimkuhler-matthews"):
@@ -400,7 +400,7 @@ def test_a_flat_loss_keeps_nothing_alive():
         with held_still(model):
             flat = FlatLoss(EmpiricalLoss(model, CRITERION, (inputs, Y)))
             for _ in range(CALLS_BEFORE + 5):
-                flat.values_and_gradients(flat.start.repeat(2, 1), flat.everything_at_once())
+                flat.values_and_gradients(flat.start.repeat(2, 1), flat.all_rows())
         del flat, model, inputs
         assert [reference() for reference in gone] == [None, None]
     finally:

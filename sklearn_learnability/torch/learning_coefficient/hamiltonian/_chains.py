@@ -62,7 +62,7 @@ LONGEST_JITTER = 4.0  # halvings of the step size
 
 def hamiltonian_estimate(surface: EmpiricalLoss, request: ChainRequest) -> LLCEstimate:
     """Return the estimate from Hamiltonian chains with a Metropolis test."""
-    flat = FlatLoss(surface, request.weight_decay)
+    flat = request.flat(surface)
     loss_and_gradient = full_batch_loss(flat)
     settings = choose_settings(flat, loss_and_gradient, request)
     chains = HamiltonianChains(flat, loss_and_gradient, settings, request.seed, request.max_seconds)

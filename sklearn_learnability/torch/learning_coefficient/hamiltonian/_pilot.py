@@ -35,7 +35,7 @@ class Pilot(NamedTuple):
 
 def pilot(surface: EmpiricalLoss, request: ChainRequest, n_rows: int) -> Pilot:
     """Return what chains on the rows of a surface meet, few of the `n_rows` there are."""
-    flat = FlatLoss(surface, request.weight_decay)
+    flat = request.flat(surface)
     loss_and_gradient = full_batch_loss(flat)
     settings = choose_settings(flat, loss_and_gradient, request)
     noise_free = settings.highest_inverse_temperature == inf
@@ -56,6 +56,6 @@ def hotter(settings: HamiltonianSettings, factor: float) -> HamiltonianSettings:
 
 def mean_excess(flat: FlatLoss, positions: Tensor) -> float:
     """Return the mean of the loss of all rows above that at w*."""
-    batch = flat.everything_at_once()
+    batch = flat.all_rows()
     losses = torch.stack([flat.value(position, batch) for position in positions])
     return float(losses.mean() - flat.value(flat.start, batch))

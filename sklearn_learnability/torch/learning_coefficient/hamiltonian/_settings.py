@@ -53,7 +53,7 @@ def choose_settings(
     if count < 2:
         raise ValueError(f"Expected at least 2 chains, one for each start, got {count}.")
     check_gradient(flat, gradient[0])
-    curvature = flat.curvature(flat.start, flat.everything_at_once())[0]
+    curvature = flat.curvature(flat.start, flat.all_rows())[0]
     curvature = curvature if 0 < curvature < math.inf else 1.0  # the step size adapts anyway
     given = request.localization
     gamma = LOCALIZATION if isinstance(given, str) else float(given)
@@ -124,9 +124,7 @@ def noise_of_labels(
 @torch.no_grad()
 def row_losses(flat: FlatLoss, positions: Tensor, rows: Tensor) -> Tensor:
     """Return the loss of every row at every position, (n_positions, n_rows)."""
-    return torch.stack(
-        [flat.values(positions, flat.surface.batch(row)) for row in rows.split(1)], 1
-    )
+    return torch.stack([flat.values(positions, flat.batch(row)) for row in rows.split(1)], 1)
 
 
 def lowest_loss(start: Tensor, loss_and_gradient: LossAndGradient) -> float:

@@ -43,7 +43,7 @@ from sklearn_learnability.torch.models._flat_loss import FlatLoss
 
 def langevin_estimate(surface: EmpiricalLoss, request: LangevinRequest) -> LLCEstimate:
     """Return the estimate from Langevin chains started at w*."""
-    flat = FlatLoss(surface, request.weight_decay)
+    flat = request.flat(surface)
     saved = ChainStore(request.store, request.seed)
     settings, around = prepare(flat, request, saved)
     traces = run_chains(flat, settings, around, request, saved)
@@ -52,7 +52,7 @@ def langevin_estimate(surface: EmpiricalLoss, request: LangevinRequest) -> LLCEs
 
 def langevin_settings(surface: EmpiricalLoss, request: LangevinRequest) -> ChainSettings:
     """Return the settings that the chains would run with."""
-    flat = FlatLoss(surface, request.weight_decay)
+    flat = request.flat(surface)
     return prepare(flat, request, ChainStore(request.store, request.seed))[0]
 
 

@@ -113,7 +113,7 @@ def slow_down(
     differences = []
     for _ in range(PILOT_BATCHES):
         rows = torch.randint(n, (settings.batch_size,), generator=generator)
-        _, gradients = flat.values_and_gradients(ends, flat.surface.batch(rows))
+        _, gradients = flat.values_and_gradients(ends, flat.batch(rows))
         differences.append(gradients[0] - gradients[1])
     noise = float(torch.stack(differences).double().var(dim=0).sum())
     share = noise_share(settings, around, noise)
@@ -153,9 +153,9 @@ def excess_and_gradients(
     """Return the loss above that at w* on the same batch, and the gradients."""
     n = flat.surface.rows.n
     if settings.batch_size >= n:
-        values, gradients = flat.values_and_gradients(positions, flat.everything_at_once())
+        values, gradients = flat.values_and_gradients(positions, flat.all_rows())
         return values - around.initial_loss, gradients
-    batch = flat.surface.batch(torch.randint(n, (settings.batch_size,), generator=generator))
+    batch = flat.batch(torch.randint(n, (settings.batch_size,), generator=generator))
     if not (settings.paired_gradients or flat.vectorised):
         values, gradients = flat.values_and_gradients(positions, batch)
         return values - flat.value(flat.start, batch), gradients
@@ -172,7 +172,7 @@ def second_excess(
 ) -> Tensor:
     """Return the loss above that at w* on another batch."""
     n = flat.surface.rows.n
-    batch = flat.surface.batch(torch.randint(n, (settings.batch_size,), generator=generator))
+    batch = flat.batch(torch.randint(n, (settings.batch_size,), generator=generator))
     values = flat.values(torch.cat([positions, flat.start[None]]), batch)
     return values[:-1] - values[-1]
 
@@ -182,4 +182,4 @@ def curvature_at(
 ) -> float:
     """Return the top curvature at a position."""
     rows = torch.randperm(flat.surface.rows.n, generator=generator)[:n_rows]
-    return flat.curvature(position, flat.surface.batch(rows))[0]
+    return flat.curvature(position, flat.batch(rows))[0]

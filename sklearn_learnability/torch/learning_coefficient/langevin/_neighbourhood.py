@@ -1,12 +1,12 @@
 """The loss around w*: its gradient, the noise of that, and its curvature."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from sklearn_learnability.torch.models._data_rows import Batch
-from sklearn_learnability.torch.models._flat_loss import FlatLoss, check_gradient
+from sklearn_learnability.torch.models._flat_loss import FlatLoss, Piece, check_gradient
 
 FIRST_BATCHES = 16
 
@@ -49,10 +49,10 @@ def look_around(
     """Return the loss and gradient at w* of 16 batches, and the curvature of the probed rows."""
     n = flat.surface.rows.n
     order = torch.randperm(n, generator=generator)
-    probe = flat.surface.batch(order[:n_probed])
+    probe = flat.batch(order[:n_probed])
     curvature, _ = flat.curvature(flat.start, probe)
     one, other = (
-        flat.values_and_gradients(flat.start[None], flat.surface.batch(rows))[1][0]
+        flat.values_and_gradients(flat.start[None], flat.batch(rows))[1][0]
         for rows in (order[:batch_size], order[-batch_size:])
     )
     along_noise = curvature_along(flat, one - other, probe)
@@ -72,7 +72,7 @@ def look_closer(
     loss = squares = 0.0
     parts = rows.split(batch_size)
     for part in parts:
-        values, gradients = flat.values_and_gradients(flat.start[None], flat.surface.batch(part))
+        values, gradients = flat.values_and_gradients(flat.start[None], flat.batch(part))
         share = len(part) / len(rows)
         loss += share * float(values[0])
         total.add_(gradients[0], alpha=share)
@@ -93,7 +93,7 @@ def look_closer(
     )
 
 
-def curvature_along(flat: FlatLoss, direction: Tensor, batch: Batch) -> float:
+def curvature_along(flat: FlatLoss, direction: Tensor, batch: Sequence[Piece]) -> float:
     """Return the curvature of the loss along a direction, by differences of gradients."""
     norm = float(direction.norm())
     if norm == 0.0:

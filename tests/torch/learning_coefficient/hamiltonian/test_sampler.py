@@ -176,7 +176,7 @@ def test_chains_together_are_chains_one_by_one():
     for kind in ("recorded", "vectorised", "looped"):
         flat = FlatLoss(EmpiricalLoss(model, nn.MSELoss(), data))
         flat.vectorised = kind != "looped"
-        batch = flat.surface.batch(torch.arange(30))
+        batch = flat.batch(torch.arange(30))
         direct = flat.values_and_gradients
         call = full_batch_loss(flat) if kind == "recorded" else lambda p, f=direct, b=batch: f(p, b)
         posterior = GibbsPosterior(100.0, 1.0, flat.start)
