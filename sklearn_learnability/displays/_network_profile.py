@@ -16,9 +16,10 @@ from sklearn_learnability.displays._drawing import (
     PALE,
     check_result,
     import_pyplot,
+    mark_cut,
 )
 from sklearn_learnability.displays._layer_profile import name_layers
-from sklearn_learnability.displays._layout import say_if_nothing, short_name
+from sklearn_learnability.displays._layout import highest_of, say_if_nothing, short_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +37,8 @@ class NetworkProfileDisplay(PanelsDisplay):
     Six panels. Above: the efficiency on held-out rows with its interval, filled as it is and open
     after calibration; what each layer keeps of the inputs; what it tells of the labels, dashed what
     labels without meaning would have given. Below: the local learning coefficient with its total
-    error, open where something speaks against it; the bits of a parameter at which the loss rises;
+    error, open where something speaks against it, with an arrow where its error
+    is larger than it is; the bits of a parameter at which the loss rises;
     and the length of the code, above that of the shortest.
 
     Parameters
@@ -126,7 +128,9 @@ class NetworkProfileDisplay(PanelsDisplay):
             x = np.arange(len(table)) + shift
             label = "calibrated" if name.startswith("calibrated") else "as it is"
             style: dict[str, Any] = {"color": color, "marker": "o", "markersize": 5}
-            ax.plot(x, table[name], linestyle="", fillstyle=fill, label=label, **style)
+            ax.plot(
+                x, table[name].astype(float), linestyle="", fillstyle=fill, label=label, **style
+            )
             ax.vlines(x, table[f"{name}_lower"], table[f"{name}_upper"], color=color, linewidth=1.2)
         if not say_if_nothing(ax, table["efficiency"]):
             ax.legend(frameon=False, fontsize=9)
@@ -167,7 +171,9 @@ class NetworkProfileDisplay(PanelsDisplay):
             ax.plot(x[which], numbers[which], "o", color=BLUE, fillstyle=fill)
         if errors is not None:
             error = np.asarray(errors, dtype=float)
+            ax.set_ylim(min(0, 1.1 * np.nanmin([0, *numbers])), 2 * highest_of(numbers, least=0.5))
             ax.vlines(x, numbers - error, numbers + error, color=BLUE, linewidth=1.2)
+            mark_cut(ax, x, numbers + error, BLUE)
         say_if_nothing(ax, numbers)
         self._name_networks(ax)
 

@@ -230,10 +230,15 @@ def coefficients(of: Checkpoints, max_seconds: float, seed: int) -> "LLCTrajecto
 
     if not max_seconds > 0:
         raise ValueError(f"Expected max-seconds above 0, got {max_seconds}.")
-    most = len(of.paths) * max_seconds / 60
-    say(f"The coefficients take up to {max_seconds:g} s each, {most:.0f} minutes in all.")
+    most = len(of.paths) * max_seconds
+    say(f"The coefficients take up to {max_seconds:g} s each, {most:g} s in all.")
     llc = LocalLearningCoefficient(next_token_loss, max_seconds=max_seconds, random_state=seed)
-    return llc.estimate_checkpoints(of.paths, of.sequences, store=of.folder("llc"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DamagedCheckpointWarning)  # it is said
+        found = llc.estimate_checkpoints(of.paths, of.sequences, store=of.folder("llc"))
+    for name, reason in found.skipped:
+        say(f"Skipped {name}. {reason}")
+    return found
 
 
 def against_each_other(

@@ -73,6 +73,26 @@ def test_what_was_not_measured_is_said():
     assert ["nothing" in text for text in said] == [False, True, True, True, False, True]
 
 
+def test_an_error_larger_than_the_value_is_cut_with_an_arrow():
+    table, layers = tables(llc_total_error=[1.0, 1400.0])
+    llc = NetworkProfileDisplay(table, layers).plot().axes_[3]
+    assert llc.get_ylim()[1] < 100
+    arrows = [line.get_xdata().tolist() for line in llc.lines if line.get_marker() == "^"]
+    assert arrows == [[1]]
+
+
+def test_long_names_fit_in_the_figure():
+    names = ["HistGradientBoosting(max_depth=3) on bag of words", "a network of six layers, tuned"]
+    table, layers = tables(checkpoint=names)
+    figure = NetworkProfileDisplay(table, layers.assign(checkpoint=names[0])).plot().figure_
+    figure.canvas.draw()
+    width, height = figure.canvas.get_width_height()
+    for box in (ax.get_tightbbox() for ax in figure.axes):
+        assert min(box.x0, box.y0) >= -1
+        assert box.x1 <= width + 1
+        assert box.y1 <= height + 1
+
+
 def test_other_results_are_refused():
     with pytest.raises(TypeError, match="profile_checkpoints"):
         NetworkProfileDisplay.from_result(tables()[0])

@@ -50,6 +50,13 @@ def save(folder, seed, words=WORDS, hidden_size=8):
     return folder
 
 
+def damaged(folder):
+    """Save a model whose file is cut."""
+    weights = save(folder, 2) / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-64])
+    return folder
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """Two checkpoints, and a text of the first."""
@@ -139,11 +146,13 @@ def test_coefficients_and_their_price(study, tmp_path):
     one, two, text = study
     picture = tmp_path / "chains.png"
     options = (*FAST, "--max-seconds", 0.5, "--out", picture)
-    result = run("llc", one, two, "--text", text, *options, "--json")
+    bad = damaged(tmp_path / "bad")
+    result = run("llc", one, bad, two, "--text", text, *options, "--json")
     found = rows_of(result)
     assert list(found["checkpoint"]) == ["one", "two"]
     assert found["inverse_temperature"].nunique() == 1
-    assert "up to 0.5 s each" in " ".join(result.output.split())
+    assert "up to 0.5 s each, 1.5 s in all" in " ".join(result.output.split())
+    assert "Skipped bad." in result.output
     assert picture.stat().st_size > 1000
 
 
@@ -162,9 +171,7 @@ def test_both_in_one_table_with_one_store(study, tmp_path):
 
 def test_a_damaged_checkpoint_is_skipped_and_said(study, tmp_path):
     one, _, text = study
-    bad = save(tmp_path / "bad", 2)
-    weights = bad / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-64])
+    bad = damaged(tmp_path / "bad")
     result = run("plane", bad, one, "--text", text, *FAST, "--json")
     assert list(rows_of(result)["checkpoint"].unique()) == ["one"]
     assert "Skipped bad." in result.output

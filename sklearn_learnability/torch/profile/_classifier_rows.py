@@ -136,9 +136,8 @@ def as_array(values: Any) -> NDArray[Any]:
 
 def check_apart(train: Rows, test: Rows) -> None:
     """Refuse held-out rows that are all among training rows that do not repeat."""
-    flat = train.X.reshape(len(train.X), -1)
+    flat, rows = (part.X.reshape(len(part.X), -1).astype(np.float32) for part in (train, test))
     seen = {row.tobytes() for row in flat}
-    rows = test.X.reshape(len(test.X), -1).astype(flat.dtype)
     if len(seen) == len(flat) and all(row.tobytes() in seen for row in rows):
         raise ValueError(
             f"Expected rows in X_test that no network was fitted on, got {len(rows)} rows that are "

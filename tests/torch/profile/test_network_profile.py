@@ -252,7 +252,8 @@ def test_state_dicts_over_training_and_a_damaged_one():
 
 
 def test_training_rows_are_no_held_out_rows():
-    for test in (ROWS[:2], (X[10:60], y[10:60])):
+    double = X[:N].astype("float64"), y[:N]
+    for test in (ROWS[:2], (X[10:60], y[10:60]), double):
         with pytest.raises(ValueError, match="all in X"):
             profile(rows=(*ROWS[:2], *test), ceiling=0.5)
 
