@@ -204,6 +204,15 @@ def log_of_probabilities(proba: Floats) -> Floats:
     return np.log(raised, out=raised)
 
 
+def draw_labels(proba: Floats, rng: np.random.RandomState) -> NDArray[np.int64]:
+    """Draw one class per row from its probabilities."""
+    uniform = rng.random_sample(len(proba))
+    if proba.shape[1] == 2:
+        return (uniform < proba[:, 1]).astype(np.int64)
+    passed = uniform[:, None] >= np.cumsum(proba[:, :-1], axis=1)
+    return passed.sum(axis=1, dtype=np.int64)
+
+
 def align_probabilities(y_proba: ArrayLike, columns: NDArray[Any], classes: NDArray[Any]) -> Floats:
     """Return normalised probabilities in the order of `classes`, 0 for a class without a column.
 

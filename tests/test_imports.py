@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,31 @@ def test_a_display_needs_results_for_types_only(path):
     ours = [name for name in at_top if name.startswith("sklearn_learnability")]
     ground = ("sklearn_learnability.displays", "sklearn_learnability._validation")
     assert [name for name in ours if not name.startswith(ground)] == []
+
+
+def modules_after(*imports):
+    """Return the modules that a fresh interpreter has loaded after some imports."""
+    code = f"import {', '.join(imports)}, sys; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_the_package_loads_nothing_optional_and_none_of_its_other_rooms():
+    loaded = modules_after("sklearn_learnability")
+    optional = {"torch", "skorch", "transformers", "arviz_stats", "tqdm"}
+    optional |= {"catboost", "xgboost", "lightgbm"}
+    optional |= {"matplotlib", "pandas.plotting._matplotlib"}
+    optional |= {"typer", "click", "jinja2", "skops", "dask", "mlflow", "skore"}
+    rooms = {f"sklearn_learnability.{room}" for room in ("datasets", "displays", "report", "torch")}
+    assert loaded & (optional | rooms) == set()
+    # scikit-learn and pandas load these themselves, where they are installed
+    theirs = modules_after("pandas", "sklearn.metrics", "sklearn.model_selection")
+    assert (loaded & {"rich", "pyarrow"}) <= theirs
+
+
+def test_tables_load_nothing_to_draw_or_to_write_with():
+    rooms = (
+        f"sklearn_learnability.{room}" for room in ("metrics", "datasets", "displays", "report")
+    )
+    loaded = modules_after(*rooms)
+    assert loaded & {"torch", "catboost", "xgboost", "matplotlib", "jinja2", "typer"} == set()

@@ -8,13 +8,12 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sklearn_learnability._folds import make_folds
-from sklearn_learnability._probabilities import log_of_probabilities
+from sklearn_learnability._probabilities import draw_labels, log_of_probabilities
 from sklearn_learnability._results import Result
 from sklearn_learnability._tables import comparable_rows, hash_rows
 from sklearn_learnability._validation import Floats, Integers, check_groups, nats_per_unit
 from sklearn_learnability.ceilings._out_of_fold import TrainingData
 from sklearn_learnability.ceilings._refit import RefitError, refit, weights_of
-from sklearn_learnability.datasets._truth import draw_labels
 from sklearn_learnability.metrics._blending import cross_fit_pool
 from sklearn_learnability.metrics._replicates import replicate_learnability
 from sklearn_learnability.metrics._resampling import mean_estimate

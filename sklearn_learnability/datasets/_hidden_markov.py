@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, softmax
 
+from sklearn_learnability._probabilities import draw_labels
 from sklearn_learnability._validation import (
     Floats,
     RandomState,
@@ -20,7 +21,7 @@ from sklearn_learnability._validation import (
 from sklearn_learnability.datasets._linear import Level, check_strength
 from sklearn_learnability.datasets._markov import check_symbols, split_windows
 from sklearn_learnability.datasets._score_truth import solve_strength
-from sklearn_learnability.datasets._truth import ClassificationTruth, draw_labels
+from sklearn_learnability.datasets._truth import ClassificationTruth
 
 #: Largest number of windows over which entropies are summed exactly.
 LARGEST_N_WINDOWS = 2**18

@@ -11,7 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, xlogy
 from sklearn.utils import check_array, check_consistent_length
 
-from sklearn_learnability._probabilities import SMALLEST_PROBABILITY, align_probabilities
+from sklearn_learnability._probabilities import (
+    SMALLEST_PROBABILITY,
+    align_probabilities,
+    draw_labels,
+)
 from sklearn_learnability._validation import (
     Floats,
     RandomState,
@@ -190,15 +194,6 @@ def check_class_frequencies(frequencies: Sequence[float] | None, n_classes: int)
             f"got {frequencies!r}."
         )
     return given
-
-
-def draw_labels(proba: Floats, rng: np.random.RandomState) -> NDArray[np.int64]:
-    """Draw one class per row from its probabilities."""
-    uniform = rng.random_sample(len(proba))
-    if proba.shape[1] == 2:
-        return (uniform < proba[:, 1]).astype(np.int64)
-    passed = uniform[:, None] >= np.cumsum(proba[:, :-1], axis=1)
-    return passed.sum(axis=1, dtype=np.int64)
 
 
 def clip_possible(given: Floats, true: Floats) -> Floats:

@@ -91,6 +91,43 @@ def test_the_suite_measures_a_model():
     assert len(numbers_of(found)) == 24
 
 
+def complete(**variables):
+    """Return what the shell is told, which calls the command with variables alone."""
+    environment = {"_SKLEARN_LEARNABILITY_COMPLETE": variables.pop("ask"), **variables}
+    done = CliRunner().invoke(app, [], prog_name="sklearn-learnability", env=environment)
+    assert done.exit_code == 0
+    return done.output
+
+
+@pytest.mark.parametrize(
+    ("shell", "hook"),
+    [
+        ("bash", "complete -o default -F _sklearn_learnability_completion sklearn-learnability"),
+        ("zsh", "compdef _sklearn_learnability_completion sklearn-learnability"),
+        ("fish", "complete --command sklearn-learnability"),
+    ],
+)
+def test_a_shell_is_told_how_to_complete(shell, hook):
+    script = complete(ask=f"source_{shell}")
+    assert hook in script
+    assert f"_SKLEARN_LEARNABILITY_COMPLETE=complete_{shell}" in script
+
+
+def test_commands_options_and_choices_are_completed():
+    def in_bash(line):
+        return complete(
+            ask="complete_bash", COMP_WORDS=line, COMP_CWORD=str(line.count(" "))
+        ).split()
+
+    assert in_bash("sklearn-learnability s") == ["score", "suite"]
+    assert in_bash("sklearn-learnability score t.csv --budget ") == ["fast", "default", "best"]
+    assert in_bash("sklearn-learnability score t.csv --sh") == ["--show-rows"]
+    line = {"_TYPER_COMPLETE_ARGS": "sklearn-learnability ge"}
+    assert '"generate"' in complete(ask="complete_zsh", **line)
+    fish = complete(ask="complete_fish", _TYPER_COMPLETE_FISH_ACTION="get-args", **line)
+    assert fish.split()[0] == "generate"
+
+
 def test_the_module_is_the_command_line():
     found = subprocess.run(
         [sys.executable, "-m", "sklearn_learnability", "--help"],
