@@ -32,7 +32,7 @@ class FlagCode(StrEnum):
     LARGE_ERROR
         The standard error is large: draw more.
     DIVERGENCES
-        Trajectories diverged: narrow valleys that the step size does not resolve.
+        Short trajectories diverged: narrow valleys that not even short steps resolve.
     VARIANCE
         The variance of t K is not about its mean, as it is where chains have converged.
     GRADIENT_NOISE
@@ -56,7 +56,7 @@ class FlagCode(StrEnum):
     NOISE_IN_LABELS
         The value grows with the inverse temperature as if by noise in the labels: take more rows.
     WIDE_BRACKET
-        The limit is not near: use the bracket.
+        With a multiplicity of 2 the limit could be far above the value: use the bracket.
     STILL_RISES
         The value still rises with the inverse temperature.
     TIME_LIMIT

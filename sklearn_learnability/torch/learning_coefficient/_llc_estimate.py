@@ -84,15 +84,16 @@ class LLCEstimate(Result):
         From the spread of the chains' means, and from the draws within them.
     bias : float
         What the finite inverse temperature and the pull add to the value of a regular model, by a
-        line in 1 / n beta through the two highest inverse temperatures; on batches what the pull
-        adds, to first order. Below 0 it takes. NaN where it is not known.
+        line in 1 / n beta through the two highest inverse temperatures, or a power of it where
+        three show one; on batches what the pull adds, to first order. Below 0 it takes. NaN where
+        it is not known.
     variance_based, variance_based_error : float
         A second opinion from the same draws, the variance of t K, t the inverse temperature and K
         the excess loss, and its standard error. It takes no L(w*), and holds where w* is no minimum
         [1]_. NaN where it was not measured.
     bracket : tuple of float
-        Lowest and highest value over extrapolations to infinite n beta, widened by two standard
-        errors.
+        Lowest and highest value over extrapolations to infinite n beta, for multiplicities up to
+        3, widened by two standard errors.
     multiplicity_corrected : float
         The value extrapolated for multiplicity 2; NaN where there is one inverse temperature only.
     per_chain : ndarray of shape (n_chains,)

@@ -7,7 +7,7 @@ hot posterior that is cooled down by and by; where both agree, they have converg
 import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,9 @@ from sklearn_learnability.torch.learning_coefficient.hamiltonian._stages import 
     stages_of,
     trajectories,
 )
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._steep_directions import (
+    steep_directions,
+)
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._summary import (
     DrawsOfChains,
     mean_of,
@@ -58,6 +61,7 @@ WANTED_ERROR = 0.0125  # relative
 SMALLEST_PULL = 0.02  # share of the localization in the energy, with flat directions
 MOST_DIVERGENCES = 0.01  # of a warm-up, before step sizes are varied
 LONGEST_JITTER = 4.0  # halvings of the step size
+SHORT = 0.5  # of the jitter, from which on a step is short
 
 
 def hamiltonian_estimate(surface: EmpiricalLoss, request: ChainRequest) -> LLCEstimate:
@@ -99,7 +103,7 @@ class HamiltonianChains:
         seed: int,
         max_seconds: float = math.inf,
     ) -> None:
-        self.start, self.settings, self.seed = flat.start, settings, seed
+        self.flat, self.start, self.settings, self.seed = flat, flat.start, settings, seed
         self.loss_and_gradient = loss_and_gradient
         self.generator = torch.Generator(self.start.device).manual_seed(seed)
         self.initial = self._at_start(1)
@@ -211,13 +215,29 @@ class HamiltonianChains:
         return DrawsOfChains(stage.inverse_temperature, self.step_size, *columns_of(records))
 
     def _record(self, info: hamiltonian.HamiltonianInfo, stage: Stage) -> tuple[Tensor, ...]:
-        """Return excess loss, virial and pull of every chain, and means of what happened."""
+        """Return excess loss, virials and pulls of every chain, and means of what happened."""
         away = self.state.position - self.start
-        pull = self.settings.localization * away.square().sum(1).double()
-        push = stage.inverse_temperature * (away * self.state.gradient).sum(1).double()
         excess = self.state.loss - self.initial.loss
+        force = stage.inverse_temperature * self.state.gradient + self.settings.localization * away
+        virial, square = (away * force).sum(1).double(), away.square().sum(1).double()
+        steep_away = away @ self.steep
+        steep_virial = (steep_away * (force @ self.steep)).sum(1).double()
+        steep_square = steep_away.square().sum(1).double()
+        n_all, n_steep = self.steep.shape
+        parts = (
+            steep_virial - n_steep,
+            virial - steep_virial - (n_all - n_steep),
+            self.settings.localization * steep_square / max(n_steep, 1),
+            self.settings.localization * square / n_all,
+        )
         means = (info.acceptance.double().mean(), info.diverged.double().mean())
-        return excess, push + pull - len(self.start), pull / len(self.start), *means
+        return excess, *parts, *means
+
+    @cached_property
+    def steep(self) -> Tensor:
+        """A basis of the directions in which the loss is steep, (d, k)."""
+        top, gamma = self.settings.inverse_temperatures[0], self.settings.localization
+        return steep_directions(self.flat, self.loss_and_gradient, top, gamma)
 
     def _step(self, inverse_temperature: float, step_size: float) -> hamiltonian.HamiltonianInfo:
         gamma = self.settings.localization
@@ -235,6 +255,8 @@ class HamiltonianChains:
             self.generator,
         )
         self.n_leapfrogs += n_leapfrogs
+        if self.jitter:  # a long step that diverges is a rejection; a short one resolves too little
+            info = info._replace(diverged=info.diverged & (uniform[1:, 0] > SHORT))
         return info
 
     def _longest_trajectory(self, step_size: float) -> float:

@@ -17,7 +17,7 @@ from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation 
 LARGEST_DIFFERENCE = 0.05
 LARGEST_R_HAT = 1.3  # with few draws, which noise alone takes to 1.2
 SMALL_ERROR = 0.005  # of the value, below which chains that disagree say nothing more
-WIDE = 0.1  # of the value, from it to an end of the bracket
+WIDE = 0.08  # of the value, from it to the limit for multiplicity 2
 LARGEST_SHARE_OF_DIVERGENCES = 0.01
 LARGEST_GAP = 0.25  # of the value, between it and the variance of t K
 SURE = 3.0  # standard errors beyond which a difference is not by chance
@@ -97,7 +97,7 @@ def _of_draws(found: Evidence) -> list[Flag]:
     if not relative <= LARGEST_DIFFERENCE / 2:
         flags.append(large_error(relative))
     if found.divergences > LARGEST_SHARE_OF_DIVERGENCES and relative > SMALL_ERROR:
-        text = f"{found.divergences:.1%} of the trajectories diverged."
+        text = f"{found.divergences:.1%} of the trajectories diverged at short steps."
         flags.append(Flag(FlagCode.DIVERGENCES, text))
     expected, expected_error = expected_variance(found)
     gap = found.variance - expected
@@ -164,10 +164,12 @@ def _of_limit(found: Evidence) -> list[Flag]:
             "decides it, and not the loss. Lower localization or raise inverse_temperature."
         )
         return [*flags, Flag(FlagCode.PULL_DECIDES, text)]
-    low, high = (end / found.value - 1 for end in limit.bracket)
-    if not (-low <= WIDE and high <= WIDE):  # also where an end is not known
-        ends = f"{limit.bracket[0]:.4g} to {limit.bracket[1]:.4g}"
-        flags.append(Flag(FlagCode.WIDE_BRACKET, f"The bracket of limits, {ends}, is wide."))
+    if not limit.high <= (1 + WIDE) * found.value:  # also where it is not known
+        text = (
+            f"The limit may be as high as {limit.high:.4g}: the bracket is "
+            f"{limit.bracket[0]:.4g} to {limit.bracket[1]:.4g}."
+        )
+        flags.append(Flag(FlagCode.WIDE_BRACKET, text))
     elif sure and limit.rises_to > (1 + LARGEST_DIFFERENCE) * found.value:
         text = f"The value still rises with the inverse temperature, to {limit.rises_to:.4g}."
         flags.append(Flag(FlagCode.STILL_RISES, text))

@@ -38,15 +38,18 @@ SMALLEST_FLAT = 0.05  # share of the coordinates that the pull alone holds, wher
 class DrawsOfChains:
     """Draws at one inverse temperature, (n_chains, n_draws) each.
 
-    `excess` is L(w) - L(w*); `virial` is (w - w*) grad U - d, whose mean is 0; `pull` is
-    gamma |w - w*|^2 / d, near 1 if nothing but the localization holds the chain. Then the mean
-    chance of acceptance and the share of divergences of every draw.
+    `excess` is L(w) - L(w*). The virials are (w - w*) grad U - d, whose mean is 0, over the d
+    directions that are steep at w* and over the others. `pull` is gamma |w - w*|^2 / d, near 1 if
+    nothing but the localization holds the chain, over all directions and over the steep ones. Then
+    the mean chance of acceptance and the share of divergences of every draw.
     """
 
     inverse_temperature: float
     step_size: float
     excess: Floats
-    virial: Floats
+    steep_virial: Floats
+    other_virial: Floats
+    steep_pull: Floats
     pull: Floats
     acceptance: Floats
     divergences: Floats
@@ -69,22 +72,32 @@ class MeanOfDraws(NamedTuple):
 def mean_of(drawn: DrawsOfChains) -> MeanOfDraws:
     """Return the mean of t K, less noise that is known.
 
-    Where nearly all of t K is a multiple of the virial, as for a quadratic or a quartic form, that
-    multiple is subtracted: a control variate, whose mean is known to be 0. Not so where flat
-    directions, which mix slowly, share in the virial. Chains that accepted nothing are left out.
+    Where nearly all of t K is a sum of multiples of the virials, as for quadratic and quartic
+    forms, these are subtracted: control variates, whose mean is known to be 0. Not those of flat
+    directions, which mix slowly. Chains that accepted nothing are left out.
     """
     whole = moved(drawn)
     energy = drawn.inverse_temperature * drawn.excess
-    x, v = energy[whole], drawn.virial[whole]
-    centred = v - v.mean()
-    if v.var() > 0 and x.var() > 0 and drawn.pull[whole].mean() < LARGEST_PULL:
-        slope = float((centred * x).sum() / (centred**2).sum())
-        if ((x - slope * v).var()) < (1 - LEAST_SHARE_EXPLAINED) * x.var():
-            x, energy = x - slope * v, energy - slope * drawn.virial
+    x = energy[whole]
+    known = [virial for virial in virials_of(drawn, whole) if virial[whole].var() > 0]
+    if known and x.var() > 0:
+        centred = np.stack([(v[whole] - v[whole].mean()).ravel() for v in known], axis=1)
+        slopes = np.linalg.lstsq(centred, x.ravel() - x.mean(), rcond=None)[0]
+        rest = energy - sum(slope * v for slope, v in zip(slopes, known, strict=True))
+        if rest[whole].var() < (1 - LEAST_SHARE_EXPLAINED) * x.var():
+            x, energy = rest[whole], rest
     per_chain = np.where(whole, energy.mean(axis=1), np.nan)
     return MeanOfDraws(
         float(x.mean()), standard_error_between(x), standard_error_within(x), per_chain
     )
+
+
+def virials_of(drawn: DrawsOfChains, whole: NDArray[np.bool_]) -> list[Floats]:
+    """Return the virials of directions that the loss holds, and not the pull."""
+    virials = [drawn.steep_virial] if drawn.steep_pull[whole].mean() < LARGEST_PULL else []
+    if drawn.pull[whole].mean() < LARGEST_PULL:
+        virials.append(drawn.other_virial)
+    return virials
 
 
 def variance_of(drawn: DrawsOfChains) -> MeanOfDraws:
@@ -239,8 +252,8 @@ def table_of(drawn: list[DrawsOfChains], means: list[MeanOfDraws]) -> pd.DataFra
 
 def only(drawn: DrawsOfChains, chains: NDArray[np.bool_]) -> DrawsOfChains:
     """Return the draws of some chains."""
-    parts = (drawn.excess[chains], drawn.virial[chains], drawn.pull[chains])
-    return replace(drawn, excess=parts[0], virial=parts[1], pull=parts[2])
+    names = ("excess", "steep_virial", "other_virial", "steep_pull", "pull")
+    return replace(drawn, **{name: getattr(drawn, name)[chains] for name in names})
 
 
 def with_line(limit: Extrapolation) -> tuple[float, float]:

@@ -28,8 +28,12 @@ from sklearn_learnability.torch.learning_coefficient.hamiltonian import (
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import hamiltonian_estimate
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation import extrapolate
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._flags import difference_of_starts
+from sklearn_learnability.torch.learning_coefficient.hamiltonian._steep_directions import (
+    steep_directions,
+)
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._summary import MeanOfDraws
 from sklearn_learnability.torch.models._empirical_loss import EmpiricalLoss
+from sklearn_learnability.torch.models._flat_loss import FlatLoss, full_batch_loss
 from sklearn_learnability.torch.models._held_still import held_still
 from sklearn_learnability.torch.models._store import Store
 
@@ -386,3 +390,42 @@ def test_an_error_that_too_few_draws_leave_unknown_is_nan_without_a_warning():
 
     assert (mean(1.0, 2.0), mean(np.nan, 2.0), mean(3.0, np.nan)) == (2.0, 2.0, 3.0)
     assert np.isnan(mean(np.nan, np.nan))
+
+
+class CopiedColumns(nn.Module):
+    """A linear model whose inputs are there twice: half of its directions are flat."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = nn.Parameter(torch.cat([weight, torch.zeros_like(weight)], 1))
+
+    def forward(self, inputs):
+        return torch.cat([inputs, inputs], 1) @ self.weight.T
+
+
+def test_flat_directions_add_no_noise_where_the_others_are_quadratic():
+    model, data = regression(6)
+    found = estimate(CopiedColumns(model.weight.detach()), data)
+    assert found.value == pytest.approx(3.0, rel=1e-3)
+    assert found.standard_error < 1e-3
+    assert found.settings.n_draws == 20
+    assert found.trusted
+
+
+def test_steep_directions_span_those_that_the_loss_holds():
+    model, data = regression(6)
+    model = CopiedColumns(model.weight.detach())
+    with held_still(model):
+        flat = FlatLoss(EmpiricalLoss(model, nn.MSELoss(), data))
+        basis = steep_directions(flat, full_batch_loss(flat), 3e4, 1.0)
+    assert basis.shape == (12, 6)
+    assert torch.allclose(basis.T @ basis, torch.eye(6, dtype=DOUBLE), atol=1e-9)
+    assert torch.allclose(basis[:6], basis[6:], atol=1e-6)  # a weight and its copy move together
+
+
+@pytest.mark.filterwarnings(QUIET)
+def test_long_steps_that_diverge_are_rejections_where_steps_vary():
+    known = make_linear_network_model([3, 2, 3], 0, n_samples=60, random_state=0)
+    found = estimate(known.model, known.data, n_draws=40, n_chains=32)
+    assert FlagCode.DIVERGENCES not in [flag.code for flag in found.flags]
+    assert found.value == pytest.approx(2.5, rel=0.15)
