@@ -77,11 +77,3 @@ def test_the_package_loads_nothing_optional_and_none_of_its_other_rooms():
     # scikit-learn and pandas load these themselves, where they are installed
     theirs = modules_after("pandas", "sklearn.metrics", "sklearn.model_selection")
     assert (loaded & {"rich", "pyarrow"}) <= theirs
-
-
-def test_tables_load_nothing_to_draw_or_to_write_with():
-    rooms = (
-        f"sklearn_learnability.{room}" for room in ("metrics", "datasets", "displays", "report")
-    )
-    loaded = modules_after(*rooms)
-    assert loaded & {"torch", "catboost", "xgboost", "matplotlib", "jinja2", "typer"} == set()

@@ -10,8 +10,9 @@ import typer
 from rich.table import Table
 
 from sklearn_learnability.datasets import make_learnability_classification
+from sklearn_learnability.report._html import check_installed
 from sklearn_learnability.report._network_commands import compress, llc, plane, profile
-from sklearn_learnability.report._read_table import read_table, split_table
+from sklearn_learnability.report._read_table import check_arrow, read_table, split_table
 from sklearn_learnability.report._score_command import score_classes, score_numbers
 from sklearn_learnability.report._suite import run_suite
 from sklearn_learnability.report._terminal import AsJson, one_sentence_errors, out, told
@@ -84,6 +85,8 @@ def score(
     with one_sentence_errors(store):
         if out_file is not None and not out_file.parent.is_dir():
             raise ValueError(f"Expected a folder for the report, got {str(out_file.parent)!r}.")
+        if out_file is not None:
+            check_installed()
         table = read_table(data)
         parts = split_table(table, target, time=time, group=group, ids=ids or (), keep=keep or ())
         for text in parts.left_out:
@@ -121,6 +124,8 @@ def generate(
             raise ValueError(
                 f"Expected a file that ends in .csv or .parquet, got {out_file.name!r}."
             )
+        if out_file.suffix == ".parquet":
+            check_arrow("writes")
         make: Any = make_learnability_classification
         X, y, truth = make(
             rows,

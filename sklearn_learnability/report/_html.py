@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from sklearn_learnability._validation import missing_package
+from sklearn_learnability.displays._drawing import import_pyplot
 from sklearn_learnability.report._figures import figures_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ def render(report: "LearnabilityReport", show_rows: pd.DataFrame | None) -> str:
         figures=list(figures_of(report)),
         tables=tables_of(report, show_rows),
     )
+
+
+def check_installed() -> None:
+    """Refuse to begin a report that could not be written in the end."""
+    template()
+    import_pyplot()
 
 
 @cache

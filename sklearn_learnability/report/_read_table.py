@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from pandas.api.types import (
     is_numeric_dtype,
 )
 
+from sklearn_learnability._validation import missing_package
+
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": pd.read_csv,
     ".gz": pd.read_csv,
@@ -27,6 +30,7 @@ READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".arrow": pd.read_feather,
     ".feather": pd.read_feather,
 }
+ARROW = (".parquet", ".pq", ".arrow", ".feather")
 #: A number with more distinct values is a quantity, and no class.
 MOST_CLASSES = 20
 #: Share of distinct values from which a column of texts or whole numbers names its rows.
@@ -60,6 +64,8 @@ def read_table(path: Path) -> pd.DataFrame:
         raise ValueError(
             f"Expected a file that ends in one of {', '.join(READERS)}, got {path.name!r}."
         )
+    if path.suffix.lower() in ARROW:
+        check_arrow("reads")
     try:
         table = reader(path)
     except ValueError as error:  # also what pandas and pyarrow say of other files
@@ -70,6 +76,12 @@ def read_table(path: Path) -> pd.DataFrame:
     if not len(table):
         raise ValueError(f"Expected rows in {path.name!r}, got none.")
     return table
+
+
+def check_arrow(does: str) -> None:
+    """Refuse to read or write where pyarrow is missing."""
+    if find_spec("pyarrow") is None:
+        raise missing_package("pyarrow", "report", f"{does} Parquet, Arrow and Feather")
 
 
 def split_table(

@@ -1,5 +1,7 @@
 """Every display: long names, axes in a crowded figure, nothing to draw, and what an axis cuts."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -319,6 +321,14 @@ def test_columns_are_left_out_where_there_is_no_room(pyplot):
     ]
     assert "calibrated" in written[0]
     assert "calibrated" not in written[1]
+
+
+@each_display
+def test_a_missing_matplotlib_is_named_with_its_extra(make, monkeypatch):
+    display = make()
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r"Expected matplotlib to be installed.*'\.\[plot\]'"):
+        display.plot()
 
 
 @each_display

@@ -4,6 +4,7 @@ All take draws (n_chains, n_draws). Chains with a draw that is not finite are le
 """
 
 import math
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -78,10 +79,14 @@ def varies(draws: NDArray[np.float64]) -> bool:
     return bool((draws.std(axis=1) > 0).all())
 
 
+def check_installed() -> None:
+    """Refuse to begin what arviz-stats would have to judge in the end."""
+    if find_spec("arviz_stats") is None:
+        raise missing_package("arviz-stats", "torch", "measures chains")
+
+
 def _array_stats() -> Any:
     """Import arviz-stats, which takes a second, when it is needed."""
-    try:
-        from arviz_stats.base import array_stats
-    except ImportError as error:
-        raise missing_package("arviz-stats", "torch", "measures chains") from error
+    from arviz_stats.base import array_stats
+
     return array_stats

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from sklearn_learnability._validation import check_random_state
+from sklearn_learnability.torch.learning_coefficient._chain_diagnostics import check_installed
 from sklearn_learnability.torch.learning_coefficient._chance_loss import loss_by_chance
 from sklearn_learnability.torch.learning_coefficient._clock import seconds_of
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
@@ -194,6 +195,7 @@ class Posed:
 @contextmanager
 def posed(settings: Mapping[str, Any], model: nn.Module, data: Any) -> Iterator[Posed]:
     """Hold the model still; yield its loss as a function of parameters, and the sampler."""
+    check_installed()
     check_settings(settings)
     loss, sampler = settings["loss"], settings["sampler"]
     criterion = [loss] if isinstance(loss, nn.Module) else []

@@ -108,6 +108,8 @@ def load_language_model(
     found: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust_remote_code}
     name = str(source)
     if path.suffix == ".gguf":
+        if find_spec("gguf") is None:
+            raise missing_package("gguf", "llm", "reads .gguf files")
         name, found["gguf_file"] = str(path.parent), path.name
     if revision is not None:
         found["revision"] = revision
