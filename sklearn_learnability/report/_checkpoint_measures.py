@@ -231,7 +231,10 @@ def coefficients(of: Checkpoints, max_seconds: float, seed: int) -> "LLCTrajecto
     if not max_seconds > 0:
         raise ValueError(f"Expected max-seconds above 0, got {max_seconds}.")
     most = len(of.paths) * max_seconds
-    say(f"The coefficients take up to {max_seconds:g} s each, {most:g} s in all.")
+    say(
+        f"The coefficients take about {max_seconds:g} s each, {most:g} s in all; where the fewest "
+        "draws take longer, a warning says so."
+    )
     llc = LocalLearningCoefficient(next_token_loss, max_seconds=max_seconds, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DamagedCheckpointWarning)  # it is said

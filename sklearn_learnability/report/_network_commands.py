@@ -45,7 +45,7 @@ OutFile = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Source of randomness.")]
 Seconds = Annotated[
-    float, typer.Option(help="Seconds that the coefficient of a checkpoint may take.")
+    float, typer.Option(help="Seconds that the coefficient of a checkpoint is to take, about.")
 ]
 Tolerance = Annotated[
     float, typer.Option(help="Increase of the loss that is tolerated, in nats a token.")

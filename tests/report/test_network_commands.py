@@ -151,7 +151,7 @@ def test_coefficients_and_their_price(study, tmp_path):
     found = rows_of(result)
     assert list(found["checkpoint"]) == ["one", "two"]
     assert found["inverse_temperature"].nunique() == 1
-    assert "up to 0.5 s each, 1.5 s in all" in " ".join(result.output.split())
+    assert "about 0.5 s each, 1.5 s in all" in " ".join(result.output.split())
     assert "Skipped bad." in result.output
     assert picture.stat().st_size > 1000
 
@@ -167,6 +167,26 @@ def test_both_in_one_table_with_one_store(study, tmp_path):
         run("llc", one, two, "--text", text, *options[:6], "--store", tmp_path, "--json")
     )
     assert list(found["llc"]) == list(again["value"])
+
+
+@pytest.mark.slow
+def test_four_checkpoints_have_a_line_and_a_caution(study, tmp_path):
+    """Four that are one model, more and more blurred: the text is that of the sharpest."""
+    model, tokenizer = load_language_model(study[0])
+    folders = []
+    for scale in (1.0, 0.9, 0.8, 0.7):
+        folder = tmp_path / f"scale {scale}"
+        with torch.no_grad():
+            model.lm_head.weight.mul_(scale)
+        for part in (model, tokenizer):
+            part.save_pretrained(folder)
+        folders.append(folder)
+    options = (*FAST, "--max-seconds", 0.5, "--tolerance", 0.1)
+    page = tmp_path / "profile.html"
+    found = run("profile", *folders, "--text", study[2], *options, "--out", page)
+    assert found.exit_code == 0, found.output
+    assert "no evidence" in " ".join(found.output.split())
+    assert "<svg" in page.read_text()
 
 
 def test_a_damaged_checkpoint_is_skipped_and_said(study, tmp_path):
