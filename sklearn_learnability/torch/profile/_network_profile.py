@@ -170,8 +170,10 @@ def profile_checkpoints(
     """Measure several classifiers, or one at several times of its training, on the same rows.
 
     Each is measured as by :func:`network_profile`. The coefficients are estimated at one setting,
-    so that they can be compared (:meth:`LocalLearningCoefficient.estimate_checkpoints`). One that
-    cannot be loaded, or whose loss is not finite, is skipped with a warning.
+    so that they can be compared (:meth:`LocalLearningCoefficient.estimate_checkpoints`). For
+    networks of very different sizes give `llc` its `localization`: the pull that suits the largest
+    holds the small ones still. One that cannot be loaded, or whose loss is not finite, is skipped
+    with a warning.
 
     Parameters
     ----------
