@@ -92,8 +92,11 @@ def flags_of_neighbourhood(
 
 
 def flags_of_pull(found: LLCEstimate, taken: Figure) -> list[Flag]:
-    """Return whether the pull takes much of the value."""
-    if not taken.value > max(LARGEST_BIAS * abs(found.value), taken.error):
+    """Return whether the pull takes much of the value, and not by chance.
+
+    Directions in which nothing changes the loss add noise to what it takes, and nothing else.
+    """
+    if not taken.value > max(LARGEST_BIAS * abs(found.value), 2 * taken.error):
         return []
     text = (
         f"The pull towards w* takes {taken.value:.3g} or more from the value: twice the pull, "

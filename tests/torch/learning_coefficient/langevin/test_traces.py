@@ -1,12 +1,18 @@
 """What follows from the traces of chains besides the value: the pull's part, and the variance."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from sklearn_learnability.torch.learning_coefficient.langevin._flags import (  # noqa: E402
+    flags_of_pull,
+)
 from sklearn_learnability.torch.learning_coefficient.langevin._traces import (  # noqa: E402
     ChainTraces,
+    Figure,
     pull_takes,
     variance_by_two_batches,
 )
@@ -47,3 +53,16 @@ def test_chains_that_stopped_are_left_out_and_nothing_noted_is_not_known():
     assert len(draws.whole_draws(10).excess) == 2
     assert np.isnan(pull_takes(ChainTraces.empty(2, 50), T, GAMMA).value)
     assert np.isnan(variance_by_two_batches(ChainTraces.empty(2, 50), T).value)
+
+
+@pytest.mark.parametrize(
+    ("taken", "flagged"),
+    [
+        (Figure(0.6, 0.1), True),
+        (Figure(0.4, 0.1), False),  # a small share
+        (Figure(0.6, 0.4), False),  # by chance, as exactly flat directions give it
+        (Figure(float("nan"), float("nan")), False),
+    ],
+)
+def test_what_the_pull_takes_by_chance_is_no_flag(taken, flagged):
+    assert bool(flags_of_pull(SimpleNamespace(value=10.0), taken)) == flagged
