@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class FromPredictions:
     """A picture that `from_predictions` draws, and so of a fitted classifier."""
 
-    names_models: ClassVar[bool] = False
+    _names_models: ClassVar[bool] = False
 
     @classmethod
     def from_predictions(cls, *args: Any, **kwargs: Any) -> Self:
@@ -50,7 +50,7 @@ class FromPredictions:
 
         proba, classes = class_probabilities(estimator, X, y)
         given: dict[str, Any] = {"labels": classes}
-        if cls.names_models:
+        if cls._names_models:
             given["name"] = type(estimator).__name__
         ceiling: Any = options.get("reference_nll")
         if hasattr(ceiling, "oof_nll_") and not was_fitted_on(ceiling, y):
@@ -61,7 +61,7 @@ class FromPredictions:
 class ComparisonDisplay(FromPredictions, Display):
     """A picture of models beside a ceiling, one row a model."""
 
-    names_models = True
+    _names_models = True
 
     @classmethod
     def from_comparison(cls, comparison: ModelComparison, *, ax: Axes | None = None) -> Self:

@@ -123,7 +123,7 @@ class ShortfallDisplay(FromPredictions, Display):
         self.answer = answer
         self.truth = truth
 
-    names_models = True
+    _names_models = True
 
     @classmethod
     def from_shortfall(

@@ -124,8 +124,8 @@ def reliability(
     makes the divergence positive where nothing is wrong; :math:`h_b` is what it adds, 1/2n nats for
     n independent rows. Lower costs are better. An interval from above 0 on says that the
     probabilities of a bin are wrong. The intervals are of 95 %, by noncentral chi-square with one
-    degree of freedom a bin, and hold for each bin alone: with ten bins, one calibrated
-    model in five has one that stands out.
+    degree of freedom a bin, and hold for each bin alone: with ten bins, up to one
+    calibrated model in five has one that stands out.
 
     A bin sees the mean of its rows only. What cancels within one is in the remainder, as is what
     the map of the calibration loss cannot follow.
