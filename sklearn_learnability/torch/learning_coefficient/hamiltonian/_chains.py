@@ -216,26 +216,29 @@ class HamiltonianChains:
 
     def _record(self, info: hamiltonian.HamiltonianInfo, stage: Stage) -> tuple[Tensor, ...]:
         """Return excess loss, virials and pulls of every chain, and means of what happened."""
+        gamma, dim = self.settings.localization, len(self.start)
         away = self.state.position - self.start
-        excess = self.state.loss - self.initial.loss
-        force = stage.inverse_temperature * self.state.gradient + self.settings.localization * away
+        force = stage.inverse_temperature * self.state.gradient + gamma * away
         virial, square = (away * force).sum(1).double(), away.square().sum(1).double()
-        steep_away = away @ self.steep
-        steep_virial = (steep_away * (force @ self.steep)).sum(1).double()
-        steep_square = steep_away.square().sum(1).double()
-        n_all, n_steep = self.steep.shape
-        parts = (
+        steep_virial, steep_square, n_steep = virial, square, dim
+        if self.steep is not None:
+            steep_away, steep_force = away @ self.steep, force @ self.steep
+            steep_virial = (steep_away * steep_force).sum(1).double()
+            steep_square = steep_away.square().sum(1).double()
+            n_steep = self.steep.shape[1]
+        return (
+            self.state.loss - self.initial.loss,
             steep_virial - n_steep,
-            virial - steep_virial - (n_all - n_steep),
-            self.settings.localization * steep_square / max(n_steep, 1),
-            self.settings.localization * square / n_all,
+            virial - steep_virial - (dim - n_steep),
+            gamma * steep_square / max(n_steep, 1),
+            gamma * square / dim,
+            info.acceptance.double().mean(),
+            info.diverged.double().mean(),
         )
-        means = (info.acceptance.double().mean(), info.diverged.double().mean())
-        return excess, *parts, *means
 
     @cached_property
-    def steep(self) -> Tensor:
-        """A basis of the directions in which the loss is steep, (d, k)."""
+    def steep(self) -> Tensor | None:
+        """A basis of the directions in which the loss is steep, (d, k), None for all of them."""
         top, gamma = self.settings.inverse_temperatures[0], self.settings.localization
         return steep_directions(self.flat, self.loss_and_gradient, top, gamma)
 

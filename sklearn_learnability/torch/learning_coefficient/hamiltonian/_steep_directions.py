@@ -15,16 +15,16 @@ def steep_directions(
     loss_and_gradient: LossAndGradient,
     inverse_temperature: float,
     localization: float,
-) -> Tensor:
+) -> Tensor | None:
     """Return an orthonormal basis (d, k) of the directions that the loss holds, not the pull.
 
-    They are eigenvectors of the Hessian at w*, by differences of gradients. All directions are
-    returned where there are too many for that.
+    They are eigenvectors of the Hessian at w*, by differences of gradients. None is returned where
+    there are too many directions for that.
     """
     start = flat.start
-    unit = torch.eye(len(start), dtype=start.dtype, device=start.device)
     if len(start) > MOST_DIMENSIONS:
-        return unit
+        return None
+    unit = torch.eye(len(start), dtype=start.dtype, device=start.device)
     size = flat.difference_step(start)
     sides = [
         torch.cat([loss_and_gradient(start + side * size * p)[1] for p in unit.split(AT_A_TIME)])

@@ -25,6 +25,9 @@ from sklearn_learnability.torch.learning_coefficient.hamiltonian import (
 from sklearn_learnability.torch.learning_coefficient.hamiltonian import (
     _progress as progress,
 )
+from sklearn_learnability.torch.learning_coefficient.hamiltonian import (
+    _steep_directions as directions,
+)
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._chains import hamiltonian_estimate
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._extrapolation import extrapolate
 from sklearn_learnability.torch.learning_coefficient.hamiltonian._flags import difference_of_starts
@@ -421,6 +424,15 @@ def test_steep_directions_span_those_that_the_loss_holds():
     assert basis.shape == (12, 6)
     assert torch.allclose(basis.T @ basis, torch.eye(6, dtype=DOUBLE), atol=1e-9)
     assert torch.allclose(basis[:6], basis[6:], atol=1e-6)  # a weight and its copy move together
+
+
+def test_no_hessian_is_taken_of_a_large_model(monkeypatch):
+    model, data = regression(6)
+    monkeypatch.setattr(directions, "MOST_DIMENSIONS", 5)
+    monkeypatch.setattr(torch, "eye", None)
+    found = estimate(model, data)
+    assert found.value == pytest.approx(3.0, rel=1e-3)
+    assert found.standard_error < 1e-3  # all directions are steep here
 
 
 @pytest.mark.filterwarnings(QUIET)
