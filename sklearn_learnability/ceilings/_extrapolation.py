@@ -80,6 +80,8 @@ class Curve:
     def why_not_carried_on(self) -> str:
         """Return what no law does, or nothing."""
         half = self.level(self.losses[:, -2], 0.90)
+        if np.isnan(half.lower):
+            return "a class has too few rows"
         if not half.lower > 0:
             return (
                 f"{self.sizes[-2]:.0%} of the rows found nothing, the lower limit is "

@@ -140,6 +140,8 @@ def undefined_reason(score: Estimate, learnability: Estimate, share: Estimate) -
     if np.isnan(score.value):
         return "one class holds all the weight, so that H(Y) = 0"
     # of a single row or group nothing is known about the spread, and nothing is claimed
+    if np.isnan(learnability.lower):
+        return f"the learnability {learnability.value:.4g} has no interval: rows are too few"
     if not learnability.lower > SMALLEST_LEARNABILITY:
         return (
             f"the learnability {learnability.value:.4g} cannot be told from 0: its "

@@ -2,7 +2,9 @@
 
 from sklearn_learnability.report._finding import AssessedModel, Finding, FindingCode
 from sklearn_learnability.report._learnability_report import LearnabilityReport
+from sklearn_learnability.report._measured_regression import regression_report
 from sklearn_learnability.report._measured_report import learnability_report
+from sklearn_learnability.report._regression_report import AssessedRegressor, RegressionReport
 from sklearn_learnability.report._skore_checks import skore_checks
 from sklearn_learnability.report._suite import (
     SuiteMeasurement,
@@ -13,12 +15,15 @@ from sklearn_learnability.report._suite import (
 
 __all__ = [
     "AssessedModel",
+    "AssessedRegressor",
     "Finding",
     "FindingCode",
     "LearnabilityReport",
+    "RegressionReport",
     "SuiteMeasurement",
     "SuiteReport",
     "learnability_report",
+    "regression_report",
     "run_suite",
     "skore_checks",
     "suite_models",

@@ -13,7 +13,7 @@ from sklearn_learnability.datasets import make_learnability_classification
 from sklearn_learnability.report._html import check_installed
 from sklearn_learnability.report._network_commands import compress, llc, plane, profile
 from sklearn_learnability.report._read_table import check_arrow, read_table, split_table
-from sklearn_learnability.report._score_command import score_classes, score_numbers
+from sklearn_learnability.report._score_command import score_table
 from sklearn_learnability.report._suite import run_suite
 from sklearn_learnability.report._terminal import AsJson, one_sentence_errors, out, told
 
@@ -34,15 +34,10 @@ class Budget(StrEnum):
     BEST = "best"
 
 
-def check_numbers_suffice(models: Any, predictions: Any, out_file: Any) -> None:
-    """Refuse what a target of numbers has no use for."""
-    given = {"--model": models, "--predictions": predictions, "--out": out_file}
-    unused = [name for name, value in given.items() if value]
-    if unused:
-        raise ValueError(
-            f"Expected a target of classes for {' and '.join(unused)}, got numbers. Leave "
-            f"{' and '.join(unused)} out."
-        )
+def check_folder(out_file: Path | None) -> None:
+    """Refuse a file in a folder that is not there."""
+    if out_file is not None and not out_file.parent.is_dir():
+        raise ValueError(f"Expected a folder that is there, got {str(out_file.parent)!r}.")
 
 
 @app.command()
@@ -62,11 +57,11 @@ def score(
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="A skops file or dotted path of a classifier; repeatable."),
+        typer.Option(help="A skops file or dotted path of a model; repeatable."),
     ] = None,
     predictions: Annotated[
         Path | None,
-        typer.Option(help="A table of held-out probabilities, one row a row of DATA."),
+        typer.Option(help="A table of held-out predictions, one row a row of DATA."),
     ] = None,
     budget: Annotated[Budget, typer.Option(help="The family of the ceiling.")] = Budget.FAST,
     store: Annotated[
@@ -83,21 +78,16 @@ def score(
 ) -> None:
     """Say what can be learned from a table, what models make of it, and what to do."""
     with one_sentence_errors(store):
-        if out_file is not None and not out_file.parent.is_dir():
-            raise ValueError(f"Expected a folder for the report, got {str(out_file.parent)!r}.")
+        check_folder(out_file)
         if out_file is not None:
             check_installed()
         table = read_table(data)
         parts = split_table(table, target, time=time, group=group, ids=ids or (), keep=keep or ())
         for text in parts.left_out:
             told.print(f"Left out: {text}.", highlight=False, markup=False)
-        if parts.is_quantity:
-            check_numbers_suffice(model, predictions, out_file)
-            answer = score_numbers(parts, budget=budget, store=store, seed=seed)
-        else:
-            answer = score_classes(
-                parts, models=model, predictions=predictions, budget=budget, store=store, seed=seed
-            )
+        answer = score_table(
+            parts, models=model, predictions=predictions, budget=budget, store=store, seed=seed
+        )
         if out_file is not None:
             answer.write(out_file, show_rows=show_rows)
         if as_json:
@@ -126,6 +116,7 @@ def generate(
             )
         if out_file.suffix == ".parquet":
             check_arrow("writes")
+        check_folder(out_file)
         make: Any = make_learnability_classification
         X, y, truth = make(
             rows,

@@ -2,9 +2,9 @@
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sklearn_learnability.displays._drawing import (
     BLUE,
@@ -15,13 +15,6 @@ from sklearn_learnability.displays._drawing import (
     VERMILION,
     import_pyplot,
 )
-from sklearn_learnability.displays._efficiency import EfficiencyDisplay
-from sklearn_learnability.displays._learnability import LearnabilityDisplay
-from sklearn_learnability.displays._learnability_curve import LearnabilityCurveDisplay
-from sklearn_learnability.displays._segments import SegmentDisplay
-
-if TYPE_CHECKING:
-    from sklearn_learnability.report._learnability_report import LearnabilityReport
 
 #: What the page's style sheet decides on, light or dark.
 PAGE_COLOURS = {
@@ -43,35 +36,6 @@ class Figure:
     title: str
     text: str
     svg: str
-
-
-def figures_of(report: "LearnabilityReport") -> Iterator[Figure]:
-    """Yield the figures of a report."""
-    names = ", ".join(model.name for model in report.models)
-    yield Figure(
-        "What the models extract",
-        f"Efficiency of {names}, raw and calibrated, with 95 % intervals.",
-        drawn("efficiency", EfficiencyDisplay.from_comparison, report.comparison),
-    )
-    yield Figure(
-        "Where the bits go",
-        f"The label entropy of {report.label_entropy:.3g} {report.units}: what {names} and the "
-        "ceiling explain of it.",
-        drawn("bits", LearnabilityDisplay.from_comparison, report.comparison),
-    )
-    if report.curve is not None:
-        yield Figure(
-            "What more rows may bring",
-            "The ceiling by number of training rows, and its continuation.",
-            drawn("curve", LearnabilityCurveDisplay.from_curve, report.curve),
-        )
-    for number, (name, segments) in enumerate(report.segments):
-        yield Figure(
-            f"Segments by {name}",
-            f"What can be learned in each level of {name}, and what {report.models[0].name} "
-            "explains.",
-            drawn(f"segments{number}", SegmentDisplay.from_report, segments),
-        )
 
 
 def drawn(name: str, draw: Callable[..., Any], result: Any) -> str:

@@ -122,8 +122,8 @@ def findings_of(evidence: Evidence) -> tuple[Finding, ...]:
         *(found for model in evidence.models for found in _calibration(model)),
         *_more_rows(evidence.curve),
         *_optimistic_split(evidence.split),
-        *_nothing_found(evidence.shortfall),
-        *_copies(evidence),
+        *nothing_found(evidence.shortfall.lower, evidence.shortfall.learnability, "labels"),
+        *copies(evidence.has_copies, evidence.duplicate_share),
     )
 
 
@@ -159,7 +159,7 @@ def _more_rows(curve: LearnabilityCurve | None) -> Iterator[Finding]:
         return
     most = curve.more_rows[-1]
     gain = f"{percent(most.gain_lower)} to {percent(most.gain_upper)} of the label entropy"
-    so = "more rows pay" if curve.answer == "more rows" else "only other columns can"
+    so = "more rows pay" if curve.answer == "more rows" else "for more, get other columns"
     yield Finding(
         FindingCode.MORE_ROWS,
         f"{most.factor:g} times the rows raise the ceiling by {gain}: {so}.",
@@ -180,25 +180,24 @@ def _optimistic_split(split: RandomVersusForward | None) -> Iterator[Finding]:
         )
 
 
-def _nothing_found(shortfall: Shortfall) -> Iterator[Finding]:
+def nothing_found(lower: float, learnability: float, target: str) -> Iterator[Finding]:
     """Yield that the ceiling is not told from 0, where its lower limit is 0."""
-    if shortfall.lower <= 0:
+    if lower <= 0:
         yield Finding(
             FindingCode.NOTHING_FOUND,
-            f"The ceiling, {percent(shortfall.learnability)}, is not told from 0: the inputs may "
-            "say nothing about the labels.",
+            f"The ceiling, {percent(learnability)}, is not told from 0: the inputs may say nothing "
+            f"about the {target}.",
             "ceiling",
         )
 
 
-def _copies(evidence: Evidence) -> Iterator[Finding]:
+def copies(has_copies: bool, duplicate_share: float) -> Iterator[Finding]:
     """Yield that copies of rows stand on both sides of the folds, where they are telling."""
-    if evidence.has_copies:
+    if has_copies:
         yield Finding(
             FindingCode.COPIES,
-            f"{percent(evidence.duplicate_share)} of the test rows also stand in their training "
-            "rows: every score is too good. Drop repeated records, or say which rows belong "
-            "together.",
+            f"{percent(duplicate_share)} of the test rows also stand in their training rows: every "
+            "score is too good. Drop repeated records, or say which rows belong together.",
             "ceiling",
         )
 

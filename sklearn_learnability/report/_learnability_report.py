@@ -1,26 +1,24 @@
 """LearnabilityReport: the answer for one table, that can be handed on."""
 
 from dataclasses import dataclass
-from html import escape
-from os import PathLike
-from pathlib import Path
 
 import pandas as pd
 
-from sklearn_learnability._results import Result
 from sklearn_learnability.ceilings._learnability_curve import LearnabilityCurve
 from sklearn_learnability.ceilings._random_versus_forward import RandomVersusForward
 from sklearn_learnability.ceilings._shortfall import Shortfall
 from sklearn_learnability.metrics._comparison import ModelComparison
 from sklearn_learnability.metrics._resampling import Estimate
 from sklearn_learnability.metrics._segments import SegmentReport
+from sklearn_learnability.report._class_page import class_page
 from sklearn_learnability.report._finding import AssessedModel, Finding
-from sklearn_learnability.report._html import render
+from sklearn_learnability.report._html import Page
+from sklearn_learnability.report._report import Report
 from sklearn_learnability.report._sentences import sentences_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LearnabilityReport(Result):
+class LearnabilityReport(Report):
     """What can be learned from a table, what models make of it, and what to do next.
 
     Made by :func:`learnability_report`. In a notebook it shows its first lines; `to_html` gives the
@@ -90,41 +88,5 @@ class LearnabilityReport(Result):
             self.learnability, self.shortfall, self.comparison, self.models[0], self.curve
         )
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row a finding."""
-        parts = [found.to_frame() for found in self.findings]
-        empty = pd.DataFrame(columns=["code", "sentence", "table"])
-        return pd.concat(parts, ignore_index=True) if parts else empty
-
-    def _repr_html_(self) -> str:
-        """Return the answer and the findings, for notebooks."""
-        lines = [*self.sentences, *(f"{one.code} {one.sentence}" for one in self.findings)]
-        return "".join(f"<p>{escape(line)}</p>" for line in lines)
-
-    def to_html(
-        self, file: str | PathLike[str] | None = None, *, show_rows: pd.DataFrame | None = None
-    ) -> str:
-        """Return the report as one HTML file that needs nothing beside it.
-
-        Parameters
-        ----------
-        file : path-like, default=None
-            Where to write it as well.
-        show_rows : DataFrame, default=None
-            The inputs, whose values are then shown for the rows that surprise the model. Reports
-            travel: without them rows are named by their position alone.
-
-        Returns
-        -------
-        str
-            The file's content.
-
-        Raises
-        ------
-        ImportError
-            If jinja2 or matplotlib is missing, of the extra ``report``.
-        """
-        page = render(self, show_rows)
-        if file is not None:
-            Path(file).write_text(page, encoding="utf-8")
-        return page
+    def _page(self, show_rows: pd.DataFrame | None) -> Page:
+        return class_page(self, show_rows)

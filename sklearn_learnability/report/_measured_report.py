@@ -18,6 +18,9 @@ from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_learnability._validation import Floats, Integers, Units, warn
 from sklearn_learnability.ceilings._golden_model_ceiling import GoldenModelCeiling
+from sklearn_learnability.ceilings._golden_model_ceiling_regressor import (
+    GoldenModelCeilingRegressor,
+)
 from sklearn_learnability.ceilings._learnability_curve import LearnabilityCurve, learnability_curve
 from sklearn_learnability.ceilings._random_versus_forward import (
     RandomVersusForward,
@@ -28,10 +31,10 @@ from sklearn_learnability.metrics._comparison import ModelComparison
 from sklearn_learnability.report._default_models import default_models
 from sklearn_learnability.report._finding import AssessedModel, Evidence, findings_of
 from sklearn_learnability.report._learnability_report import LearnabilityReport
+from sklearn_learnability.report._named_models import as_classifier, models_beside
 from sklearn_learnability.report._progress import steps
 from sklearn_learnability.report._read_table import in_order
 from sklearn_learnability.report._scored import Scored, TableRows
-from sklearn_learnability.report._suite import named_models
 from sklearn_learnability.scoring._out_of_fold_probabilities import out_of_fold_probabilities
 
 N_FOLDS = N_FORWARD_FOLDS = 5
@@ -129,7 +132,7 @@ def learnability_report(
     order, has_time = order_of(time, len(np.asarray(y))), time is not None
     data = TableRows.of(X, y, sample_weight, groups, order)
     check_groups(data.groups)
-    named = chosen_models(models, predictions, random_state)
+    named = models_beside(models, predictions, lambda: default_models(random_state), as_classifier)
     ceiling = GoldenModelCeiling(
         candidates,
         cv=TimeSeriesSplit(N_FORWARD_FOLDS) if has_time else N_FOLDS,
@@ -155,6 +158,7 @@ def learnability_report(
         split = random_versus_forward(ceiling, *data) if has_time else None
         step.begin("segments")
         parts, compared = tuple(scored.segments(segment_columns)), scored.compare()
+        surprises = scored.surprises(order)
     return report_of(
         evidence_of(ceiling, assessed, found_curve, split, told),
         ceiling,
@@ -163,7 +167,7 @@ def learnability_report(
         n_samples=len(data.y),
         n_features=data.X.shape[1],
         segments=parts,
-        surprises=scored.surprises(order),
+        surprises=surprises,
         warnings=tuple(dict.fromkeys(f"{one.category.__name__}: {one.message}" for one in told)),
         settings=settings_of(ceiling, data, time),
     )
@@ -244,23 +248,6 @@ def order_of(time: ArrayLike | None, n_samples: int) -> Integers:
     return np.asarray(values.argsort(kind="stable"))
 
 
-def chosen_models(
-    models: Any, predictions: Mapping[str, ArrayLike] | None, random_state: int
-) -> dict[str, Any]:
-    """Return the models by name, those by default where there is nothing to assess."""
-    if predictions is not None and not isinstance(predictions, Mapping):
-        raise TypeError(
-            f"Expected predictions by name of a model, got {type(predictions).__name__}."
-        )
-    if models is None:
-        return {} if predictions else default_models(random_state)
-    named = named_models(models)
-    both = sorted(set(named) & set(predictions or {}))
-    if both:
-        raise ValueError(f"Expected models and predictions of different names, got {both} in both.")
-    return named
-
-
 def predicted(
     named: Mapping[str, BaseEstimator], ceiling: GoldenModelCeiling, data: TableRows, n_jobs: Any
 ) -> dict[str, Floats]:
@@ -305,11 +292,19 @@ def given_predictions(
                 f"Expected predictions of {name} of shape ({len(order)}, {len(classes)}), got "
                 f"{values.shape}."
             )
+        n_missing = int((~np.isfinite(values).all(axis=1)).sum())
+        if n_missing:
+            raise ValueError(
+                f"Expected finite predictions of {name} in every row, got NaN or infinity in "
+                f"{n_missing} of {len(values)}."
+            )
         found[str(name)] = values[order]
     return found
 
 
-def settings_of(ceiling: GoldenModelCeiling, data: TableRows, time: Any) -> dict[str, str]:
+def settings_of(
+    ceiling: GoldenModelCeiling | GoldenModelCeilingRegressor, data: TableRows, time: Any
+) -> dict[str, str]:
     """Return what the report was made with, in words."""
     return {
         "ceiling": str(ceiling.candidates),

@@ -1,4 +1,4 @@
-"""What the command line says of a table: of classes by a report, of numbers by their ceiling."""
+"""What the command line says of a table: its report, of classes or of numbers."""
 
 import math
 from collections.abc import Sequence
@@ -9,42 +9,36 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
-from sklearn.model_selection import TimeSeriesSplit
 
-from sklearn_learnability._tables import take_rows
 from sklearn_learnability._validation import missing_package
-from sklearn_learnability.ceilings._golden_model_ceiling_regressor import (
-    GoldenModelCeilingRegressor,
-)
-from sklearn_learnability.report._finding import percent, span
 from sklearn_learnability.report._learnability_report import LearnabilityReport
-from sklearn_learnability.report._measured_report import (
-    N_FORWARD_FOLDS,
-    learnability_report,
-    order_of,
-)
+from sklearn_learnability.report._measured_regression import regression_report
+from sklearn_learnability.report._measured_report import learnability_report
 from sklearn_learnability.report._read_table import TableFile, read_table
+from sklearn_learnability.report._regression_report import RegressionReport
+from sklearn_learnability.report._report import Report
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The sentences and numbers of a table, and its report where there is one."""
+    """The report of a table, and its numbers as JSON has them."""
 
-    sentences: tuple[str, ...]
+    report: Report
     numbers: dict[str, Any]
-    report: LearnabilityReport | None
     X: pd.DataFrame
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The answer and the findings."""
+        found = (f"{one.code} {one.sentence}" for one in self.report.findings)
+        return (*self.report.sentences, *found)
 
     def write(self, path: Path, *, show_rows: bool) -> None:
         """Write the report."""
-        if self.report is None:
-            raise ValueError(
-                "Expected a target of classes for a report, got numbers. Leave --out out."
-            )
         self.report.to_html(path, show_rows=self.X if show_rows else None)
 
 
-def score_classes(
+def score_table(
     table: TableFile,
     *,
     models: Sequence[str] | None,
@@ -53,42 +47,47 @@ def score_classes(
     store: Path | None,
     seed: int,
 ) -> Answer:
-    """Return the answer for a target of classes."""
-    report = learnability_report(
-        table.X,
-        table.y,
-        [model_of(one) for one in models] if models else None,
-        predictions=None if predictions is None else read_predictions(predictions, table),
-        groups=table.groups,
-        time=table.time,
-        candidates=str(budget),
-        memory=store,
-        random_state=seed,
-        verbose=1,
-    )
-    found = (f"{one.code} {one.sentence}" for one in report.findings)
-    return Answer((*report.sentences, *found), numbers_of(report), report, table.X)
-
-
-def score_numbers(table: TableFile, *, budget: str, store: Path | None, seed: int) -> Answer:
-    """Return the answer for a target of numbers, where rows have a time from earlier rows."""
-    cv = 5 if table.time is None else TimeSeriesSplit(N_FORWARD_FOLDS)
-    ceiling = GoldenModelCeilingRegressor(str(budget), cv=cv, memory=store, random_state=seed)
-    order = order_of(table.time, len(table.y))
-    groups = None if table.groups is None else table.groups.to_numpy()[order]
-    ceiling.fit(take_rows(table.X, order), table.y.to_numpy()[order], groups=groups)
-    lower, upper = ceiling.learnability_interval_
-    sentence = (
-        f"The inputs explain {percent(ceiling.learnability_)} {span(max(lower, 0.0), upper)} of "
-        f"{table.y.name}, as a share of variance between Gaussians: "
-        f"{ceiling.mutual_information_:.3g} {ceiling.units_} a row."
-    )
-    numbers = {
-        "learnability": ceiling.learnability_,
-        "learnability_interval": [lower, upper],
-        "mutual_information": ceiling.mutual_information_,
+    """Return the answer for a table, by the kind of its target."""
+    given: dict[str, Any] = {
+        "models": [model_of(one) for one in models] if models else None,
+        "predictions": None if predictions is None else read_predictions(predictions, table),
+        "groups": table.groups,
+        "time": table.time,
+        "candidates": str(budget),
+        "memory": store,
+        "random_state": seed,
+        "verbose": 1,
     }
-    return Answer((sentence,), numbers, None, table.X)
+    if table.is_quantity:
+        of_number = regression_report(table.X, table.y, **given)
+        return Answer(of_number, numbers_of_quantity(of_number), table.X)
+    of_classes = learnability_report(table.X, table.y, **given)
+    return Answer(of_classes, numbers_of(of_classes), table.X)
+
+
+def numbers_of_quantity(report: RegressionReport) -> dict[str, Any]:
+    """Return the numbers of a report on a number, without NaN, which JSON does not know."""
+    share, told = report.learnability, report.information
+    return {
+        "n_samples": report.n_samples,
+        "units": report.units,
+        "learnability": number(share.value),
+        "learnability_interval": [number(share.lower), number(share.upper)],
+        "mutual_information": number(told.value),
+        "mutual_information_interval": [number(told.lower), number(told.upper)],
+        "r2": number(report.r2),
+        "models": [
+            {
+                "name": one.name,
+                "efficiency": number(one.efficiency.value),
+                "efficiency_interval": [number(one.efficiency.lower), number(one.efficiency.upper)],
+                "r2": number(one.r2),
+                "standing": one.standing,
+            }
+            for one in report.models
+        ],
+        **said_of(report),
+    }
 
 
 def numbers_of(report: LearnabilityReport) -> dict[str, Any]:
@@ -111,6 +110,13 @@ def numbers_of(report: LearnabilityReport) -> dict[str, Any]:
             }
             for one, assessed in zip(report.comparison.models, report.models, strict=True)
         ],
+        **said_of(report),
+    }
+
+
+def said_of(report: LearnabilityReport | RegressionReport) -> dict[str, Any]:
+    """Return what a report says in words."""
+    return {
         "findings": [{"code": str(one.code), "sentence": one.sentence} for one in report.findings],
         "sentences": list(report.sentences),
         "warnings": list(report.warnings),
@@ -137,11 +143,13 @@ def model_of(path: str) -> Any:
 
 
 def read_predictions(path: Path, table: TableFile) -> dict[str, Any]:
-    """Return held-out probabilities from a table with a column a class, or one of the second.
+    """Return held-out predictions from a table: of a number, one column; else probabilities.
 
-    They are of all rows of the file; those without a target are left out.
+    These are a column a class, or one of the second.
+
+    All are of all rows of the file; those without a target are left out.
     """
-    read, classes = read_table(path), [str(label) for label in np.unique(table.y)]
+    read = read_table(path)
     if len(read) != len(table.has_target):
         raise ValueError(
             f"Expected a prediction of each of {len(table.has_target)} rows, got {len(read)}."
@@ -149,7 +157,12 @@ def read_predictions(path: Path, table: TableFile) -> dict[str, Any]:
     named = read.rename(columns=str)[table.has_target]
     texts = [name for name in named.columns if not is_numeric_dtype(named[name])]
     if texts:
-        raise ValueError(f"Expected probabilities in {path.name!r}, got texts in {texts[0]!r}.")
+        raise ValueError(f"Expected numbers in {path.name!r}, got texts in {texts[0]!r}.")
+    if table.is_quantity:
+        if named.shape[1] != 1:
+            raise ValueError(f"Expected one column of forecasts, got {', '.join(named.columns)}.")
+        return {path.stem: named.to_numpy(dtype=np.float64)[:, 0]}
+    classes = [str(label) for label in np.unique(table.y)]
     if set(classes) <= set(named.columns):
         return {path.stem: named[classes].to_numpy()}
     if named.shape[1] == 1 and len(classes) == 2:

@@ -127,7 +127,7 @@ class Scored(NamedTuple):
     def segments(self, names: Sequence[str] | None) -> Iterator[tuple[str, SegmentReport]]:
         """Yield what can be learned in levels of columns, and what the first model makes of it."""
         proba = next(iter(self.probas.values()))
-        for name in self._segmentations(names):
+        for name in segmentations(self.X, names):
             yield (
                 str(name),
                 information_by_segment(
@@ -139,19 +139,6 @@ class Scored(NamedTuple):
                     **self._options,
                 ),
             )
-
-    def _segmentations(self, names: Sequence[str] | None) -> list[str]:
-        """Return the columns to segment by."""
-        if names is not None:
-            unknown = [name for name in names if name not in self.X.columns]
-            if unknown:
-                raise ValueError(
-                    f"Expected columns to segment by among {list(self.X.columns)}, got {unknown}."
-                )
-            return list(names)
-        levels = {name: self.X[name].nunique(dropna=False) for name in self.X.columns}
-        few = [name for name, count in levels.items() if 2 <= count <= MOST_LEVELS]
-        return few[:MOST_SEGMENTATIONS]
 
     def surprises(self, order: Integers) -> pd.DataFrame:
         """Return the rows that the first model was most surprised by, their positions as given."""
@@ -167,3 +154,17 @@ class Scored(NamedTuple):
                 "ceiling": self.reference[most],
             }
         )
+
+
+def segmentations(X: pd.DataFrame, names: Sequence[str] | None) -> list[str]:
+    """Return the columns to segment by."""
+    if names is not None:
+        unknown = [name for name in names if name not in X.columns]
+        if unknown:
+            raise ValueError(
+                f"Expected columns to segment by among {list(X.columns)}, got {unknown}."
+            )
+        return list(names)
+    levels = {name: X[name].nunique(dropna=False) for name in X.columns}
+    few = [name for name, count in levels.items() if 2 <= count <= MOST_LEVELS]
+    return few[:MOST_SEGMENTATIONS]

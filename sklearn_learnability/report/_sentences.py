@@ -1,6 +1,7 @@
 """The answer of a report in three sentences."""
 
 import math
+from typing import TYPE_CHECKING
 
 from sklearn_learnability.ceilings._learnability_curve import LearnabilityCurve
 from sklearn_learnability.ceilings._shortfall import Shortfall
@@ -13,6 +14,9 @@ from sklearn_learnability.report._finding import (
     percent,
     span,
 )
+
+if TYPE_CHECKING:
+    from sklearn_learnability.report._regression_report import AssessedRegressor, RegressionReport
 
 
 def sentences_of(
@@ -35,7 +39,7 @@ def explained(learnability: Estimate, shortfall: Shortfall) -> str:
     """Return what the inputs explain of the label entropy, and the most that they may."""
     if math.isnan(learnability.value):
         return "The rows are of one class: there is nothing to learn."
-    ends = span(max(learnability.lower, 0.0), learnability.upper)
+    ends = span(max(learnability.lower, 0.0), min(learnability.upper, 1.0))
     if shortfall.lower <= 0:
         return (
             f"It cannot be told whether the inputs explain anything of the labels: the ceiling is "
@@ -46,6 +50,8 @@ def explained(learnability: Estimate, shortfall: Shortfall) -> str:
         return f"{text}; how much more there may be cannot be told, as {shortfall.reason}."
     by = "rows of equal inputs" if shortfall.source == "replicates" else "the evidence at hand"
     most = f"{text}, and by {by} no more than {percent(shortfall.upper)}"
+    if round(shortfall.upper, 2) >= 1:
+        most = f"{text}, and by {by} they may explain all of it"
     if shortfall.source == "rule" and shortfall.outside:
         return f"{most}, which is a guess for a table like this one."
     return f"{most}."
@@ -92,3 +98,45 @@ def to_do(curve: LearnabilityCurve | None) -> str:
         "cannot tell": "whether that pays cannot be told yet",
     }
     return f"Ten times the rows would add {gain} of the label entropy, so {so[curve.answer]}."
+
+
+def sentences_of_number(report: "RegressionReport") -> tuple[str, ...]:
+    """Return what the inputs tell of a number, what the first model extracts, and as R²."""
+    return (
+        told_of_number(report),
+        extracted_of_number(report.models[0]),
+        f"The ceiling's own forecasts have an R² of {report.r2:.2f}; whether more rows would help "
+        "was not measured.",
+    )
+
+
+def told_of_number(report: "RegressionReport") -> str:
+    """Return what the inputs tell of a number, as a share and in bits."""
+    share, found = report.learnability, report.information
+    ends = span(max(share.lower, 0.0), share.upper)
+    if report.lower_limit <= 0:
+        return (
+            f"It cannot be told whether the inputs say anything of {report.target}: the ceiling is "
+            f"{percent(share.value)} {ends}."
+        )
+    return (
+        f"The inputs explain {percent(share.value)} {ends} of {report.target}, as a share of "
+        f"variance between Gaussians: {found.value:.2g} {report.units} a row; how much more there "
+        "may be was not measured."
+    )
+
+
+def extracted_of_number(model: "AssessedRegressor") -> str:
+    """Return what a model extracts of it, and where that leaves the model."""
+    found, name = model.efficiency, model.name[:1].upper() + model.name[1:]
+    if math.isnan(found.value):
+        return f"What {model.name} extracts of that cannot be told: {found.reason}."
+    text = f"{name} extracts {percent(found.value)} {span(found.lower, found.upper)} of that"
+    if found.value < 0:
+        text = f"{name} says less than nothing of it"
+    standings = {
+        "level with the ceiling": "it is level with the ceiling",
+        "room for a better model": "there is room for a better model",
+        "cannot tell": "whether a better model is there cannot be told",
+    }
+    return f"{text}, with an R² of {model.r2:.2f}; {standings[model.standing]}."

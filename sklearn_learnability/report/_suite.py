@@ -3,9 +3,8 @@
 import math
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from os import PathLike
 from typing import Any, Literal
 
@@ -18,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
@@ -30,6 +29,7 @@ from sklearn_learnability.datasets._suite import learnability_suite
 from sklearn_learnability.datasets._truth import ClassificationTruth
 from sklearn_learnability.exceptions import LearnabilityWarning
 from sklearn_learnability.metrics._calibration import cross_fit_calibration
+from sklearn_learnability.report._named_models import as_classifier, named_models
 
 #: Rows that every fitted model is measured on.
 FRESH_ROWS = 20_000
@@ -221,7 +221,7 @@ def run_suite(
     """
     check_count("n_samples", n_samples)
     check_count("random_state", random_state, smallest=0)
-    named = suite_models(random_state) if models is None else named_models(models)
+    named = suite_models(random_state) if models is None else named_models(models, as_classifier)
     known = [found.name for found in learnability_suite(SUITE_VERSION) if found.target == "classes"]
     names = known if datasets is None else list(datasets)
     unknown = [name for name in names if name not in known]
@@ -241,49 +241,6 @@ def run_suite(
             if verbose:
                 print(f"{name}, {model}: efficiency {numbers.get('efficiency', math.nan):.3f}")
     return SuiteReport(tuple(measurements), n_samples, random_state, SUITE_VERSION)
-
-
-def named_models(models: Any) -> dict[str, Any]:
-    """Return the models by name, after their classes or paths where none is given."""
-    if isinstance(models, Mapping):
-        pairs = list(models.items())
-    elif isinstance(models, Sequence) and not isinstance(models, str | Pipeline):
-        pairs = [(name_of(model), model) for model in models]
-    else:
-        pairs = [(name_of(models), models)]
-    names = [str(name) for name, _ in pairs]
-    if not names or len(set(names)) < len(names):
-        raise ValueError(
-            f"Expected models of different names, got {names}. Give a dict of name to model."
-        )
-    return {str(name): check_model(model) for name, model in pairs}
-
-
-def name_of(model: Any) -> str:
-    """Return a path as it is, and of an estimator its class; a pipeline is named by its end."""
-    while isinstance(model, Pipeline):
-        model = model.steps[-1][1]
-    return model if isinstance(model, str) else type(model).__name__
-
-
-def check_model(model: Any) -> Any:
-    """Return a classifier, imported where its path is given, refusing what predicts no classes."""
-    found = model_of_path(model) if isinstance(model, str) else model
-    if isinstance(found, type) or not (hasattr(found, "fit") and hasattr(found, "predict_proba")):
-        raise TypeError(f"Expected a classifier with fit and predict_proba, got {model!r}.")
-    return found
-
-
-def model_of_path(path: str) -> Any:
-    """Return what a dotted path leads to, called without arguments where it makes a classifier."""
-    module, _, name = path.rpartition(".")
-    if not module:
-        raise ImportError(f"Expected a dotted path such as 'package.MyClassifier', got {path!r}.")
-    try:
-        found = getattr(import_module(module), name)
-    except AttributeError as error:
-        raise ImportError(f"Expected {name!r} in {module!r}, got a module without it.") from error
-    return found() if callable(found) else found
 
 
 def failed(name: str, model: str, error: Exception) -> dict[str, Any]:

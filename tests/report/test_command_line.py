@@ -63,9 +63,22 @@ def test_numbers_go_to_their_own_ceiling(tmp_path):
     assert found.exit_code == 0, found.output
     lower, upper = numbers_of(found)["learnability_interval"]
     assert lower < 0.5 < upper
-    refused = run("score", path, "--target", "y", "--out", tmp_path / "report.html")
-    assert refused.exit_code == 2
-    assert "Leave --out out" in refused.output
+    assert numbers_of(found)["models"][0]["name"] == "ridge regression"
+
+
+def test_forecasts_and_models_of_a_number_are_reported(tmp_path):
+    rng = np.random.default_rng(0)
+    x, page = rng.normal(size=300), tmp_path / "report.html"
+    table = pd.DataFrame({"x": x, "y": x + rng.normal(size=300)})
+    table.to_csv(tmp_path / "numbers.csv", index=False)
+    table[["x"]].to_csv(tmp_path / "held_out.csv", index=False)
+    given = ("score", tmp_path / "numbers.csv", "--target", "y", "--json", "--out", page)
+    forecasts = run(*given, "--predictions", tmp_path / "held_out.csv")
+    model = run(*given, "--model", "sklearn.linear_model.LinearRegression")
+    for found in (forecasts, model):
+        assert found.exit_code == 0, found.output
+        assert numbers_of(found)["models"][0]["r2"] == pytest.approx(0.5, abs=0.1)
+    assert "R²" in page.read_text(encoding="utf-8")
 
 
 def test_models_and_predictions_from_files(data, tmp_path):
@@ -171,7 +184,7 @@ def test_texts_are_no_probabilities(labelled):
     given = ("--predictions", labelled / "texts.csv")
     result = run("score", labelled / "table.csv", "--target", "y", *given)
     assert result.exit_code == 2
-    assert "Expected probabilities" in result.output
+    assert "Expected numbers" in result.output
 
 
 def test_groups_are_five_at_least_and_not_the_target(labelled):
@@ -210,16 +223,6 @@ def test_numbers_with_a_time_are_predicted_from_earlier_rows(tmp_path):
     assert forward.exit_code == 0, forward.output
     assert json.loads(at_random.stdout)["learnability"] > 0.8
     assert json.loads(forward.stdout)["learnability"] < 0.5
-
-
-@pytest.mark.parametrize("option", ["--model", "--predictions", "--out"])
-def test_numbers_take_no_models(tmp_path, option):
-    rng = np.random.default_rng(0)
-    path = tmp_path / "numbers.csv"
-    pd.DataFrame({"x": rng.normal(size=50), "y": rng.normal(size=50)}).to_csv(path, index=False)
-    found = run("score", path, "--target", "y", option, tmp_path / "given")
-    assert found.exit_code == 2
-    assert f"Expected a target of classes for {option}" in " ".join(found.output.split())
 
 
 def test_whole_numbers_stay_classes_where_one_is_missing(tmp_path):
