@@ -1,18 +1,23 @@
 """Samplers of the learning coefficient on batches, at equal numbers of gradients.
 
-    python benchmarks/llc_samplers.py          # 5 CPU-minutes
+    python benchmarks/llc_samplers.py          # 9 CPU-minutes; a killed run goes on
 
-Plain and preconditioned Langevin dynamics, those of Leimkuhler and Matthews, stochastic-gradient
-Hamiltonian Monte Carlo (Chen, Fox and Guestrin 2014) and the Nosé-Hoover thermostat (Ding et al.
-2014), all in one loop: the same posterior, batches, chains and number of gradients, each at several
-step sizes, of which the best is shown with hindsight. The value is that of all rows along the
-chains; the truth that of the posterior itself, in closed form where the loss is quadratic, else the
-coefficient. Gradients are those of the batch alone.
+Plain and preconditioned Langevin dynamics, those of Leimkuhler and Matthews, the same with a
+momentum (BAOAB), stochastic-gradient Hamiltonian Monte Carlo (Chen, Fox and Guestrin 2014), the
+Nosé-Hoover thermostat (Ding et al. 2014), and trajectories on batches without a Metropolis test,
+all in one loop: the same posterior, batches, chains and number of gradients, each at several step
+sizes, of which the best is shown with hindsight. The value is that of all rows along the chains;
+the truth that of the posterior itself, in closed form where the loss is quadratic, else the
+coefficient. Gradients are those of the batch alone, or paired with those at w*, where the gradients
+there are counted too.
+
+Then the estimator itself, with all settings automatic: the two samplers that it can pair.
 """
 
 import json
 import math
 import time
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -20,20 +25,30 @@ import torch
 from torch.func import functional_call, grad, vmap
 from tqdm import tqdm
 
-from sklearn_learnability.torch import make_linear_network_model, make_linear_regression_model
+from sklearn_learnability.exceptions import LearnabilityWarning
+from sklearn_learnability.torch import (
+    LocalLearningCoefficient,
+    half_squared_error,
+    make_linear_network_model,
+    make_linear_regression_model,
+)
 
 RESULTS = Path(__file__).parent / "results" / "llc_samplers.json"
 N_CHAINS, N_GRADIENTS, BURN_IN, EVERY = 8, 3000, 0.4, 10
 SEEDS = range(7000, 7002)
 STEPS = (0.5, 0.2, 0.05)  # times the top curvature of the potential
 GAMMA, FRICTION = 1.0, 0.3
+KEPT, LEAPFROGS = 0.5, 16  # of a momentum in BAOAB; to a trajectory
+PAIRED = ", paired gradients"  # of a case's name
+AUTOMATIC = {"leimkuhler-matthews": "Leimkuhler-Matthews", "baoab": "BAOAB"}
+AUTOMATIC_SEEDS = range(7400, 7405)
 DECAY, STABILISER = 0.99, 0.1
 
 
 class Target:
     """The posterior of a known model: its potential's gradient on a batch, and its energy."""
 
-    def __init__(self, known, inverse_temperature, batch_size, generator):
+    def __init__(self, known, inverse_temperature, batch_size, generator, paired=False):
         self.model, (self.X, self.y) = known.model, known.data
         self.t, self.size, self.generator = inverse_temperature, batch_size, generator
         named = dict(known.model.named_parameters())
@@ -42,6 +57,8 @@ class Target:
         self.at_start = float(self._loss(self.start, self.X, self.y))
         self.gradients = vmap(grad(self._loss), in_dims=(0, None, None))
         self.losses = vmap(self._loss, in_dims=(0, None, None))
+        self.paired = paired
+        self.whole = self.gradients(self.start[None], self.X, self.y)
 
     def _loss(self, w, X, y):
         parts = w.split([math.prod(shape) for shape in self.shapes.values()])
@@ -54,7 +71,11 @@ class Target:
     def slope(self, w):
         """Return the raw gradient of a batch, and the drift of the potential."""
         rows = torch.randint(len(self.X), (self.size,), generator=self.generator)
-        raw = self.gradients(w, self.X[rows], self.y[rows])
+        if self.paired:
+            both = self.gradients(torch.cat([w, self.start[None]]), self.X[rows], self.y[rows])
+            raw = both[:-1] - both[-1] + self.whole
+        else:
+            raw = self.gradients(w, self.X[rows], self.y[rows])
         return raw, self.t * raw + GAMMA * (w - self.start)
 
     def energy(self, w):
@@ -79,6 +100,26 @@ def leimkuhler_matthews(target, w, step):
         w = w - step / 2 * target.slope(w)[1] + step**0.5 * (last + fresh) / 2
         last = fresh
         yield w
+
+
+def baoab(target, w, step):
+    momentum, h = noise(target, w), step**0.5
+    while True:
+        momentum = momentum - h * target.slope(w)[1]
+        w = w + h / 2 * momentum
+        momentum = KEPT * momentum + (1 - KEPT**2) ** 0.5 * noise(target, w)
+        w = w + h / 2 * momentum
+        yield w
+
+
+def hmc(target, w, step):
+    h = step**0.5
+    while True:
+        momentum = noise(target, w)
+        for _ in range(LEAPFROGS):
+            momentum = momentum - h * target.slope(w)[1]
+            w = w + h * momentum
+            yield w
 
 
 def rmsprop_sgld(target, w, step):
@@ -116,10 +157,15 @@ def sgnht(target, w, step):
 SAMPLERS = {
     "SGLD": sgld,
     "Leimkuhler-Matthews": leimkuhler_matthews,
+    "BAOAB": baoab,
     "RMSprop-SGLD": rmsprop_sgld,
     "SGHMC": sghmc,
     "SGNHT": sgnht,
+    "HMC, no test": hmc,
 }
+
+
+PUBLISHED = ("SGLD", "RMSprop-SGLD")  # which are not paired
 
 
 def cases(seed):
@@ -127,18 +173,20 @@ def cases(seed):
     known = make_linear_regression_model(20, n_samples=2000, condition=100.0, random_state=seed)
     yield "regression, condition 100", known, 1000.0, 100, quadratic(known, 1000.0)
     known = make_linear_regression_model(20, n_samples=2000, noise=1.0, random_state=seed)
-    yield "regression, noisy labels", known, 200.0, 100, quadratic(known, 200.0)
+    for pairing in ("", PAIRED):
+        name = f"regression, noisy labels{pairing}"
+        yield name, known, 200.0, 100, quadratic(known, 200.0)
     known = make_linear_network_model([5, 3, 5], 1, n_samples=500, random_state=seed)
     yield "[5, 3, 5] rank 1", known, 1000.0, 100, known.truth.value
     known = make_linear_network_model([10, 10, 10], 3, n_samples=500, random_state=seed)
     yield "[10, 10, 10] rank 3", known, 1000.0, 100, known.truth.value
 
 
-def quadratic(known, t):
+def quadratic(known, t, pull=GAMMA):
     """Return E[t K] of the posterior of a linear regression."""
     X = known.data[0]
     h = t * torch.linalg.eigvalsh(X.T @ X / len(X))
-    return float((h / (h + GAMMA)).sum() / 2)
+    return float((h / (h + pull)).sum() / 2)
 
 
 def top_curvature(known):
@@ -159,15 +207,19 @@ def run(name, sampler, known, t, batch_size, truth, seed, share):
     from arviz_stats.base import array_stats
 
     generator = torch.Generator().manual_seed(seed)
-    target = Target(known, t, batch_size, generator)
+    paired = name.endswith(PAIRED)
+    target = Target(known, t, batch_size, generator, paired)
+    n_steps = N_GRADIENTS
+    if paired:  # one more chain, and all rows once
+        n_steps = round((N_CHAINS * N_GRADIENTS - len(target.X) / batch_size) / (N_CHAINS + 1))
     step = share / (t * top_curvature(known) + GAMMA)
     start, trace = target.start.repeat(N_CHAINS, 1), []
     started = time.process_time()
     with torch.no_grad():
         for number, w in enumerate(SAMPLERS[sampler](target, start, step)):
-            if number >= BURN_IN * N_GRADIENTS and number % EVERY == 0:
+            if number >= BURN_IN * n_steps and number % EVERY == 0:
                 trace.append(target.energy(w))
-            if number + 1 == N_GRADIENTS:
+            if number + 1 == n_steps:
                 break
     draws = torch.stack(trace, 1).numpy()
     finite = bool(math.isfinite(draws.mean()) and abs(draws.mean()) < 100 * truth)
@@ -184,9 +236,89 @@ def run(name, sampler, known, t, batch_size, truth, seed, share):
     }
 
 
+def automatic(sampler, seed):
+    """Return the estimator's values of one sampler, all of its settings automatic."""
+    rows = []
+    for name, known, _, batch_size, _ in cases(seed):
+        if name.endswith(PAIRED):
+            continue  # the estimator pairs where it has to
+        data = tuple(part.float() for part in known.data)
+        llc = LocalLearningCoefficient(
+            half_squared_error,
+            sampler=sampler,
+            n_draws=900,
+            batch_size=batch_size,
+            random_state=seed,
+            progress=False,
+        )
+        started = time.process_time()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LearnabilityWarning)
+            found = llc.estimate(known.model.float(), data)
+        known.model.double()
+        t, pull = found.settings.inverse_temperature, found.settings.localization
+        rows.append(
+            {
+                "case": name,
+                "sampler": AUTOMATIC[sampler],
+                "seed": seed,
+                "coefficient": known.truth.value,
+                "value": found.value,
+                "standard error": found.standard_error,
+                "posterior": quadratic(known, t, pull) if "regression" in name else None,
+                "pull": pull,
+                "effective draws": found.effective_sample_size,
+                "flags": [flag.code.value for flag in found.flags],
+                "seconds": time.process_time() - started,
+            }
+        )
+    return rows
+
+
 def tables(results):
-    """Return the table of the documentation: each sampler at the step that is nearest the truth."""
-    runs = pd.DataFrame(results["runs"])
+    """Return the tables of the documentation."""
+    return {
+        "llc_samplers": best_steps(results["runs"]),
+        "llc_samplers_automatic": automatic_table(results["automatic"]),
+    }
+
+
+def automatic_table(rows):
+    """Return means over seeds of what the estimator gives."""
+    in_order = list(dict.fromkeys(row["case"] for row in rows))
+    table = pd.DataFrame(sorted(rows, key=lambda row: in_order.index(row["case"])))
+    table["error"] = table["value"] / table["coefficient"] - 1
+    table["of posterior"] = table["value"] / table["posterior"].astype(float) - 1
+    table["in errors"] = (table["value"] - table["posterior"].astype(float)) / table[
+        "standard error"
+    ]
+    means = table.groupby(["case", "sampler"], sort=False).agg(
+        {
+            "error": "mean",
+            "of posterior": "mean",
+            "in errors": "mean",
+            "pull": "mean",
+            "effective draws": "mean",
+        }
+    )
+    shown = means.reset_index()
+    for name in ("error", "of posterior"):
+        shown[name] = [f"{value:+.1%}" if value == value else "" for value in shown[name]]
+    shown["in errors"] = [f"{v:+.1f}" if v == v else "" for v in shown["in errors"]]
+    shown["pull"] = [f"{value:.2g}" for value in shown["pull"]]
+    shown["effective draws"] = [f"{value:.0f}" for value in shown["effective draws"]]
+    return shown.rename(
+        columns={
+            "error": "error of the coefficient",
+            "of posterior": "error of E[tK] at its pull",
+            "in errors": "in standard errors",
+        }
+    )
+
+
+def best_steps(found):
+    """Return each sampler at the step that is nearest the truth."""
+    runs = pd.DataFrame(found)
     runs["error"] = runs["value"].astype(float) / runs["truth"] - 1
     means = runs.groupby(["case", "sampler", "step"], sort=False).agg(
         error=("error", lambda part: part.mean(skipna=False)),
@@ -196,14 +328,18 @@ def tables(results):
     for case, part in means.groupby("case", sort=False):
         row = {"case": case}
         for sampler in SAMPLERS:
-            tried = part.xs(sampler, level="sampler").dropna()
+            tried = part[part.index.get_level_values("sampler") == sampler]
+            if tried.empty:
+                row[sampler] = ""
+                continue
+            tried = tried.dropna()
             if tried.empty:
                 row[sampler] = "diverged"
                 continue
             best = tried.loc[tried["error"].abs().idxmin()]
             row[sampler] = f"{best['error']:+.1%}, {best['effective']:.1f}"
         rows.append(row)
-    return {"llc_samplers": pd.DataFrame(rows)}
+    return pd.DataFrame(rows)
 
 
 def main():
@@ -213,11 +349,30 @@ def main():
         for seed in SEEDS
         for name, known, t, size, truth in cases(seed)
         for sampler in SAMPLERS
+        if not (name.endswith(PAIRED) and sampler in PUBLISHED)
         for share in STEPS
     ]
-    results = {"runs": [run(*one) for one in tqdm(todo)]}
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results = {"runs": [], "automatic": []} | results
+    known = {(one["sampler"], one["seed"]) for one in results["automatic"]}
+    for sampler in AUTOMATIC:
+        for seed in AUTOMATIC_SEEDS:
+            if (AUTOMATIC[sampler], seed) not in known:
+                results["automatic"] += automatic(sampler, seed)
+                write(results)
+    done = {(one["case"], one["sampler"], one["seed"], one["step"]) for one in results["runs"]}
+    for one in tqdm(todo):
+        name, sampler, *_, seed, share = one
+        if (name, sampler, seed, share) not in done:
+            results["runs"].append(run(*one))
+            write(results)
+    for table in tables(results).values():
+        print(table.to_string(index=False))
+
+
+def write(results):
+    """Keep what is done."""
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    print(tables(results)["llc_samplers"].to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -54,11 +54,14 @@ class LocalLearningCoefficient(BaseEstimator):
         "labels". A function returns the mean loss, the loss of every row, or a pair: the sum of the
         losses and the number of targets they are of. Targets that a criterion ignores, and the
         padding of :func:`next_token_loss`, count for nothing.
-    sampler : {"auto", "hamiltonian", "leimkuhler-matthews", "sgld", "rmsprop-sgld"}, default="auto"
+    sampler : str, default="auto"
         "hamiltonian" takes all rows at every step, and a Metropolis test leaves no error of the
         step size; "auto" takes it where `max_seconds` allow, for models of at most 100,000
         parameters on data in memory that compute in float64, and otherwise "leimkuhler-matthews",
-        on batches. The other two are for comparison with published values.
+        on batches. "baoab" is the latter with a momentum: up to three times as fast along slow
+        directions, so that the automatic pull is weaker, but as much more open to the noise of
+        gradients, for which steps become shorter. "sgld" and "rmsprop-sgld" are for comparison with
+        published values.
     n_chains : int or "auto", default="auto"
         Number of chains: 4 on batches, otherwise more the fewer parameters there are.
     n_draws : int or "auto", default="auto"

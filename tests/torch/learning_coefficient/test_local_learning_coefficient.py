@@ -66,6 +66,28 @@ def test_regression_on_batches_with_automatic_settings():
     )
 
 
+@NORMAL
+def test_a_momentum_mixes_faster_and_lets_the_pull_be_weaker():
+    known = make_linear_regression_model(20, n_samples=2000, condition=100.0, random_state=0)
+    model, data = known.model.float(), tuple(part.float() for part in known.data)
+    curvatures = torch.linalg.eigvalsh(data[0].T.double() @ data[0].double() / 2000)
+
+    def estimate(sampler, **settings):
+        llc = langevin(sampler=sampler, n_draws=500, batch_size=100, **settings)
+        found = llc.estimate(model, data)
+        scaled = found.settings.inverse_temperature * curvatures
+        expected = float((scaled / (scaled + found.settings.localization)).sum() / 2)
+        assert abs(found.value - expected) < 3 * found.standard_error + 0.05 * expected
+        return found
+
+    plain, fast = estimate("leimkuhler-matthews"), estimate("baoab")
+    assert fast.settings.localization < 0.6 * plain.settings.localization
+    assert abs(fast.value - 10) < abs(plain.value - 10)
+    assert any("gradients are paired" in reason for reason in fast.settings.reasons)
+    at_one_pull = estimate("baoab", localization=plain.settings.localization)
+    assert at_one_pull.effective_sample_size > 1.3 * plain.effective_sample_size
+
+
 DAMPED = pytest.mark.filterwarnings(
     "ignore:The pull towards w:sklearn_learnability.exceptions.NotLocalWarning"
 )

@@ -25,6 +25,8 @@ from sklearn_learnability.torch.learning_coefficient.langevin._settings import (
 from sklearn_learnability.torch.models._flat_loss import FlatLoss
 
 SMALLEST_SLOWDOWN = 0.2  # of the step, for the sake of the noise of paired gradients
+MOMENTUM_TOLERANCE = 0.02  # of the excess loss, from the noise of paired gradients
+AS_PUBLISHED = ("sgld", "rmsprop-sgld")  # whose gradients are those of the batch alone
 PILOT_ROUNDS, PILOT_BATCHES = 8, 8
 
 
@@ -83,18 +85,22 @@ def pair_gradients(
 ) -> tuple[ChainSettings, Neighbourhood]:
     """Pair gradients with those at w* if their noise would show in a rise of the loss.
 
-    That needs the gradient at w* of many rows: of all, or of as many as a chain sees.
+    That needs the gradient at w* of many rows: of all, or of as many as a chain sees. With a
+    momentum they always are.
     """
     n = flat.surface.rows.n
     share = noise_share(settings, around, around.noise)
-    whole = settings.batch_size >= n or settings.sampler != "leimkuhler-matthews"
-    if whole or settings.paired_gradients or share <= NOISE_TOLERANCE * rise:
+    whole = settings.batch_size >= n or settings.sampler in AS_PUBLISHED
+    few, slow = share <= NOISE_TOLERANCE * rise, SAMPLERS[settings.sampler].speed == 1
+    if whole or settings.paired_gradients or (few and slow):
         return settings, around
     most = min(n, settings.n_steps * settings.batch_size)
     if around.n_seen < most:
         rows = torch.randperm(n, generator=generator)[:most]
         around = look_closer(flat, around, rows, settings.batch_size)
-    told = f"gradients are paired with those at w*: their noise would add up to {share:.2g} nats"
+    told = "gradients are paired with those at w*"
+    if not few:
+        told += f": their noise would add up to {share:.2g} nats"
     return settings.because(told, paired_gradients=True), around
 
 
@@ -117,9 +123,10 @@ def slow_down(
         differences.append(gradients[0] - gradients[1])
     noise = float(torch.stack(differences).double().var(dim=0).sum())
     share = noise_share(settings, around, noise)
-    if share <= NOISE_TOLERANCE * rise:
+    tolerance = NOISE_TOLERANCE if SAMPLERS[settings.sampler].speed == 1 else MOMENTUM_TOLERANCE
+    if share <= tolerance * rise:
         return settings
-    factor = max(NOISE_TOLERANCE * rise / share, SMALLEST_SLOWDOWN)
+    factor = max(tolerance * rise / share, SMALLEST_SLOWDOWN)
     told = f"step x {factor:.2g}: the noise of paired gradients would add up to {share:.2g} nats"
     return settings.because(told, resolution=RESOLUTION * factor)
 

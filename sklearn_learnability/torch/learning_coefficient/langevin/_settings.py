@@ -6,7 +6,10 @@ from typing import Any
 
 from sklearn_learnability.torch.learning_coefficient.langevin._neighbourhood import Neighbourhood
 from sklearn_learnability.torch.learning_coefficient.langevin._request import LangevinRequest
-from sklearn_learnability.torch.learning_coefficient.langevin._samplers import STABILISER
+from sklearn_learnability.torch.learning_coefficient.langevin._samplers import (
+    SAMPLERS,
+    STABILISER,
+)
 from sklearn_learnability.torch.models._flat_loss import FlatLoss
 
 DEFAULT_CHAINS = 4
@@ -102,7 +105,8 @@ def local_limit(chance_loss: float) -> float:
 
 def largest_ratio(settings: ChainSettings) -> float:
     """Return the largest n beta h_max / gamma at which chains of this length mix."""
-    return max(settings.resolution * settings.n_steps / (2 * MIXING_TIMES) - 1, 1.0)
+    steps = settings.n_steps * SAMPLERS[settings.sampler].speed
+    return max(settings.resolution * steps / (2 * MIXING_TIMES) - 1, 1.0)
 
 
 def settle(settings: ChainSettings, curvature: float, automatic: frozenset[str]) -> ChainSettings:
@@ -158,13 +162,15 @@ def noise_share(settings: ChainSettings, around: Neighbourhood, noise: float) ->
 
     A step e adds e^2 (n beta)^2 C / 4 to a variance that decays by e A a step, with
     A = n beta h + gamma: an excess loss of e (n beta)^2 tr(H C / A) / 8. As h / A is concave in h,
-    it is at most that of all noise at its mean curvature.
+    it is at most that of all noise at its mean curvature. A momentum adds up noise as it adds up
+    drift.
     """
     curvature = max(around.curvature_along_noise, 0.0)
     decay = settings.inverse_temperature * curvature + settings.localization
     if decay == 0.0:
         return 0.0
-    return settings.step_size * settings.inverse_temperature**2 * curvature * noise / (8 * decay)
+    step = settings.step_size * SAMPLERS[settings.sampler].speed
+    return step * settings.inverse_temperature**2 * curvature * noise / (8 * decay)
 
 
 def gradient_bias(settings: ChainSettings, around: Neighbourhood) -> float:
