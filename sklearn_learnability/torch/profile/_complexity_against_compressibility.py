@@ -73,8 +73,11 @@ def complexity_against_compressibility(
     data : Tensor, sequence or dict of tensors or arrays, Dataset, or DataLoader
         Rows of known number, in batches as `loss` takes them. The coefficient is estimated on them.
     llc : LocalLearningCoefficient or callable
-        How it is estimated. One setting serves all checkpoints. A function of a checkpoint's model
-        serves where the loss depends on it, as :func:`self_divergence_loss` does.
+        How it is estimated. What it leaves to be chosen is chosen for each checkpoint anew: on
+        batches give it the inverse temperature and the localization, such as those that
+        :meth:`LocalLearningCoefficient.estimate_checkpoints` chooses for all, or the numbers do not
+        compare. A function of a checkpoint's model serves where the loss depends on it, as
+        :func:`self_divergence_loss` does.
     loss : Module or callable
         A criterion of outputs and targets, or a function of the model and a batch. It is what
         compression raises.
