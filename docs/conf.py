@@ -113,7 +113,10 @@ def skip_generated_methods(app, what, name, obj, skip, options):
 
 
 #: Classes without a page, of which others are made.
-PRIVATE = ("GoldenModel", "GoldenDensityModel", "ScoreRequests", "StepCallback", "TableReader")
+PRIVATE = (
+    *("GoldenModel", "GoldenDensityModel", "ScoreRequests", "StepCallback", "TableReader"),
+    *("Display", "PanelsDisplay", "FromPredictions", "ComparisonDisplay", "RowValues", "Report"),
+)
 
 
 def leave_out_private_bases(app, name, obj, options, bases):
