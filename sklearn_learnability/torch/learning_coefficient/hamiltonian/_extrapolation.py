@@ -69,7 +69,8 @@ def extrapolate(
         down = what_is_left(slopes, spans, HIGHEST_MULTIPLICITY)
     else:
         rests, down = [late / (ratio**a - 1) for a in (1.0, SLOWEST_POWER)], 0.0
-    high, highest_limit = (max(max(value + rest, power) + 2 * error, highest) for rest in rests)
+    limits = [(value + rest + 2 * error, power + 2 * error, highest) for rest in rests]
+    high, highest_limit = (float(np.max(ends)) for ends in limits)  # NaN where one is
     return Extrapolation(
         slope=slope,
         slope_error=slope_error,
@@ -79,7 +80,7 @@ def extrapolate(
         line_error=math.hypot(ratio * errors[1], errors[0]) / (ratio - 1),
         rises_to=power if rises[0] < 0.5 * rises[-1] else corrected,
         convex=bool(rises[0] > rises[-1] and slope > 0),
-        bracket=(value - max(down, bias, 0.0) - 2 * error, highest_limit),
+        bracket=(value - float(np.max([down, bias, 0.0])) - 2 * error, highest_limit),
         high=high,
     )
 
@@ -91,7 +92,7 @@ def what_is_left(slopes: Floats, spans: Floats, multiplicity: int) -> float:
     rest is (m - 1)/x, and the slope over a span s = (m - 1)/(x (x - h)). The smallest rest is
     returned: the values rise ever slower.
     """
-    if not (slopes > 0).all():
+    if (slopes <= 0).any():
         return 0.0
     x = (spans + np.sqrt(spans**2 + 4 * (multiplicity - 1) / slopes)) / 2
     return float(((multiplicity - 1) / x).min())

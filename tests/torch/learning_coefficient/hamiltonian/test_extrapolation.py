@@ -58,3 +58,12 @@ def test_the_bias_is_all_of_the_last_change_where_that_turned():
     assert bias_of(np.array([5.05, 5.10, 4.4]), ERRORS, 4.0) == pytest.approx(0.05)
     unsure = np.full(3, 0.1)
     assert bias_of(np.array([5.05, 5.10, 4.4]), unsure, 4.0) == pytest.approx(0.05 / 3)
+
+
+@pytest.mark.parametrize("has_flats", [True, False])
+@pytest.mark.parametrize("unknown", [0, 1, 2])
+def test_an_error_that_is_not_known_leaves_the_end_unknown(has_flats, unknown):
+    errors = np.where(np.arange(3) == unknown, np.nan, 0.1)
+    found = extrapolate(T, np.array([5.0, 4.9, 5.1]), errors, has_flats=has_flats)
+    assert np.isnan(found.bracket[1])
+    assert np.isnan(found.high)
