@@ -137,7 +137,8 @@ def relative_errors(model, loss, rows, settings, n_steps, folder):
     """Return the standard errors, relative to the value, of ours and of devinterp's trace."""
     found = ours(model, loss, rows, settings, n_steps)
     trace = theirs(model, loss, rows, settings, n_steps, folder)[:, round(0.4 * n_steps) :]
-    error = array_stats.mcse(trace.mean(axis=0), chain_axis=None, draw_axis=0, method="mean")
+    one_chain = trace.mean(axis=0)[None]  # as the chains share their batches
+    error = array_stats.mcse(one_chain, chain_axis=0, draw_axis=1, method="mean")
     error = settings["inverse_temperature"] * float(error)
     return found.standard_error_within / abs(found.value), error / abs(found.value)
 
