@@ -26,7 +26,7 @@ from sklearn_learnability.ceilings._random_versus_forward import (
     RandomVersusForward,
     random_versus_forward,
 )
-from sklearn_learnability.exceptions import DuplicateRowsWarning
+from sklearn_learnability.exceptions import DuplicateRowsWarning, UnpredictedRowsWarning
 from sklearn_learnability.metrics._comparison import ModelComparison
 from sklearn_learnability.report._default_models import default_models
 from sklearn_learnability.report._finding import AssessedModel, Evidence, findings_of
@@ -79,7 +79,8 @@ def learnability_report(
         boosted trees, unless there are `predictions`.
     predictions : mapping of str to array-like of shape (n_samples, n_classes), default=None
         Held-out probabilities by name of the model, one row a row of X, classes in sorted order
-        unless the columns of a table of pandas bear their names.
+        unless the columns of a table of pandas bear their names. Rows of NaN were not predicted:
+        models are scored on the others.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weights.
     groups : array-like of shape (n_samples,), optional
@@ -292,14 +293,26 @@ def given_predictions(
                 f"Expected predictions of {name} of shape ({len(order)}, {len(classes)}), got "
                 f"{values.shape}."
             )
-        n_missing = int((~np.isfinite(values).all(axis=1)).sum())
-        if n_missing:
-            raise ValueError(
-                f"Expected finite predictions of {name} in every row, got NaN or infinity in "
-                f"{n_missing} of {len(values)}."
-            )
+        check_predicted(str(name), values)
         found[str(name)] = values[order]
     return found
+
+
+def check_predicted(name: str, proba: Floats) -> None:
+    """Refuse rows that are predicted in part; tell of those that are NaN, and so not predicted."""
+    left_out = np.isnan(proba).all(axis=1)
+    n_wrong = int((~np.isfinite(proba[~left_out]).all(axis=1)).sum())
+    if n_wrong or left_out.all():
+        raise ValueError(
+            f"Expected finite predictions of {name}, or NaN of every class in rows without any, "
+            f"got NaN or infinity in {n_wrong or len(proba)} of {len(proba)} rows."
+        )
+    if left_out.any():
+        warn(
+            f"{name} predicts {(~left_out).sum()} of {len(proba)} rows, which are all that models "
+            "are scored on.",
+            UnpredictedRowsWarning,
+        )
 
 
 def settings_of(

@@ -239,3 +239,18 @@ def test_what_is_not_one_a_row_is_refused(small, wrong, error, text):
     X, y, options = small
     with pytest.raises(error, match=text):
         learnability_report(X, y, **options | wrong)
+
+
+def test_rows_without_a_prediction_are_told_and_what_is_not_finite_is_refused(table):
+    X, y, _ = table
+    X = X.drop(columns="<b>site</b>")
+    proba = np.full((len(y), 2), 0.5)
+    proba[:300] = np.nan
+    found = learnability_report(X, y, predictions={"half": proba}, candidates=FAMILY, curve=False)
+    assert [text for text in found.warnings if "half predicts 1200 of 1500 rows" in text]
+    for wrong, count in ((np.array([np.nan, 1.0]), 1), (np.array([np.inf, 0.0]), 1)):
+        proba[-1] = wrong
+        with pytest.raises(ValueError, match=f"NaN or infinity in {count} of 1500 rows"):
+            learnability_report(X, y, predictions={"half": proba}, candidates=FAMILY)
+    with pytest.raises(ValueError, match="NaN or infinity in 1500 of 1500 rows"):
+        learnability_report(X, y, predictions={"none": proba * np.nan}, candidates=FAMILY)
