@@ -88,6 +88,8 @@ def score(
         answer = score_table(
             parts, models=model, predictions=predictions, budget=budget, store=store, seed=seed
         )
+        for text in answer.report.warnings:
+            told.print(f"Warning: {text}", highlight=False, markup=False, soft_wrap=True)
         if out_file is not None:
             answer.write(out_file, show_rows=show_rows)
         if as_json:

@@ -28,6 +28,7 @@ from sklearn_learnability.metrics._mutual_information import InformationOfRows
 from sklearn_learnability.metrics._regression_efficiency import (
     efficiency_of_information,
     forecast_information,
+    warn_of_regression_efficiency,
 )
 from sklearn_learnability.metrics._target_bins import TargetBins
 from sklearn_learnability.report._html import cell
@@ -115,7 +116,7 @@ class ForecastRows:
 
     def _predicted(self, model: BaseEstimator) -> Forecast:
         """Return what a model says of every row, fitted on the others."""
-        X, y, weight = self.data.X, np.asarray(self.data.y, np.float64), self.data.sample_weight
+        X, y, weight = self.data.X, np.asarray(self.data.y, np.float64), self.data.fit_weight
         takes = weight is not None and has_fit_parameter(model, "sample_weight")
         location, scores = np.full(len(y), np.nan), None
         for train, test in self.folds:
@@ -145,6 +146,7 @@ class ForecastRows:
             units=self.ceiling.units_,
             confidence=0.95,
         )
+        warn_of_regression_efficiency(found)
         return AssessedRegressor(name=name, efficiency=found, r2=self.r2(forecast.location))
 
     def r2(self, location: Floats) -> float:
@@ -160,7 +162,8 @@ class ForecastRows:
             levels = self.data.X[name].iloc[self.places].astype(object).reset_index(drop=True)
             table = []
             for level, places in levels.groupby(levels, dropna=False).indices.items():
-                row: dict[str, Any] = {"segment": cell(level), "n_samples": len(places)}
+                shown = cell(level) or "missing"
+                row: dict[str, Any] = {"segment": shown, "n_samples": len(places)}
                 if len(places) >= FEWEST_IN_SEGMENT:
                     weight = self.weight[places]
                     row["ceiling"] = np.average(self.known[places], weights=weight)

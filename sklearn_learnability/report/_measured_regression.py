@@ -121,7 +121,6 @@ def regression_report(
     named = models_beside(
         models, predictions, lambda: default_regressors(random_state), as_regressor
     )
-    folds = folds_of(data, has_time, random_state)
     ceiling = GoldenModelCeilingRegressor(
         candidates,
         cv=TimeSeriesSplit(N_FORWARD_FOLDS) if has_time else N_FOLDS,
@@ -136,7 +135,7 @@ def regression_report(
         step.begin("ceiling")
         ceiling.fit(*data)
         step.begin("models")
-        rows = ForecastRows.of(ceiling, data, folds)
+        rows = ForecastRows.of(ceiling, data, folds_of(data, has_time, random_state))
         forecasts = dict(rows.of_models(named))
         forecasts |= rows.of_predictions(predictions or {}, order)
         assessed = tuple(rows.assess(name, found) for name, found in forecasts.items())

@@ -256,9 +256,15 @@ def predicted(
 
     One that fails is left out with a warning, unless all do.
     """
-    weight = data.sample_weight  # of a mean of 1, as scale is no matter of penalized models
-    weights = {} if weight is None else {"sample_weight": weight / weight[weight > 0].mean()}
+    weights = {} if data.fit_weight is None else {"sample_weight": data.fit_weight}
     folds, found = ceiling._record.folds, {}
+    for train, _ in folds.splits:
+        alone = np.unique(data.y[train])
+        if len(alone) < 2:
+            raise ValueError(
+                "Expected several classes among the rows that train each fold, got one whose "
+                f"{len(train)} rows are all of {alone.tolist()[0]!r}: no model learns from these."
+            )
     for name, model in named.items():
         params = weights if has_fit_parameter(model, "sample_weight") else {}
         try:

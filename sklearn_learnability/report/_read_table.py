@@ -58,7 +58,8 @@ class TableFile:
 def read_table(path: Path) -> pd.DataFrame:
     """Return the table of a file, by its ending."""
     if not path.is_file():
-        raise FileNotFoundError(f"Expected a file with a table, got {str(path)!r}: not there.")
+        what = "a folder" if path.is_dir() else "not there"
+        raise FileNotFoundError(f"Expected a file with a table, got {str(path)!r}: {what}.")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise ValueError(
@@ -75,6 +76,11 @@ def read_table(path: Path) -> pd.DataFrame:
         ) from error
     if not len(table):
         raise ValueError(f"Expected rows in {path.name!r}, got none.")
+    if table.shape[1] == 1 and ";" in str(table.columns[0]):
+        raise ValueError(
+            f"Expected columns separated by commas in {path.name!r}, got semicolons. Write the "
+            "table anew, or as Parquet."
+        )
     return table
 
 
@@ -105,6 +111,8 @@ def split_table(
         raise ValueError(f"Expected time, group and ids beside the target, got {target!r} as both.")
     has_target = table[target].notna().to_numpy()
     missing = int((~has_target).sum())
+    if missing == len(table):
+        raise ValueError(f"Expected values in the target {target!r}, got {missing} missing ones.")
     left_out = [f"{missing} rows without {target}"] if missing else []
     table = table[has_target].reset_index(drop=True)
     if missing and is_float_dtype(table[target]) and (table[target] % 1 == 0).all():

@@ -16,6 +16,7 @@ class Report(Result):
     """The answer for one table, and what it rests on."""
 
     findings: tuple[Finding, ...]
+    warnings: tuple[str, ...]
 
     @property
     @abstractmethod

@@ -30,6 +30,12 @@ class TableRows(NamedTuple):
     sample_weight: Floats | None
     groups: NDArray[Any] | None
 
+    @property
+    def fit_weight(self) -> Floats | None:
+        """The weights with a mean of 1, as their scale is no matter of penalized models."""
+        weight = self.sample_weight
+        return None if weight is None else weight / weight[weight > 0].mean()
+
     @classmethod
     def of(
         cls,

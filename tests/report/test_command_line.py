@@ -235,3 +235,11 @@ def test_whole_numbers_stay_classes_where_one_is_missing(tmp_path):
     given = ("--target", "y", "--predictions", tmp_path / "p.csv")
     found = run("score", tmp_path / "t.csv", *given)
     assert found.exit_code == 0, found.output
+
+
+def test_warnings_are_told_beside_the_answer(data, tmp_path):
+    table = pd.read_csv(data)
+    pd.concat([table, table[:200]]).to_csv(tmp_path / "copies.csv", index=False)
+    found = run("score", tmp_path / "copies.csv", "--target", "y")
+    assert found.exit_code == 0, found.output
+    assert "Warning: DuplicateRowsWarning" in found.output

@@ -254,3 +254,10 @@ def test_rows_without_a_prediction_are_told_and_what_is_not_finite_is_refused(ta
             learnability_report(X, y, predictions={"half": proba}, candidates=FAMILY)
     with pytest.raises(ValueError, match="NaN or infinity in 1500 of 1500 rows"):
         learnability_report(X, y, predictions={"none": proba * np.nan}, candidates=FAMILY)
+
+
+def test_folds_that_train_on_one_class_are_told():
+    X, y = make_learnability_classification(600, 3, learnability=0.4, random_state=0)
+    by_class = np.argsort(y, kind="stable")
+    with pytest.raises(ValueError, match="several classes among the rows that train each fold"):
+        learnability_report(X[by_class], y[by_class], time=np.arange(600), candidates=FAMILY)

@@ -104,3 +104,13 @@ def test_files_that_are_no_tables_are_refused_in_words(tmp_path):
     (tmp_path / "empty.csv").write_text("a,b\n")
     with pytest.raises(ValueError, match=r"Expected rows in 'empty.csv', got none"):
         read_table(tmp_path / "empty.csv")
+
+
+def test_semicolons_a_folder_and_no_target_at_all_are_told(tmp_path):
+    (tmp_path / "semicolons.csv").write_text("a;y\n1;0\n2;1\n")
+    with pytest.raises(ValueError, match=r"separated by commas in .*, got semicolons"):
+        read_table(tmp_path / "semicolons.csv")
+    with pytest.raises(FileNotFoundError, match="a folder"):
+        read_table(tmp_path)
+    with pytest.raises(ValueError, match="Expected values in the target 'y', got 2 missing ones"):
+        split_table(pd.DataFrame({"a": [1, 2], "y": [np.nan, np.nan]}), "y")

@@ -138,6 +138,32 @@ def test_levels_of_a_column_are_segments_and_nothing_hostile_gets_into_the_page(
     assert page.count("<svg") == 2
 
 
+def test_the_scale_of_weights_is_no_matter():
+    X, y = numbers()
+    weight = np.random.default_rng(0).integers(1, 4, len(y))
+    found = [
+        regression_report(X, y, Ridge(), sample_weight=weight * scale, candidates=FAMILY)
+        for scale in (1.0, 1e-9, 1e9)
+    ]
+    for other in found[1:]:
+        assert other.models[0].r2 == pytest.approx(found[0].models[0].r2)
+        assert other.learnability.value == pytest.approx(found[0].learnability.value)
+
+
+def test_forecasts_of_rows_that_were_trained_on_are_told():
+    X, y = numbers()
+    found = regression_report(X, y, predictions={"oracle": y + 1e-3 * X[:, 0]}, candidates=FAMILY)
+    assert [text for text in found.warnings if text.startswith("InSampleWarning")]
+
+
+def test_rows_without_a_level_are_a_segment():
+    X, y = numbers()
+    frame = pd.DataFrame(X).rename(columns=str).assign(site=["a", None, "b"] * 500)
+    given = {"predictions": {"mean": np.zeros(1500)}, "segment_columns": ["site"]}
+    ((_, levels),) = regression_report(frame, y, candidates=["marginal"], **given).segments
+    assert sorted(levels["segment"]) == ["a", "b", "missing"]
+
+
 class MeanOnly(RegressorMixin, BaseEstimator):
     """Forecasts the mean."""
 
@@ -164,3 +190,9 @@ def test_what_cannot_be_reported_is_refused(given, error, message):
     X, y = numbers()
     with pytest.raises(error, match=message):
         regression_report(X, y, candidates=FAMILY, **given)
+
+
+def test_too_few_rows_for_the_folds_are_refused_in_words():
+    X, y = numbers()
+    with pytest.raises(ValueError, match="Expected cv between 2 and 3"):
+        regression_report(X[:3], y[:3], Ridge(), candidates=FAMILY)
