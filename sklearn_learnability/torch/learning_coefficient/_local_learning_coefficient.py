@@ -78,7 +78,8 @@ class LocalLearningCoefficient(BaseEstimator):
     micro_batch_size : int, default=None
         Rows that go through the model at once: the loss and the gradient of a batch, or of all
         rows, are summed over pieces of so many, so that memory is that of one piece. Results are
-        the same but for rounding. None takes a batch at once.
+        the same but for rounding, by which long Hamiltonian chains come to other draws. None takes
+        a batch at once.
     weight_decay : float, default=0.0
         Adds :math:`\tfrac{1}{2}` `weight_decay` :math:`\lVert w \rVert^2` to :math:`L_n`, over what
         may vary, as `torch.optim.SGD` does by its gradient: give what the model was trained with.

@@ -245,7 +245,7 @@ class ComplexityCallback(StepCallback[ComplexityStep]):
         own = {
             name: value
             for name, value in self.llc.get_params(deep=False).items()
-            if name not in ("loss", "device", "progress", "max_seconds")
+            if name not in ("loss", "device", "progress", "max_seconds", "micro_batch_size")
         }
         return Store(
             self.store / f"{step}.pt",

@@ -85,6 +85,6 @@ def test_an_error_that_is_not_known_is_flagged():
     limit = extrapolate(ts, values, np.array([0.1, 0.1, 0.1]))
     used = np.array([False, True])
     chains = (np.nan, np.nan, np.nan, 0.0, 20.0, np.inf, 0.0, 0.0)
-    found = Evidence(draws, used, 0.0, 3.05, error, *chains, limit)
+    found = Evidence(draws, used, 0.0, 3.05, error, *chains, limit, 0.0, 0.0)
     told = {flag.code: flag.message for flag in flags_of(found)}
     assert told[FlagCode.LARGE_ERROR] == "The standard error is not known. Draw more."

@@ -110,6 +110,14 @@ def test_steps_are_kept_in_their_order_and_read_again(tmp_path, monkeypatch):
     assert again.trajectory() == first.trajectory()
 
 
+def test_how_many_rows_go_through_the_model_at_once_is_no_other_setting(tmp_path):
+    first = make_callback(tmp_path, at_steps=[0])
+    train(first, n_steps=1)
+    again = make_callback(tmp_path, at_steps=[0], llc=estimator(micro_batch_size=7))
+    train(again, n_steps=1)
+    assert again.trajectory() == first.trajectory()
+
+
 def test_a_frozen_layer_makes_the_same_weights_another_model(tmp_path):
     model = model_of()
     whole = make_callback(tmp_path / "whole")(model, 0)

@@ -40,6 +40,8 @@ class Evidence(NamedTuple):
     loss_below: float  # L(w*) less the lowest loss found near it
     gradient_norm: float
     limit: Extrapolation
+    pull_takes: float  # from the value, to first order
+    pull_takes_error: float
 
 
 def flags_of(found: Evidence) -> tuple[Flag, ...]:
@@ -113,8 +115,13 @@ def _of_draws(found: Evidence) -> list[Flag]:
 
 
 def expected_variance(found: Evidence) -> tuple[float, float]:
-    """Return the variance of t K that goes with the value, by d E[tK] / d log t = E[tK] - Var."""
+    """Return the variance of t K that goes with the value, by d E[tK] / d log t = E[tK] - Var.
+
+    At one inverse temperature the derivative is what the pull takes, as of a quadratic loss.
+    """
     slope, slope_error = found.limit.slope, found.limit.slope_error
+    if math.isnan(slope):
+        slope, slope_error = found.pull_takes, found.pull_takes_error
     if math.isnan(slope):
         return found.value, found.error
     return found.value - slope, math.hypot(found.error, slope_error)
@@ -155,7 +162,9 @@ def _of_limit(found: Evidence) -> list[Flag]:
             "regular there."
         )
         flags.append(Flag(FlagCode.INVERSE_TEMPERATURE_TOO_HIGH, text))
-    if math.isnan(limit.slope) or found.value <= 0:
+    if math.isnan(limit.slope):
+        return [*flags, *_of_pull(found)]
+    if found.value <= 0:
         return flags
     sure = limit.slope > SURE * limit.slope_error
     if sure and limit.slope > 0.3 * found.value:
@@ -182,3 +191,16 @@ def _of_limit(found: Evidence) -> list[Flag]:
         )
         flags.append(Flag(FlagCode.NOISE_IN_LABELS, text))
     return flags
+
+
+def _of_pull(found: Evidence) -> list[Flag]:
+    """Return whether the pull takes much of a value that no other inverse temperature judges."""
+    if not found.pull_takes > max(
+        LARGEST_DIFFERENCE * abs(found.value), 2 * found.pull_takes_error
+    ):
+        return []
+    text = (
+        f"The pull towards w* takes {found.pull_takes:.3g} or more from the value. Lower "
+        "localization, or raise inverse_temperature."
+    )
+    return [Flag(FlagCode.PULL_DAMPS, text)]

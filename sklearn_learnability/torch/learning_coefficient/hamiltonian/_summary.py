@@ -112,6 +112,23 @@ def variance_of(drawn: DrawsOfChains) -> MeanOfDraws:
     )
 
 
+def pull_takes(drawn: DrawsOfChains, n_parameters: int) -> MeanOfDraws:
+    r"""Return what the pull takes from t E[K], to first order.
+
+    .. math:: -\frac{d \, t E[K]}{d \log \gamma}
+              = \operatorname{Cov}(t K, \tfrac{\gamma}{2} |w - w^*|^2)
+    """
+    energy = drawn.inverse_temperature * drawn.excess
+    held = n_parameters / 2 * drawn.pull
+    products = (energy - energy.mean()) * (held - held.mean())
+    return MeanOfDraws(
+        float(products.mean()),
+        standard_error_between(products),
+        standard_error_within(products),
+        products.mean(axis=1),
+    )
+
+
 def moved(drawn: DrawsOfChains) -> NDArray[np.bool_]:
     """Return which chains are finite and ever moved: their distance to w* changes if they do."""
     return np.isfinite(drawn.excess).all(axis=1) & (np.ptp(drawn.pull, axis=1) > 0)
@@ -168,7 +185,8 @@ def summarise(
     limit = limit._replace(bracket=bracket_of(limit, top, settings, starts))
     kept = top.excess[starts.used]
     second = variance_of(only(top, starts.used))
-    flags = flags_of(evidence_of(top, settings, starts, second, limit))
+    taken = pull_takes(only(top, starts.used), n_parameters)
+    flags = flags_of(evidence_of(top, settings, starts, second, taken, limit))
     warn_of(flags)
     return LLCEstimate(
         value=mean.value,
@@ -204,6 +222,7 @@ def evidence_of(
     settings: HamiltonianSettings,
     starts: StartsCompared,
     second: MeanOfDraws,
+    taken: MeanOfDraws,
     limit: Extrapolation,
 ) -> Evidence:
     """Return what flags are decided from."""
@@ -223,6 +242,8 @@ def evidence_of(
         loss_below=settings.loss_below,
         gradient_norm=settings.gradient_norm,
         limit=limit,
+        pull_takes=taken.value,
+        pull_takes_error=taken.error,
     )
 
 

@@ -86,3 +86,22 @@ def test_higher_values_at_lower_temperatures_are_in_the_bracket():
     found = extrapolate(rising, np.array([9.0, 10.0, 10.2]), np.array([0.1, 0.1, 0.1]))
     assert found.bracket[1] == pytest.approx(10.4)
     assert found.bracket[0] == pytest.approx(9.0 - 1 / 3 - 0.2)  # they may fall on
+
+
+@pytest.mark.filterwarnings("ignore::sklearn_learnability.exceptions.NotLocalWarning")
+@pytest.mark.parametrize(("localization", "codes"), [(10.0, ["pull_damps"]), (0.01, [])])
+def test_a_pull_that_is_given_with_the_temperature_is_what_is_flagged(localization, codes):
+    """The variance is below the value by what the pull takes: the chains have converged."""
+    known = make_linear_regression_model(8, n_samples=200, noise=1.0, random_state=0)
+    found = estimate(
+        known, inverse_temperature=10.0, localization=localization, n_chains=64, n_draws=100
+    )
+    exact = value_of_a_quadratic(known, 10.0, localization)
+    assert abs(found.value - exact) < 4 * found.standard_error
+    assert [flag.code for flag in found.flags] == codes
+    for flag in found.flags:
+        X = known.data[0].numpy()
+        stiffness = 10.0 * np.linalg.eigvalsh(X.T @ X / len(X))
+        taken = float((stiffness * localization / (stiffness + localization) ** 2).sum() / 2)
+        told = float(flag.message.split("takes ")[1].split()[0])
+        assert told == pytest.approx(taken, rel=0.1)
