@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -20,7 +20,6 @@ class Display:
         """Draw, and return the axes: those given, or new ones."""
         raise NotImplementedError
 
-    @within_place
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the picture.
 
@@ -34,6 +33,13 @@ class Display:
         Display
             The display itself, with `ax_` and `figure_` set.
         """
+        if ax is not None and not is_axes(ax):
+            raise TypeError(f"Expected ax as matplotlib Axes, got {type(ax).__name__}.")
+        return self._plot(ax)
+
+    @within_place
+    def _plot(self, ax: Axes | None) -> Self:
+        """Draw, and keep the axes."""
         self.ax_ = self._draw(ax)
         self.figure_ = self.ax_.figure
         return self
@@ -42,11 +48,12 @@ class Display:
 class PanelsDisplay:
     """A picture of several panels."""
 
+    _n_panels: ClassVar[int] = 2
+
     def _draw(self, axes: Sequence[Axes] | None) -> Sequence[Axes]:
         """Draw, and return the axes: those given, or new ones."""
         raise NotImplementedError
 
-    @within_place
     def plot(self, axes: Sequence[Axes] | None = None) -> Self:
         """Draw the panels.
 
@@ -60,6 +67,30 @@ class PanelsDisplay:
         PanelsDisplay
             The display itself, with `axes_` and `figure_` set.
         """
+        return self._plot(None if axes is None else panels_of(axes, self._n_panels))
+
+    @within_place
+    def _plot(self, axes: Sequence[Axes] | None) -> Self:
+        """Draw, and keep the axes."""
         self.axes_ = np.asarray(self._draw(axes))
         self.figure_ = self.axes_[0].figure
         return self
+
+
+def is_axes(given: Any) -> bool:
+    """Return whether something is matplotlib Axes."""
+    from matplotlib.axes import Axes
+
+    return isinstance(given, Axes)
+
+
+def panels_of(axes: Any, n_panels: int) -> list[Axes]:
+    """Return given axes, one a panel; those of a grid row by row."""
+    panels = list(np.ravel(np.asarray(axes, dtype=object)))
+    if not all(is_axes(panel) for panel in panels):
+        raise TypeError(
+            f"Expected axes as {n_panels} matplotlib Axes, got {type(axes).__name__} of others."
+        )
+    if len(panels) != n_panels:
+        raise ValueError(f"Expected axes as {n_panels} matplotlib Axes, got {len(panels)}.")
+    return panels

@@ -62,6 +62,8 @@ class NetworkProfileDisplay(PanelsDisplay):
     >>> NetworkProfileDisplay.from_result(trajectory)  # doctest: +SKIP
     """
 
+    _n_panels = 6
+
     def __init__(self, table: pd.DataFrame, layers: pd.DataFrame) -> None:
         self.table = table
         self.layers = layers

@@ -185,7 +185,7 @@ class SegmentDisplay(FromPredictions, Display):
             Class labels. Of rows that the model was not fitted on.
         y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
             Predicted probabilities; a vector is the probability of the second class.
-        segments : array-like of shape (n_samples,) or data frame
+        segments : array-like of shape (n_samples,)
             The segment of every row.
         ax : matplotlib Axes, default=None
             Axes to draw on; a new figure by default.

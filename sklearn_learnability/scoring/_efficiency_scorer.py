@@ -320,6 +320,8 @@ def class_probabilities(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return a classifier's probabilities with its classes, widened by labels it never saw."""
     check_classifier("estimator", estimator)
+    if not hasattr(estimator, "classes_"):  # a wrapper has those of what it wraps
+        check_is_fitted(estimator)
     classes = widen_classes(estimator.classes_, y)
     return align_probabilities(estimator.predict_proba(X), estimator.classes_, classes), classes
 

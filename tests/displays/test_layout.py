@@ -380,3 +380,23 @@ def test_names_keep_both_ends():
 def test_a_name_that_begins_with_an_underscore_has_its_key():
     display = CompressionCurveDisplay(["_a", "b"] * 2, [1, 1, 2, 2], [0.1, 0.2, 0.3, 0.4]).plot()
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == [" _a", "b"]
+
+
+@each_display
+def test_axes_of_another_number_or_kind_are_refused(make, pyplot):
+    _, grid = pyplot.subplots(1, 3)
+    panels = 2 if make in (profile, compressibility, reliability) else 1
+    display = make()
+    for wrong in (grid, "axes", pyplot.gcf()):
+        with pytest.raises((TypeError, ValueError), match=r"Expected ax.* matplotlib Axes, got"):
+            display.plot(wrong)
+    assert not any(ax.has_data() for ax in grid)
+    if panels == 2:
+        with pytest.raises(ValueError, match=r"Expected axes as 2 matplotlib Axes, got 1\."):
+            display.plot(grid[0])
+
+
+def test_panels_of_a_grid_are_taken_row_by_row(pyplot):
+    _, grid = pyplot.subplots(2, 1)
+    display = reliability().plot(grid[:, None])
+    assert axes_of(display) == list(grid)

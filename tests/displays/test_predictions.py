@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from sklearn_learnability import GoldenModelCeiling
 from sklearn_learnability.datasets import make_learnability_classification
@@ -109,3 +111,12 @@ def test_reliability_of_a_model(pyplot):
 def test_no_classifier_is_refused(display):
     with pytest.raises(TypeError, match="Expected estimator as a classifier with predict_proba"):
         display.from_estimator([0.5], X[NEW], Y[NEW])
+
+
+@pytest.mark.parametrize(
+    "unfitted", [LogisticRegression(), make_pipeline(LogisticRegression())], ids=["model", "pipe"]
+)
+@pytest.mark.parametrize("display", [EfficiencyDisplay, ReliabilityDisplay, ShortfallDisplay])
+def test_a_classifier_that_is_not_fitted_is_refused_as_such(display, unfitted):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        display.from_estimator(unfitted, X[NEW], Y[NEW])
