@@ -213,7 +213,7 @@ def draw_costs(
     colors: NDArray[np.str_],
 ) -> None:
     """Draw the cost of each bin with its interval, the largest probabilities on top."""
-    row_axes(ax, [f"{said:.2g}" for said in predicted])
+    row_axes(ax, [name_of(said) for said in predicted])
     ax.invert_yaxis()
     value, lower, upper = costs
     most = highest_of(value, least=1e-6)
@@ -226,3 +226,9 @@ def draw_costs(
     ax.axvline(0, color=INK, linewidth=1, zorder=3)
     ax.set_ylabel("probability of the class")
     say_if_nothing(ax, value)
+
+
+def name_of(said: float) -> str:
+    """Return a mean probability as text, by its distance to 1 where it would be rounded to that."""
+    near = f"{said:.2g}"
+    return f"1 - {1 - said:.1g}" if near == "1" and said < 1 else near

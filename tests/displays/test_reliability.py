@@ -51,3 +51,10 @@ def test_the_label_says_how_the_costs_add_up(rows):
 def test_what_is_no_result_is_named():
     with pytest.raises(TypeError, match=r"^Expected what reliability returns, got list\.$"):
         ReliabilityDisplay.from_reliability([0.5])
+
+
+def test_bins_near_one_are_told_from_each_other_and_from_one():
+    said = np.repeat([0.5, 0.996, 0.9999, 1.0], 50)
+    display = ReliabilityDisplay.from_predictions(said > 0.6, said, random_state=0)
+    names = [label.get_text() for label in display.axes_[1].get_yticklabels()]
+    assert sorted(names) == ["0.5", "1", "1 - 0.0001", "1 - 0.004"]
