@@ -125,6 +125,8 @@ def check_positions(name: str, path: Path, context: int) -> None:
         known = json.loads(config.read_text(encoding="utf-8"))
     except ValueError:  # loading says what is wrong with it
         return
+    if not isinstance(known, dict):  # loading says so of it too
+        return
     longest = known.get("max_position_embeddings", known.get("n_positions"))
     if isinstance(longest, int) and longest < context:
         raise ValueError(

@@ -200,6 +200,16 @@ def test_a_damaged_checkpoint_is_skipped_and_said(study, tmp_path):
     assert "none of 1" in " ".join(alone.output.split())
 
 
+@pytest.mark.parametrize("config", ["[]", "null", "{"])
+def test_a_checkpoint_whose_configuration_is_none_is_skipped_and_said(study, tmp_path, config):
+    one, _, text = study
+    bad = save(tmp_path / "bad", 2)
+    (bad / "config.json").write_text(config)
+    result = run("plane", bad, one, "--text", text, *FAST, "--json")
+    assert list(rows_of(result)["checkpoint"].unique()) == ["one"]
+    assert "Skipped bad." in result.output
+
+
 def test_ctrl_c_says_how_to_go_on(study, tmp_path, monkeypatch):
     def stop(*_args):
         raise KeyboardInterrupt

@@ -138,8 +138,8 @@ def numbered(caught: dict[str, list[Any]], n: int, of_all: bool) -> dict[str, Te
     for layer, calls in caught.items():
         for i, state in enumerate(calls, 1):
             name = f"{layer}#{i}" if len(calls) > 1 else layer
-            usable = isinstance(state, Tensor) and state.is_floating_point() and len(state) == n
-            if usable and state.flatten(1).shape[1] > 1:
+            usable = isinstance(state, Tensor) and state.is_floating_point() and state.ndim > 0
+            if usable and len(state) == n and state.numel() > n:
                 found[name] = state.flatten(1)
             elif not of_all:
                 got = tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__

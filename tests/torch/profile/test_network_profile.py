@@ -178,6 +178,24 @@ def test_types_of_numbers_and_frozen_layers():
     assert found.n_parameters == found.llc.n_parameters == 18
 
 
+class WithPenalty(nn.Module):
+    """A classifier that has a layer of one number a batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.penalty = nn.Linear(6, 2), nn.L1Loss()
+
+    def forward(self, inputs):
+        self.penalty(inputs, torch.zeros_like(inputs))
+        return self.linear(inputs)
+
+
+def test_a_layer_of_one_number_a_batch_has_no_state_of_a_row():
+    assert list(profile(WithPenalty()).layers_to_frame()["layer"]) == ["linear"]
+    with pytest.raises(ValueError, match=r"layer 'penalty' to return a state .* got \(\)"):
+        profile(WithPenalty(), layers=["penalty"])
+
+
 def test_a_network_of_skorch_is_its_module():
     skorch = pytest.importorskip("skorch")
     options = {"max_epochs": 3, "train_split": None, "verbose": 0, "lr": 0.1}
