@@ -30,6 +30,7 @@ READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".arrow": pd.read_feather,
     ".feather": pd.read_feather,
 }
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 ARROW = (".parquet", ".pq", ".arrow", ".feather")
 #: A number with more distinct values is a quantity, and no class.
 MOST_CLASSES = 20
@@ -76,9 +77,11 @@ def read_table(path: Path) -> pd.DataFrame:
         ) from error
     if not len(table):
         raise ValueError(f"Expected rows in {path.name!r}, got none.")
-    if table.shape[1] == 1 and ";" in str(table.columns[0]):
+    header = str(table.columns[0])
+    other = next((name for mark, name in OTHER_SEPARATORS.items() if mark in header), None)
+    if table.shape[1] == 1 and other is not None:
         raise ValueError(
-            f"Expected columns separated by commas in {path.name!r}, got semicolons. Write the "
+            f"Expected columns separated by commas in {path.name!r}, got {other}. Write the "
             "table anew, or as Parquet."
         )
     return table

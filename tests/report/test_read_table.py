@@ -106,6 +106,13 @@ def test_files_that_are_no_tables_are_refused_in_words(tmp_path):
         read_table(tmp_path / "empty.csv")
 
 
+@pytest.mark.parametrize(("mark", "name"), [("\t", "tabs"), ("|", "bars")])
+def test_columns_separated_by_another_mark_are_told(tmp_path, mark, name):
+    (tmp_path / "marks.csv").write_text(f"a{mark}y\n1{mark}0\n2{mark}1\n")
+    with pytest.raises(ValueError, match=f"separated by commas in .*, got {name}"):
+        read_table(tmp_path / "marks.csv")
+
+
 def test_semicolons_a_folder_and_no_target_at_all_are_told(tmp_path):
     (tmp_path / "semicolons.csv").write_text("a;y\n1;0\n2;1\n")
     with pytest.raises(ValueError, match=r"separated by commas in .*, got semicolons"):
