@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,14 @@ def score_table(
         "random_state": seed,
         "verbose": 1,
     }
+    left_out = {"left out": "; ".join(table.left_out) or "nothing"}
     if table.is_quantity:
-        of_number = regression_report(table.X, table.y, **given)
-        return Answer(of_number, numbers_of_quantity(of_number), table.X)
-    of_classes = learnability_report(table.X, table.y, **given)
-    return Answer(of_classes, numbers_of(of_classes), table.X)
+        number_report = regression_report(table.X, table.y, **given)
+        number_report = replace(number_report, settings=number_report.settings | left_out)
+        return Answer(number_report, numbers_of_quantity(number_report), table.X)
+    class_report = learnability_report(table.X, table.y, **given)
+    class_report = replace(class_report, settings=class_report.settings | left_out)
+    return Answer(class_report, numbers_of(class_report), table.X)
 
 
 def numbers_of_quantity(report: RegressionReport) -> dict[str, Any]:

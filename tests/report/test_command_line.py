@@ -239,7 +239,12 @@ def test_whole_numbers_stay_classes_where_one_is_missing(tmp_path):
 
 def test_warnings_are_told_beside_the_answer(data, tmp_path):
     table = pd.read_csv(data)
-    pd.concat([table, table[:200]]).to_csv(tmp_path / "copies.csv", index=False)
-    found = run("score", tmp_path / "copies.csv", "--target", "y")
+    copies = pd.concat([table, table[:200]])
+    copies.assign(key=[f"<{i}>" for i in range(len(copies))]).to_csv(
+        tmp_path / "copies.csv", index=False
+    )
+    page = tmp_path / "report.html"
+    found = run("score", tmp_path / "copies.csv", "--target", "y", "--out", page)
     assert found.exit_code == 0, found.output
     assert "Warning: DuplicateRowsWarning" in found.output
+    assert "left out: key, an id" in page.read_text(encoding="utf-8")
