@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -26,7 +27,7 @@ def run(*arguments):
 def numbers_of(result):
     """Return the JSON of standard output, which older runners mix with what is told beside it."""
     text = result.stdout
-    return json.loads(text[min(text.find(mark) for mark in "[{" if mark in text) :])
+    return json.loads(text[re.search(r"^[\[{]", text, re.MULTILINE).start() :])
 
 
 def test_generated_data_comes_with_its_truth(data):
@@ -221,8 +222,8 @@ def test_numbers_with_a_time_are_predicted_from_earlier_rows(tmp_path):
     given = ("score", tmp_path / "walk.csv", "--target", "y", "--json")
     at_random, forward = run(*given), run(*given, "--time", "day")
     assert forward.exit_code == 0, forward.output
-    assert json.loads(at_random.stdout)["learnability"] > 0.8
-    assert json.loads(forward.stdout)["learnability"] < 0.5
+    assert numbers_of(at_random)["learnability"] > 0.8
+    assert numbers_of(forward)["learnability"] < 0.5
 
 
 def test_whole_numbers_stay_classes_where_one_is_missing(tmp_path):
