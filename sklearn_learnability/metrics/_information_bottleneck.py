@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.cluster import MiniBatchKMeans
 
 from sklearn_learnability._results import Result
 from sklearn_learnability._tables import is_sparse
@@ -352,6 +351,8 @@ def _spread_betas(source: Joint, start: Encoder) -> Floats:
 
 def _first_clusters(source: Joint, n_clusters: int | None, random_state: RandomState) -> Encoder:
     """Return the encoder that the descent starts from."""
+    from sklearn.cluster import MiniBatchKMeans  # slow to import, and needed here alone
+
     n_x, seeds = len(source.p_x), check_random_state(random_state)
     if n_clusters is None:
         if n_x > MOST_CLUSTERS:
