@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sklearn_learnability.datasets import load_titanic
+from sklearn_learnability.report import learnability_report
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 GUIDE = ROOT / "docs" / "user_guide"
@@ -81,6 +84,19 @@ def test_the_readmes_example_prints_what_it_says():
     with contextlib.redirect_stdout(printed):
         exec(code, {})
     assert printed.getvalue() == text
+
+
+def test_the_readmes_sentences_are_those_of_a_report():
+    """The command line prints them; figures may move by one in the last digit."""
+    pytest.importorskip("catboost")
+    (text,) = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    X, y = load_titanic(3000, random_state=0)
+    said = " ".join(learnability_report(X, y).sentences)
+    number = r"\d+(?:\.\d+)?"
+    assert re.sub(number, "#", " ".join(text.split())) == re.sub(number, "#", said)
+    for written, found in zip(re.findall(number, text), re.findall(number, said), strict=True):
+        digits = len(written.partition(".")[2])
+        assert abs(float(written) - float(found)) <= 1.01 * 10**-digits
 
 
 def test_what_every_change_must_pass_begins_with_the_readmes_check():

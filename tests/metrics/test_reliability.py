@@ -151,3 +151,9 @@ def test_certain_and_wrong_stays_finite():
     frame = reliability(y, 1.0 - y, random_state=0).to_frame()
     assert np.isfinite(frame.to_numpy()).all()
     assert (frame["cost"] > 20).all()
+
+
+def test_a_bin_of_a_calibrated_model_stands_out_in_a_fifth_of_draws_at_most():
+    draws = [reliability(*draw(1.0, 0.0, seed=i), n_bins=10, random_state=0) for i in range(100)]
+    stands_out = [any(part.cost.lower > 0 for part in found.bins) for found in draws]
+    assert 0 < sum(stands_out) <= 20 + 2 * (100 * 0.2 * 0.8) ** 0.5
