@@ -87,7 +87,9 @@ def claims(reports, gains):
     """Return one row a report, code and subject: whether it was found, is true, and clearly so."""
     gains = gains.set_index("table")["gain"]
     rows = [claim for _, report in reports.iterrows() for claim in claims_of(report, gains)]
-    return pd.DataFrame(rows, columns=["report", "code", "subject", "found", "true", "clear"])
+    return pd.DataFrame(
+        rows, columns=["report", "code", "subject", "found", "true", "clear", "size"]
+    )
 
 
 def claims_of(report, gains):
@@ -103,18 +105,27 @@ def claims_of(report, gains):
         )
         for code, size, limit in of_model:
             if plain:
-                yield key, code, name, f"{code}:{mark}" in found, size > limit, size > 2 * limit
+                is_found = f"{code}:{mark}" in found
+                yield key, code, name, is_found, size > limit, size > 2 * limit, size
     if change in ("as it is", "rows with a time"):
         more = gains[report["table"]]
-        yield key, "SLL003", "rows", "SLL003:rows" in found, more > MORE, more > 2 * MORE
-        yield key, "SLL003", "columns", "SLL003:columns" in found, more <= MORE, more <= MORE / 2
+        yield key, "SLL003", "rows", "SLL003:rows" in found, more > MORE, more > 2 * MORE, more
+        yield (
+            key,
+            "SLL003",
+            "columns",
+            "SLL003:columns" in found,
+            more <= MORE,
+            more <= MORE / 2,
+            more,
+        )
     turns = change == "a law that turns"
-    yield key, "SLL004", "", "SLL004" in found, turns, turns
+    yield key, "SLL004", "", "SLL004" in found, turns, turns, np.nan
     apart = change == "labels drawn apart"
     if apart or not report["learnability"] <= SEEN:
-        yield key, "SLL005", "", "SLL005" in found, apart, apart
+        yield key, "SLL005", "", "SLL005" in found, apart, apart, np.nan
     copied = change == "copies of rows"
-    yield key, "SLL006", "", "SLL006" in found, copied, copied
+    yield key, "SLL006", "", "SLL006" in found, copied, copied, np.nan
 
 
 def summarise(rows):
