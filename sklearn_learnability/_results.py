@@ -60,3 +60,11 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, float) and isinstance(other, float) and one != one:
         return other != other
     return bool(one == other)
+
+
+def table_of_named(column: str, names: Sequence[Any], results: Sequence[Any]) -> pd.DataFrame:
+    """Return the tables of results below each other, the name of each in the first column."""
+    tables = [result.to_frame() for result in results]
+    for name, table in zip(names, tables, strict=True):
+        table.insert(0, column, name)
+    return pd.concat(tables, ignore_index=True)

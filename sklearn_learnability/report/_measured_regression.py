@@ -1,9 +1,7 @@
 """From a table whose target is a number, and models, to a report."""
 
-import platform
 import warnings
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from os import PathLike
 from typing import Any
 
@@ -16,17 +14,18 @@ from sklearn_learnability._validation import Integers, Units, nats_per_unit
 from sklearn_learnability.ceilings._golden_model_ceiling_regressor import (
     GoldenModelCeilingRegressor,
 )
-from sklearn_learnability.exceptions import DuplicateRowsWarning
 from sklearn_learnability.metrics._resampling import Estimate
 from sklearn_learnability.report._default_models import default_regressors
 from sklearn_learnability.report._forecast_rows import ForecastRows
 from sklearn_learnability.report._measured_report import (
     N_FOLDS,
     N_FORWARD_FOLDS,
-    PACKAGES,
     check_groups,
+    is_told_of_copies,
     order_of,
     settings_of,
+    texts_of,
+    versions_now,
 )
 from sklearn_learnability.report._named_models import as_regressor, models_beside
 from sklearn_learnability.report._progress import steps
@@ -151,10 +150,10 @@ def regression_report(
         segments=segments,
         forecasts=rows.shown(first),
         surprises=rows.surprises(first, order),
-        has_copies=any(issubclass(one.category, DuplicateRowsWarning) for one in told),
-        warnings=tuple(dict.fromkeys(f"{one.category.__name__}: {one.message}" for one in told)),
+        has_copies=is_told_of_copies(told),
+        warnings=texts_of(told),
         settings=settings_of(ceiling, data, time),
-        versions={name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        versions=versions_now(),
     )
 
 

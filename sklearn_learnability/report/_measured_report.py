@@ -169,7 +169,7 @@ def learnability_report(
         n_features=data.X.shape[1],
         segments=parts,
         surprises=surprises,
-        warnings=tuple(dict.fromkeys(f"{one.category.__name__}: {one.message}" for one in told)),
+        warnings=texts_of(told),
         settings=settings_of(ceiling, data, time),
     )
 
@@ -199,7 +199,7 @@ def evidence_of(
         curve=curve,
         split=split,
         duplicate_share=float(ceiling.duplicate_share_),
-        has_copies=any(issubclass(one.category, DuplicateRowsWarning) for one in told),
+        has_copies=is_told_of_copies(told),
     )
 
 
@@ -219,9 +219,24 @@ def report_of(
         curve=evidence.curve,
         split=evidence.split,
         findings=findings_of(evidence),
-        versions={name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        versions=versions_now(),
         **rest,
     )
+
+
+def texts_of(told: Sequence[warnings.WarningMessage]) -> tuple[str, ...]:
+    """Return the texts of warnings, each once."""
+    return tuple(dict.fromkeys(f"{one.category.__name__}: {one.message}" for one in told))
+
+
+def is_told_of_copies(told: Sequence[warnings.WarningMessage]) -> bool:
+    """Return whether copies of rows were warned of."""
+    return any(issubclass(one.category, DuplicateRowsWarning) for one in told)
+
+
+def versions_now() -> dict[str, str]:
+    """Return the versions that a report is made with."""
+    return {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
 
 
 def check_groups(groups: NDArray[Any] | None) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.base import clone
 from torch import nn
 
-from sklearn_learnability._results import Result
+from sklearn_learnability._results import Result, table_of_named
 from sklearn_learnability.exceptions import LearnabilityWarning
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
@@ -40,9 +40,7 @@ class LLCByPart(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a part, its name in the first column."""
-        table = pd.concat([found.to_frame() for found in self.estimates], ignore_index=True)
-        table.insert(0, "part", list(self.names))
-        return table
+        return table_of_named("part", self.names, self.estimates)
 
 
 def llc_by_part(

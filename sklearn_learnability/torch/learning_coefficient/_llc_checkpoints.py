@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from sklearn_learnability._results import Result
+from sklearn_learnability._results import Result, table_of_named
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient.langevin._settings import ChainSettings
 
@@ -30,9 +30,7 @@ class LLCTrajectory(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a checkpoint, its name in the first column."""
-        table = pd.concat([found.to_frame() for found in self.estimates], ignore_index=True)
-        table.insert(0, "checkpoint", list(self.names))
-        return table
+        return table_of_named("checkpoint", self.names, self.estimates)
 
 
 def strongest(chosen: Sequence[ChainSettings]) -> dict[str, float]:

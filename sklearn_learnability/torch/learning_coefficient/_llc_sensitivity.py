@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.base import clone
 from torch import nn
 
-from sklearn_learnability._results import Result
+from sklearn_learnability._results import Result, table_of_named
 from sklearn_learnability.exceptions import LearnabilityWarning
 from sklearn_learnability.torch.learning_coefficient._llc_estimate import LLCEstimate
 from sklearn_learnability.torch.learning_coefficient._local_learning_coefficient import (
@@ -38,9 +38,7 @@ class LLCSensitivity(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a setting and seed."""
-        table = pd.concat([found.to_frame() for found in self.estimates], ignore_index=True)
-        table.insert(0, "seed", list(self.seeds))
-        return table
+        return table_of_named("seed", self.seeds, self.estimates)
 
 
 def llc_sensitivity(

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pandas as pd
 from torch import nn
 
-from sklearn_learnability._results import Result
+from sklearn_learnability._results import Result, table_of_named
 from sklearn_learnability.exceptions import NotFiniteError, SamplingError
 from sklearn_learnability.torch.compression._critical_amount import Scheme, critical_amount
 from sklearn_learnability.torch.compression._quantization import Quantization
@@ -80,9 +80,7 @@ class ComplexityTrajectory(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a step."""
-        table = pd.concat([point.to_frame() for point in self.points], ignore_index=True)
-        table.insert(0, "step", list(self.steps))
-        return table
+        return table_of_named("step", self.steps, self.points)
 
 
 class ComplexityCallback(StepCallback[ComplexityStep]):

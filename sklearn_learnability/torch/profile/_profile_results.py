@@ -6,7 +6,7 @@ from math import nan
 import numpy as np
 import pandas as pd
 
-from sklearn_learnability._results import Result
+from sklearn_learnability._results import Result, table_of_named
 from sklearn_learnability.metrics._code_length import CodeLength
 from sklearn_learnability.metrics._comparison import ModelAssessment
 from sklearn_learnability.metrics._resampling import Estimate
@@ -121,9 +121,7 @@ class ProfileTrajectory(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a checkpoint, its name in the first column."""
-        table = pd.concat([profile.to_frame() for profile in self.profiles], ignore_index=True)
-        table.insert(0, "checkpoint", list(self.names))
-        return table
+        return table_of_named("checkpoint", self.names, self.profiles)
 
     def layers_to_frame(self) -> pd.DataFrame:
         """Return one row a checkpoint and layer, the checkpoint in the first column."""

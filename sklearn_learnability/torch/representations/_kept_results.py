@@ -88,11 +88,3 @@ def from_store(stored: Mapping[str, Any], kind: type[T], kind_of_point: type) ->
     points = tuple(kind_of_point(**point) for point in stored["points"])
     information = pd.DataFrame(stored["information"])
     return kind(**{**stored, "points": points, "information": information})
-
-
-def table_of_checkpoints(names: Sequence[str], results: Sequence[Any]) -> pd.DataFrame:
-    """Return the tables of results below each other, with the checkpoint in the first column."""
-    tables = [result.to_frame() for result in results]
-    for name, table in zip(names, tables, strict=True):
-        table.insert(0, "checkpoint", name)
-    return pd.concat(tables, ignore_index=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
-from sklearn_learnability._results import Result
+from sklearn_learnability._results import Result, table_of_named
 from sklearn_learnability.torch.representations._excluded_tokens import (
     ExcludedTokens,
     excluded_ids,
@@ -18,7 +18,6 @@ from sklearn_learnability.torch.representations._excluded_tokens import (
 from sklearn_learnability.torch.representations._kept_results import (
     kept_result,
     measure_each,
-    table_of_checkpoints,
 )
 from sklearn_learnability.torch.representations._label_information import (
     LabelInformation,
@@ -57,7 +56,7 @@ class LabelTrajectory(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return the points of all checkpoints, with the checkpoint in the first column."""
-        return table_of_checkpoints(self.names, self.results)
+        return table_of_named("checkpoint", self.names, self.results)
 
 
 def measure_label_checkpoints(

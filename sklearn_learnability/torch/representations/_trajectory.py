@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
-from sklearn_learnability._results import Result
+from sklearn_learnability._results import Result, table_of_named
 from sklearn_learnability.torch.representations._excluded_tokens import (
     ExcludedTokens,
     read_excluded,
@@ -21,7 +21,6 @@ from sklearn_learnability.torch.representations._information_plane import (
 from sklearn_learnability.torch.representations._kept_results import (
     kept_result,
     measure_each,
-    table_of_checkpoints,
 )
 from sklearn_learnability.torch.representations._pass_settings import listed_layers, points_by_size
 from sklearn_learnability.torch.representations._plane_results import InformationPlane, PlanePoint
@@ -48,7 +47,7 @@ class Trajectory(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return the points of all checkpoints, with the checkpoint in the first column."""
-        return table_of_checkpoints(self.names, self.planes)
+        return table_of_named("checkpoint", self.names, self.planes)
 
 
 def measure_checkpoints(
