@@ -35,7 +35,9 @@ class Budget(StrEnum):
 
 
 def check_folder(out_file: Path | None) -> None:
-    """Refuse a file in a folder that is not there."""
+    """Refuse a folder, and a file in a folder that is not there."""
+    if out_file is not None and out_file.is_dir():
+        raise ValueError(f"Expected a file to write, got the folder {str(out_file)!r}.")
     if out_file is not None and not out_file.parent.is_dir():
         raise ValueError(f"Expected a folder that is there, got {str(out_file.parent)!r}.")
 

@@ -33,7 +33,7 @@ from sklearn_learnability.metrics._regression_efficiency import (
 from sklearn_learnability.metrics._target_bins import TargetBins
 from sklearn_learnability.report._html import cell
 from sklearn_learnability.report._regression_report import AssessedRegressor
-from sklearn_learnability.report._scored import N_SURPRISES, TableRows
+from sklearn_learnability.report._scored import N_SURPRISES, TableRows, not_fitted
 
 MOST_SHOWN = 400  # rows of a figure
 FEWEST_IN_SEGMENT = 10
@@ -95,7 +95,7 @@ class ForecastRows:
             except Exception as error:
                 failed += 1
                 if failed == len(named):
-                    raise
+                    raise not_fitted(name, error) from error
                 warn(f"{name} failed and is left out: {error}", FitFailedWarning)
 
     def of_predictions(
@@ -109,7 +109,16 @@ class ForecastRows:
                 raise ValueError(
                     f"Expected forecasts of {name} of shape ({len(order)},), got {values.shape}."
                 )
-            location = one_a_row(name, order, values[order])[self.places]
+            if values.dtype.kind not in "biufO":
+                raise ValueError(f"Expected forecasts of {name} as numbers, got {values.dtype}.")
+            numbers = values.astype(np.float64).reshape(len(order))
+            n_wrong = int((~np.isfinite(numbers)).sum())
+            if n_wrong:
+                raise ValueError(
+                    f"Expected finite forecasts of {name} in every row, got NaN or infinity in "
+                    f"{n_wrong} of {len(numbers)}."
+                )
+            location = numbers[order][self.places]
             unit = np.full(len(location), np.log(self.bins.scale))
             found[str(name)] = self._forecast(location, np.column_stack([location, unit]))
         return found
@@ -174,7 +183,8 @@ class ForecastRows:
     def surprises(self, forecast: Forecast, order: Integers) -> pd.DataFrame:
         """Return the rows of the least information, their positions as given."""
         own = forecast.information / nats_per_unit(self.ceiling.units_)
-        most = np.argsort(own, kind="stable")[:N_SURPRISES]
+        counted = np.where(self.weight > 0, own, np.inf)  # rows of no weight surprise nobody
+        most = np.argsort(counted, kind="stable")[: min(N_SURPRISES, int((self.weight > 0).sum()))]
         return pd.DataFrame(
             {
                 "position": order[self.places[most]],

@@ -34,7 +34,7 @@ from sklearn_learnability.report._learnability_report import LearnabilityReport
 from sklearn_learnability.report._named_models import as_classifier, models_beside
 from sklearn_learnability.report._progress import steps
 from sklearn_learnability.report._read_table import in_order
-from sklearn_learnability.report._scored import Scored, TableRows
+from sklearn_learnability.report._scored import Scored, TableRows, not_fitted
 from sklearn_learnability.scoring._out_of_fold_probabilities import out_of_fold_probabilities
 
 N_FOLDS = N_FORWARD_FOLDS = 5
@@ -288,7 +288,7 @@ def predicted(
             )
         except Exception as error:
             if not found and name == list(named)[-1]:
-                raise
+                raise not_fitted(name, error) from error
             warn(f"{name} failed and is left out: {error}", FitFailedWarning)
     return found
 

@@ -59,9 +59,9 @@ class TableRows(NamedTuple):
                     f"Expected {name} of shape ({len(order)},), one a row, got {part.shape}."
                 )
         weight, units = (None if part is None else part[order] for part in given.values())
-        return cls(
-            take_rows(frame, order).reset_index(drop=True), np.asarray(y)[order], weight, units
-        )
+        labels = np.asarray(y)
+        labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+        return cls(take_rows(frame, order).reset_index(drop=True), labels[order], weight, units)
 
 
 class Scored(NamedTuple):
@@ -150,7 +150,9 @@ class Scored(NamedTuple):
         """Return the rows that the first model was most surprised by, their positions as given."""
         proba, units = next(iter(self.probas.values())), self.ceiling.units_
         surprise = log_loss_per_sample(self.y, proba, labels=self.ceiling.classes_, units=units)
-        most = np.argsort(-surprise, kind="stable")[:N_SURPRISES]
+        weight = np.ones(len(surprise)) if self.weight is None else self.weight
+        counted = np.where(weight > 0, surprise, -np.inf)  # rows of no weight surprise nobody
+        most = np.argsort(-counted, kind="stable")[: min(N_SURPRISES, int((weight > 0).sum()))]
         return pd.DataFrame(
             {
                 "position": order[self.places[most]],
@@ -162,8 +164,18 @@ class Scored(NamedTuple):
         )
 
 
+def not_fitted(name: str, error: Exception) -> ValueError:
+    """Return the error of a table that none of the models can be fitted to."""
+    return ValueError(
+        f"Expected a model that can be fitted to this table, got {type(error).__name__} from "
+        f"{name}: {error}"
+    )
+
+
 def segmentations(X: pd.DataFrame, names: Sequence[str] | None) -> list[str]:
     """Return the columns to segment by."""
+    if isinstance(names, str):
+        names = [names]
     if names is not None:
         unknown = [name for name in names if name not in X.columns]
         if unknown:

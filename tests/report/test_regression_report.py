@@ -182,6 +182,7 @@ class MeanOnly(RegressorMixin, BaseEstimator):
         ({"predictions": [1.0]}, TypeError, "predictions by name"),
         ({"predictions": {"short": [1.0]}}, ValueError, r"of shape \(1500,\), got \(1,\)"),
         ({"predictions": {"gap": np.full(1500, np.nan)}}, ValueError, "finite forecasts"),
+        ({"predictions": {"complex": np.full(1500, 1j)}}, ValueError, "complex as numbers"),
         ({"segment_columns": ["none"]}, ValueError, "Expected columns to segment by"),
         ({"groups": np.zeros(1500)}, ValueError, "at least 5 groups"),
     ],
@@ -196,3 +197,37 @@ def test_too_few_rows_for_the_folds_are_refused_in_words():
     X, y = numbers()
     with pytest.raises(ValueError, match="Expected cv between 2 and 3"):
         regression_report(X[:3], y[:3], Ridge(), candidates=FAMILY)
+
+
+class Broken(RegressorMixin, BaseEstimator):
+    """Cannot be fitted."""
+
+    def fit(self, X, y):
+        raise RuntimeError("boom")
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+
+def test_a_model_that_cannot_be_fitted_is_named():
+    X, y = numbers()
+    with pytest.raises(ValueError, match="got RuntimeError from Broken: boom"):
+        regression_report(X, y, Broken(), candidates=FAMILY)
+
+
+def test_rows_of_no_weight_surprise_nobody():
+    X, y = numbers()
+    weight = np.ones(len(y))
+    weight[:300] = 0
+    moved = np.where(weight == 0, y + 50, y)
+    given = {"predictions": {"it": np.asarray(y)}, "sample_weight": weight}
+    found = regression_report(X, moved, candidates=FAMILY, **given)
+    assert (found.surprises["position"] >= 300).all()
+
+
+def test_a_column_is_a_target_and_a_name_is_a_column():
+    X, y = table()
+    given = {"predictions": {"it": np.zeros(1500)}, "candidates": ["marginal"]}
+    found = regression_report(X, y.to_frame(), segment_columns="site", **given)
+    assert found.n_samples == 1500
+    assert [name for name, _ in found.segments] == ["site"]
